@@ -1,0 +1,113 @@
+//! What a run can ask of the outside: the calls of the contract as values, and the traits behind which the
+//! LiveChat API, the connections and the plugin's memory stand.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+pub mod http;
+pub mod livechat;
+pub mod memory;
+
+/// A boxed future, for traits that are used as objects.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Who makes a call: one run of one delivery.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The plugin's name.
+    pub plugin: Arc<str>,
+    /// The number of the delivery.
+    pub delivery: i64,
+    /// The number of this host call within the run, beginning with 1.
+    pub step: u32,
+    /// The author's name for the action within the delivery.
+    pub once: Option<String>,
+}
+
+impl Origin {
+    /// The id that an action carries to LiveChat as `custom_id`: the same whenever the same delivery does
+    /// the same action again. Begins with [`CUSTOM_ID_PREFIX`].
+    pub fn custom_id(&self) -> String {
+        match &self.once {
+            Some(once) => format!("{CUSTOM_ID_PREFIX}{}-{}-{once}", self.plugin, self.delivery),
+            None => format!("{CUSTOM_ID_PREFIX}{}-{}-{}", self.plugin, self.delivery, self.step),
+        }
+    }
+}
+
+/// What the `custom_id` of everything that the host sends begins with.
+pub const CUSTOM_ID_PREFIX: &str = "chatplug-";
+
+/// The codes of the contract's error record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// Not granted, or not declared in the manifest.
+    Denied,
+    /// What was asked for does not exist.
+    NotFound,
+    /// The arguments are wrong, by the host's or the service's word.
+    Invalid,
+    /// It exists already, or changed meanwhile.
+    Conflict,
+    /// The chat is not active.
+    Inactive,
+    /// Too late to be useful.
+    Expired,
+    /// One of the host's limits.
+    Limit,
+    /// The service, or the host for its sake, asks to wait.
+    RateLimited,
+    /// The service did not answer, or not well.
+    Unavailable,
+    /// The account's API lacks it.
+    Unsupported,
+    /// Anything else.
+    Other,
+}
+
+impl Code {
+    /// The word used in the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Code::Denied => "denied",
+            Code::NotFound => "not-found",
+            Code::Invalid => "invalid",
+            Code::Conflict => "conflict",
+            Code::Inactive => "inactive",
+            Code::Expired => "expired",
+            Code::Limit => "limit",
+            Code::RateLimited => "rate-limited",
+            Code::Unavailable => "unavailable",
+            Code::Unsupported => "unsupported",
+            Code::Other => "other",
+        }
+    }
+}
+
+/// Why a call failed; the contract's error record. Never holds a secret or a secret's URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// What a program goes by.
+    pub code: Code,
+    /// What failed, on what, and what to do: for people.
+    pub message: String,
+    /// When the service asked not to be called again before, milliseconds from now.
+    pub retry_after_ms: Option<u64>,
+}
+
+impl Error {
+    /// An error without a time to wait.
+    pub fn new(code: Code, message: impl Into<String>) -> Error {
+        Error { code, message: message.into(), retry_after_ms: None }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.message)
+    }
+}
+
+impl std::error::Error for Error {}

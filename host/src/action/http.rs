@@ -1,0 +1,68 @@
+//! Requests to connections, as the contract's interface `http` names them.
+
+use super::{BoxFuture, Error, Origin};
+
+/// What sending a request twice does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Changes nothing.
+    Read,
+    /// Has the same result as sending it once.
+    Repeatable,
+    /// The service knows an `Idempotency-Key`.
+    Keyed,
+    /// Not known: must not be sent twice without looking.
+    Unknown,
+}
+
+impl Effect {
+    /// The effect behind a word of the contract or the config.
+    pub fn parse(word: &str) -> Option<Effect> {
+        match word {
+            "read" => Some(Effect::Read),
+            "repeatable" => Some(Effect::Repeatable),
+            "keyed" => Some(Effect::Keyed),
+            "unknown" => Some(Effect::Unknown),
+            _ => None,
+        }
+    }
+}
+
+/// A request to a named connection; see `wit/http.wit`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The connection's name.
+    pub connection: String,
+    /// `GET`, `POST` …
+    pub method: String,
+    /// Below the base URL, percent-encoded, begins with `/`; empty for a secret-URL connection.
+    pub path: String,
+    /// Not encoded.
+    pub query: Vec<(String, String)>,
+    /// As the plugin gave them, not checked yet.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Option<Vec<u8>>,
+    /// How long to wait for the whole answer, milliseconds.
+    pub timeout_ms: Option<u32>,
+    /// What the plugin says of sending it twice.
+    pub effect: Option<String>,
+}
+
+/// What a connection answered, whatever its status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// At most as long as the limit on bodies.
+    pub body: Vec<u8>,
+}
+
+/// The connections as a run sees them.
+pub trait Connections: Send + Sync {
+    /// Sends one request. Any answer is `Ok`, whatever its status; errors are requests that the host
+    /// refuses (`invalid`, `not-found` for an unknown connection, `limit`) or that got no answer (`unavailable`).
+    fn send<'a>(&'a self, origin: &'a Origin, request: Request) -> BoxFuture<'a, Result<Response, Error>>;
+}

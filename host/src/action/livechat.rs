@@ -1,0 +1,64 @@
+//! Calls to the LiveChat API, as the contract's interfaces `chats`, `customers` and `agents` name them.
+
+use super::{BoxFuture, Error, Origin};
+
+/// Who gets a transferred chat: groups or agents, not both.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TransferTarget {
+    /// LiveChat group ids.
+    pub group_ids: Vec<i64>,
+    /// LiveChat agent ids.
+    pub agent_ids: Vec<String>,
+    /// Queue the chat if nobody is available, instead of failing.
+    pub ignore_availability: bool,
+}
+
+/// One call. What each field means is told in `wit/chats.wit`, `customers.wit` and `agents.wit`.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the contract documents each function and its arguments")]
+pub enum Call {
+    GetChat { chat_id: String, thread_id: Option<String> },
+    SendMessage { chat_id: String, text: String },
+    SendNote { chat_id: String, text: String },
+    Tag { chat_id: String, thread_id: String, tag: String },
+    Untag { chat_id: String, thread_id: String, tag: String },
+    Transfer { chat_id: String, target: TransferTarget },
+    Assign { chat_id: String, agent_id: String, visibility: String },
+    RemoveUser { chat_id: String, agent_id: String },
+    Deactivate { chat_id: String },
+    SetProperties { chat_id: String, properties: String },
+    GetCustomer { customer_id: String },
+    ListRoutingStatuses { group_ids: Vec<i64> },
+}
+
+impl Call {
+    /// The capability that a plugin must be granted to make this call: interface and function of the contract.
+    pub fn capability(&self) -> &'static str {
+        match self {
+            Call::GetChat { .. } => "chats.get-chat",
+            Call::SendMessage { .. } => "chats.send-message",
+            Call::SendNote { .. } => "chats.send-note",
+            Call::Tag { .. } => "chats.tag",
+            Call::Untag { .. } => "chats.untag",
+            Call::Transfer { .. } => "chats.transfer",
+            Call::Assign { .. } => "chats.assign",
+            Call::RemoveUser { .. } => "chats.remove-user",
+            Call::Deactivate { .. } => "chats.deactivate",
+            Call::SetProperties { .. } => "chats.set-properties",
+            Call::GetCustomer { .. } => "customers.get",
+            Call::ListRoutingStatuses { .. } => "agents.list-routing-statuses",
+        }
+    }
+
+    /// Whether the call only reads.
+    pub fn is_read(&self) -> bool {
+        matches!(self, Call::GetChat { .. } | Call::GetCustomer { .. } | Call::ListRoutingStatuses { .. })
+    }
+}
+
+/// The LiveChat API as a run sees it.
+pub trait LiveChat: Send + Sync {
+    /// Makes one call; answers JSON text for reads, the id of the chat event for messages and notes, and
+    /// empty text for the other actions.
+    fn call<'a>(&'a self, origin: &'a Origin, call: Call) -> BoxFuture<'a, Result<String, Error>>;
+}

@@ -1,0 +1,201 @@
+//! A delivery: one event for one plugin. Its states, and what follows from the outcome of an attempt.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The number of a delivery; shown as `dl-42`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeliveryId(pub i64);
+
+impl fmt::Display for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "dl-{}", self.0)
+    }
+}
+
+impl FromStr for DeliveryId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.strip_prefix("dl-").unwrap_or(text);
+        number
+            .parse()
+            .map(DeliveryId)
+            .map_err(|_| format!("`{text}` is not a delivery id; ids look like dl-42"))
+    }
+}
+
+/// Where a delivery stands. A running one is `Pending` in the store: only the process that runs it knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Waits for its first attempt or the next one.
+    Pending,
+    /// The plugin handled the event.
+    Succeeded,
+    /// Never to be run: the reason is recorded.
+    Skipped,
+    /// Given up: the reason is recorded, and the event stays.
+    Dead,
+}
+
+impl State {
+    /// The word used in the store and in listings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Pending => "pending",
+            State::Succeeded => "succeeded",
+            State::Skipped => "skipped",
+            State::Dead => "dead",
+        }
+    }
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The plugin returned `ok`.
+    Handled,
+    /// The plugin asks to be run again, and why.
+    Retry(String),
+    /// The plugin says that no later attempt will help, and why.
+    Reject(String),
+    /// The component trapped; the text is the panic message or the trap.
+    Trapped(String),
+    /// A limit was hit; the text names it, its value and the setting that raises it.
+    OutOf(Resource, String),
+    /// The host itself failed, not the plugin: spends no attempt.
+    Suspended(String),
+}
+
+/// What an attempt can run out of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is a row of `limits::Limits`")]
+pub enum Resource {
+    Cpu,
+    Time,
+    Memory,
+    Calls,
+}
+
+impl Outcome {
+    /// The word used in the store, in listings and in metrics.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Outcome::Handled => "handled",
+            Outcome::Retry(_) => "retry",
+            Outcome::Reject(_) => "reject",
+            Outcome::Trapped(_) => "trapped",
+            Outcome::OutOf(Resource::Cpu, _) => "out of CPU",
+            Outcome::OutOf(Resource::Time, _) => "out of time",
+            Outcome::OutOf(Resource::Memory, _) => "out of memory",
+            Outcome::OutOf(Resource::Calls, _) => "out of calls",
+            Outcome::Suspended(_) => "suspended",
+        }
+    }
+
+    /// Why, for people; empty where there is nothing to say.
+    pub fn reason(&self) -> &str {
+        match self {
+            Outcome::Handled => "",
+            Outcome::Retry(reason)
+            | Outcome::Reject(reason)
+            | Outcome::Trapped(reason)
+            | Outcome::OutOf(_, reason)
+            | Outcome::Suspended(reason) => reason,
+        }
+    }
+}
+
+/// What a delivery has behind it when an attempt ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct History {
+    /// Attempts spent, the one that just ended included.
+    pub attempts: u32,
+    /// Of these, how many trapped or ran out of something, the one that just ended included.
+    pub crashes: u32,
+    /// How long ago the event was accepted.
+    pub age: Duration,
+}
+
+/// What follows from an outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Done.
+    Succeeded,
+    /// Another attempt after this long.
+    Again(Duration),
+    /// Given up, and why.
+    Dead(String),
+}
+
+/// Retries end when the event is this old.
+pub const RETRY_WINDOW: Duration = Duration::from_secs(24 * 3600);
+/// Attempts that may trap or exceed a limit.
+pub const CRASHES_MAX: u32 = 3;
+const DELAY_FIRST: Duration = Duration::from_secs(1);
+const DELAY_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// Decides what follows. `jitter` is a random number from 0 to 1 (full jitter: the delay lies anywhere
+/// between nothing and its cap, so that deliveries that failed together don't return together).
+pub fn after(outcome: &Outcome, history: History, jitter: f64) -> Next {
+    match outcome {
+        Outcome::Handled => Next::Succeeded,
+        Outcome::Reject(reason) => Next::Dead(format!("rejected by the plugin: {reason}")),
+        Outcome::Suspended(_) => Next::Again(delay(history.attempts.max(1), jitter)),
+        Outcome::Trapped(reason) | Outcome::OutOf(_, reason) if history.crashes >= CRASHES_MAX => {
+            Next::Dead(format!("{} {} times, last: {reason}", outcome.as_str(), history.crashes))
+        }
+        Outcome::Retry(reason) if history.age >= RETRY_WINDOW => {
+            Next::Dead(format!("still failing after {} attempts in 24 h: {reason}", history.attempts))
+        }
+        Outcome::Retry(_) | Outcome::Trapped(_) | Outcome::OutOf(..) => {
+            Next::Again(delay(history.attempts, jitter))
+        }
+    }
+}
+
+/// The wait behind attempt number `attempts`: 1 s doubling to 15 min, times the jitter.
+fn delay(attempts: u32, jitter: f64) -> Duration {
+    let doublings = attempts.saturating_sub(1).min(20);
+    let cap = (DELAY_FIRST * 2u32.pow(doublings)).min(DELAY_MAX);
+    cap.mul_f64(jitter.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(outcome: Outcome, attempts: u32, crashes: u32, age_hours: u64, expected: Next) {
+        let history = History { attempts, crashes, age: Duration::from_secs(age_hours * 3600) };
+        assert_eq!(after(&outcome, history, 1.0), expected, "{outcome:?} after {history:?}");
+    }
+
+    #[test]
+    fn what_follows_an_outcome() {
+        let again = |seconds| Next::Again(Duration::from_secs(seconds));
+        check(Outcome::Handled, 1, 0, 0, Next::Succeeded);
+        check(Outcome::Retry("busy".into()), 1, 0, 0, again(1));
+        check(Outcome::Retry("busy".into()), 2, 0, 0, again(2));
+        check(Outcome::Retry("busy".into()), 11, 0, 1, again(900));
+        check(Outcome::Retry("busy".into()), u32::MAX, 0, 23, again(900));
+        check(
+            Outcome::Retry("busy".into()),
+            99,
+            0,
+            24,
+            Next::Dead("still failing after 99 attempts in 24 h: busy".into()),
+        );
+        check(Outcome::Reject("no".into()), 1, 0, 0, Next::Dead("rejected by the plugin: no".into()));
+        check(Outcome::Trapped("boom".into()), 1, 1, 0, again(1));
+        check(Outcome::Trapped("boom".into()), 3, 3, 0, Next::Dead("trapped 3 times, last: boom".into()));
+        check(Outcome::OutOf(Resource::Cpu, "cpu".into()), 2, 2, 0, again(2));
+        check(Outcome::Suspended("host".into()), 0, 0, 30, again(1));
+    }
+
+    #[test]
+    fn jitter_spreads_the_delay_down_to_nothing() {
+        assert_eq!(delay(3, 0.0), Duration::ZERO);
+        assert_eq!(delay(3, 0.5), Duration::from_secs(2));
+    }
+}

@@ -1,0 +1,35 @@
+//! Chatplug: receives LiveChat webhooks, stores them, and hands each one to sandboxed WebAssembly plugins.
+//!
+//! The modules stand in rows; each imports from the rows above it only (`ARCHITECTURE.md` has the table,
+//! `tests/it/tidy.rs` checks it).
+
+// Values: no I/O, no async, no clock.
+pub mod action;
+pub mod delivery;
+pub mod event;
+pub mod grant;
+pub mod limits;
+pub mod manifest;
+
+// Edges: each talks to one outside thing.
+pub mod connections;
+pub mod livechat;
+pub mod runtime;
+pub mod store;
+
+// The operator's file.
+pub mod config;
+
+// Workings.
+pub mod dispatcher;
+pub mod registry;
+pub mod watcher;
+
+// Doors.
+pub mod cli;
+pub mod http;
+
+// Wiring.
+pub mod app;
+pub mod simulator;
+pub mod telemetry;

@@ -1,0 +1,77 @@
+//! What one attempt of a plugin may use, and what the host takes from outside. On by default.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// The limits of one plugin. An operator changes them under `[plugin.NAME.limits]`.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// CPU time of the thread while the guest runs, milliseconds per attempt.
+    pub cpu_ms: u64,
+    /// Wall time per attempt, host calls included, milliseconds.
+    pub wall_ms: u64,
+    /// All linear memories and tables of the instance, summed, bytes.
+    pub memory_bytes: usize,
+    /// Bytes that cross into the host in one call.
+    pub hostcall_bytes: usize,
+    /// Host calls per attempt.
+    pub host_calls: u32,
+    /// Of these, calls that change something outside, per attempt.
+    pub actions: u32,
+    /// Log text per attempt, bytes; what is beyond it is discarded with a note.
+    pub log_bytes: usize,
+    /// Attempts of the plugin that run at the same time.
+    pub concurrency: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            cpu_ms: 250,
+            wall_ms: 30_000,
+            memory_bytes: 64 << 20,
+            hostcall_bytes: 4 << 20,
+            host_calls: 256,
+            actions: 32,
+            log_bytes: 64 << 10,
+            concurrency: 16,
+        }
+    }
+}
+
+impl Limits {
+    /// [`Limits::cpu_ms`] as a duration.
+    pub fn cpu(&self) -> Duration {
+        Duration::from_millis(self.cpu_ms)
+    }
+
+    /// [`Limits::wall_ms`] as a duration.
+    pub fn wall(&self) -> Duration {
+        Duration::from_millis(self.wall_ms)
+    }
+}
+
+/// The largest webhook body, bytes.
+pub const WEBHOOK_BYTES_MAX: usize = 1 << 20;
+/// The deepest nesting of a webhook's JSON.
+pub const JSON_DEPTH_MAX: usize = 64;
+/// The largest body of a request to a connection and of its answer, bytes.
+pub const HTTP_BODY_BYTES_MAX: usize = 1 << 20;
+/// The largest component file, bytes.
+pub const COMPONENT_BYTES_MAX: u64 = 16 << 20;
+/// Address space of the compiling child, bytes.
+pub const COMPILE_MEMORY_BYTES: u64 = 1 << 30;
+/// How long a compile may take.
+pub const COMPILE_TIME: Duration = Duration::from_secs(30);
+/// The stack of a guest, bytes.
+pub const STACK_BYTES: usize = 512 << 10;
+/// Keys that one plugin may keep in its memory.
+pub const MEMORY_KEYS_MAX: i64 = 100_000;
+/// The longest key of a plugin's memory, bytes.
+pub const MEMORY_KEY_BYTES_MAX: usize = 512;
+/// The largest value of a plugin's memory, bytes.
+pub const MEMORY_VALUE_BYTES_MAX: usize = 64 << 10;
+/// All values of one plugin's memory, bytes.
+pub const MEMORY_TOTAL_BYTES_MAX: i64 = 64 << 20;
