@@ -1,1 +1,161 @@
-//! See ARCHITECTURE.md.
+//! Runs plugins: each attempt in a fresh instance of a component, with limits, and with no way out but the
+//! capabilities of the contract.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use wasmtime::component::{Component, InstancePre, Linker};
+
+use crate::action::http::Connections;
+use crate::action::livechat::LiveChat;
+use crate::action::memory::Memory;
+use crate::delivery::{DeliveryId, Outcome};
+use crate::event::Event;
+use crate::grant::{self, Policy};
+use crate::limits::Limits;
+use crate::manifest::Manifest;
+
+mod attempt;
+mod bindings;
+mod capability;
+pub mod compile;
+mod cpu;
+mod engine;
+mod guest;
+pub mod inspect;
+mod log;
+mod memory;
+
+use guest::Guest;
+use inspect::Inspected;
+
+/// What a run may reach of the outside.
+#[derive(Clone)]
+pub struct Services {
+    /// The LiveChat API.
+    pub livechat: Arc<dyn LiveChat>,
+    /// The named connections.
+    pub connections: Arc<dyn Connections>,
+    /// The plugin's own key-value store.
+    pub memory: Arc<dyn Memory>,
+}
+
+/// What the operator's config says of a plugin, as a run needs it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Terms {
+    /// What it may do.
+    pub policy: Policy,
+    /// The operator's values, JSON text.
+    pub settings: String,
+    /// What an attempt may use.
+    pub limits: Limits,
+}
+
+/// One attempt at one event.
+pub struct Attempt {
+    /// The version that runs.
+    pub version: Arc<Version>,
+    /// The operator's terms for the plugin.
+    pub terms: Arc<Terms>,
+    /// The event.
+    pub event: Arc<Event>,
+    /// The delivery that the attempt belongs to.
+    pub delivery: DeliveryId,
+    /// 1 for the first attempt.
+    pub number: u32,
+}
+
+/// What became of an attempt.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Its last log lines.
+    pub log: String,
+    /// CPU time of the guest.
+    pub cpu: Duration,
+    /// Wall time, host calls included.
+    pub wall: Duration,
+    /// Host calls made.
+    pub host_calls: u32,
+}
+
+/// A component that was compiled, asked for its manifest, and can run.
+pub struct Version {
+    /// The content hash of the component, `sha256:` and 64 hex digits.
+    pub hash: String,
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// What it asks the operator for.
+    pub asks: BTreeSet<String>,
+    instance: bindings::ComponentPre<Guest>,
+}
+
+/// The engine with everything that plugins may import.
+#[derive(Clone)]
+pub struct Runtime {
+    engine: wasmtime::Engine,
+    linker: Arc<Linker<Guest>>,
+    services: Services,
+    _ticker: Arc<engine::Ticker>,
+}
+
+impl Runtime {
+    /// Makes the process's one engine.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn new(services: Services) -> wasmtime::Result<Runtime> {
+        let engine = engine::for_running()?;
+        let linker = Arc::new(bindings::linker(&engine)?);
+        let ticker = Arc::new(engine::Ticker::start(&engine));
+        Ok(Runtime { engine, linker, services, _ticker: ticker })
+    }
+
+    /// Makes a version of compiled code: links it and asks it for its manifest.
+    ///
+    /// # Errors
+    /// A sentence for the plugin's author.
+    pub async fn load(&self, compiled: &compile::Compiled, inspected: &Inspected) -> Result<Version, String> {
+        let component = self.deserialize(compiled)?;
+        let instance = self.link(&component)?;
+        let manifest = attempt::describe(&self.engine, &instance, &self.services).await?;
+        let mut asks = inspected.asks.clone();
+        if inspected.sends_http {
+            asks.extend(manifest.connections.iter().map(|connection| grant::http(connection)));
+        }
+        Ok(Version { hash: compiled.hash.clone(), manifest, asks, instance })
+    }
+
+    /// Runs one attempt to its end, whatever the guest does.
+    pub async fn run(&self, attempt: Attempt) -> Report {
+        let began = Instant::now();
+        let mut report = attempt::run(&self.engine, attempt, self.services.clone()).await;
+        report.wall = began.elapsed();
+        report
+    }
+
+    fn link(&self, component: &Component) -> Result<bindings::ComponentPre<Guest>, String> {
+        let instance: InstancePre<Guest> = self
+            .linker
+            .instantiate_pre(component)
+            .map_err(|error| format!("it wants something that this host does not offer: {error:#}"))?;
+        bindings::ComponentPre::new(instance)
+            .map_err(|error| format!("it does not export what a chatplug plugin exports: {error:#}"))
+    }
+
+    #[expect(unsafe_code, reason = "compiled code can only be loaded by trusting it; `Compiled` says why this may be")]
+    fn deserialize(&self, compiled: &compile::Compiled) -> Result<Component, String> {
+        // SAFETY: a `Compiled` names a file that this program's own compiler wrote into the host's own
+        // folder, which nobody else may write.
+        unsafe { Component::deserialize_file(&self.engine, &compiled.path) }
+            .map_err(|error| format!("its compiled form could not be loaded: {error:#}"))
+    }
+}
+
+impl std::fmt::Debug for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Version").field("name", &self.manifest.name).field("hash", &self.hash).finish_non_exhaustive()
+    }
+}

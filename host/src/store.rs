@@ -1,1 +1,207 @@
-//! See ARCHITECTURE.md.
+//! The store: one SQLite file in the data folder. Commands go to one writer thread, which commits them in
+//! groups; queries use short-lived read connections beside it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::mpsc;
+
+mod accept;
+mod deliveries;
+mod memory;
+mod plugins;
+mod queries;
+mod schema;
+mod writer;
+
+pub use accept::{Accepted, NewWebhook, Routes};
+pub use deliveries::{Finish, Pending};
+pub use plugins::{GoodVersion, PluginStatus};
+pub use queries::{DeadLetter, DeliveryView, EventFilter, EventView};
+
+use writer::Writer;
+
+/// Batches of committed deliveries that wait for the dispatcher. When it is full the dispatcher reads them
+/// from the table instead.
+const COMMITTED_BATCHES_MAX: usize = 1024;
+const READERS_KEPT: usize = 4;
+
+/// Why the store can't do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// Another process owns the data folder.
+    #[error("{0} is in use by another chatplug process: stop that one, or give this one another [data] dir")]
+    Locked(PathBuf),
+    /// The data folder can't be made or read.
+    #[error("cannot use the data folder {path}: {source}")]
+    Folder {
+        /// The folder or the file in it.
+        path: PathBuf,
+        /// What the system said.
+        source: Arc<std::io::Error>,
+    },
+    /// The disk is full: what was asked is not stored, and asking again later may help.
+    #[error("the disk of the data folder is full")]
+    Full,
+    /// SQLite failed.
+    #[error("the store failed: {0}")]
+    Sqlite(#[from] Arc<rusqlite::Error>),
+    /// The store was written by a newer version of the program.
+    #[error("the store has schema {found}, this program knows up to {known}: use the newer chatplug that wrote it")]
+    Newer {
+        /// What the file says.
+        found: i64,
+        /// What this program knows.
+        known: i64,
+    },
+    /// The writer has ended, at shutdown or after a failure of the disk.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Error {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Error::Full,
+            _ => Error::Sqlite(Arc::new(error)),
+        }
+    }
+}
+
+/// A handle on the store; cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    writer: Writer,
+    readers: Arc<Readers>,
+}
+
+/// What comes with opening the store for writing.
+pub struct Opened {
+    /// The handle.
+    pub store: Store,
+    /// Deliveries as they are committed, in order.
+    pub committed: mpsc::Receiver<Vec<Pending>>,
+    /// Held as long as the store is in use.
+    pub lock: Lock,
+}
+
+/// The ownership of a data folder; ends when it is dropped.
+pub struct Lock {
+    _file: File,
+}
+
+impl Store {
+    /// Opens the store of a data folder for this process alone, and makes it if it isn't there.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if another process has it; else what the file system or SQLite says.
+    pub fn open(data_dir: &Path) -> Result<Opened, Error> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(at(data_dir))?;
+        let lock = lock(data_dir)?;
+        let path = database(data_dir);
+        // SQLite would make the file readable for the group; it holds what customers wrote.
+        OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(at(&path))?;
+        let connection = Connection::open(&path)?;
+        schema::prepare(&connection)?;
+        let (sender, committed) = mpsc::channel(COMMITTED_BATCHES_MAX);
+        let writer = Writer::start(connection, path.clone(), sender);
+        let store = Store { writer, readers: Arc::new(Readers { path, idle: Mutex::new(Vec::new()) }) };
+        Ok(Opened { store, committed, lock })
+    }
+
+    /// Whether another process owns the data folder right now: a host is running.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn is_owned(data_dir: &Path) -> Result<bool, Error> {
+        if !data_dir.exists() {
+            return Ok(false);
+        }
+        match lock(data_dir) {
+            Ok(_) => Ok(false),
+            Err(Error::Locked(_)) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Runs a query on a read connection, off the async threads.
+    async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let readers = self.readers.clone();
+        tokio::task::spawn_blocking(move || readers.with(query)).await.map_err(|_| Error::Closed)?
+    }
+}
+
+/// A read-only view of a data folder, beside a running host or without one.
+pub struct Reader {
+    connection: Connection,
+}
+
+impl Reader {
+    /// Opens the store of a data folder; `None` if there is none yet.
+    ///
+    /// # Errors
+    /// What SQLite says, or [`Error::Newer`].
+    pub fn open(data_dir: &Path) -> Result<Option<Reader>, Error> {
+        let path = database(data_dir);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let connection = open_reader(&path)?;
+        schema::check(&connection)?;
+        Ok(Some(Reader { connection }))
+    }
+}
+
+struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    fn with<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        let idle = self.idle.lock().expect("no reader panics while it holds the list").pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => open_reader(&self.path)?,
+        };
+        let answer = query(&connection)?;
+        let mut idle = self.idle.lock().expect("no reader panics while it holds the list");
+        if idle.len() < READERS_KEPT {
+            idle.push(connection);
+        }
+        Ok(answer)
+    }
+}
+
+fn open_reader(path: &Path) -> Result<Connection, Error> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+fn database(data_dir: &Path) -> PathBuf {
+    data_dir.join("chatplug.db")
+}
+
+fn lock(data_dir: &Path) -> Result<Lock, Error> {
+    let path = data_dir.join("lock");
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(at(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Lock { _file: file }),
+        Err(TryLockError::WouldBlock) => Err(Error::Locked(data_dir.to_owned())),
+        Err(TryLockError::Error(error)) => Err(at(&path)(error)),
+    }
+}
+
+fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Error + '_ {
+    move |source| Error::Folder { path: path.to_owned(), source: Arc::new(source) }
+}

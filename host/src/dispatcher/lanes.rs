@@ -1,0 +1,314 @@
+//! Which delivery runs next: lanes one at a time and in order, plugins in turn, everything bounded.
+//!
+//! Memory holds a window of each plugin's pending deliveries: the oldest ones. What does not fit is left in
+//! the store's table and read when there is room again. This module is a value: it is told what was committed,
+//! loaded and finished, and answers what to run and what to load.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::delivery::DeliveryId;
+use crate::store::Pending;
+
+/// Deliveries of one plugin that are kept in memory.
+pub(super) const WINDOW: usize = 2048;
+/// Of these, deliveries of one lane: a chat with thousands of events must not fill the window.
+pub(super) const LANE_WINDOW: usize = 32;
+
+/// What runs one at a time: a lane, or a delivery that has none.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Key {
+    Lane(Arc<str>),
+    Solo(DeliveryId),
+}
+
+impl Key {
+    pub(super) fn of(pending: &Pending) -> Key {
+        pending.lane.clone().map_or(Key::Solo(pending.id), Key::Lane)
+    }
+}
+
+/// Something to be read from the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Load {
+    /// The plugin's pending deliveries behind `after`, at most `limit`.
+    Window { plugin: Arc<str>, after: DeliveryId, limit: usize },
+    /// Those of one lane behind `after` up to `until`, at most `limit`.
+    Lane { plugin: Arc<str>, lane: Arc<str>, after: DeliveryId, until: DeliveryId, limit: usize },
+}
+
+/// All lanes of all plugins.
+#[derive(Default)]
+pub(super) struct Lanes {
+    queues: HashMap<Arc<str>, Queue>,
+    /// Plugins that have something to run now and room to run it.
+    turns: VecDeque<Arc<str>>,
+    /// Lanes that wait for a retry, by the time at which they may go on.
+    waiting: BinaryHeap<Reverse<(i64, Arc<str>, Key)>>,
+    loads: VecDeque<Load>,
+}
+
+/// One plugin's window.
+struct Queue {
+    lanes: HashMap<Key, Lane>,
+    ready: VecDeque<Key>,
+    in_turn: bool,
+    /// Deliveries in memory, the running ones included.
+    len: usize,
+    running: usize,
+    /// How many may run at the same time; 0 while the plugin can't run.
+    concurrency: usize,
+    /// Everything pending up to here is in memory, or was left out of a full lane.
+    loaded_to: DeliveryId,
+    /// Whether the table holds more behind `loaded_to`.
+    behind: bool,
+    loading: bool,
+    /// Whether something was left to the table since the last load was asked for.
+    skipped: bool,
+}
+
+#[derive(Default)]
+struct Lane {
+    deliveries: VecDeque<Pending>,
+    status: Status,
+    /// Everything of the lane up to here is in memory or done.
+    loaded_to: DeliveryId,
+    /// Whether the table holds more of the lane, between `loaded_to` and the queue's.
+    behind: bool,
+    loading: bool,
+    skipped: bool,
+}
+
+#[derive(Default, PartialEq, Eq)]
+enum Status {
+    /// Not to be run: empty, or being loaded.
+    #[default]
+    Idle,
+    Ready,
+    Running,
+    /// Waits for its retry.
+    Waiting,
+}
+
+impl Lanes {
+    /// A plugin may run this many at the same time from now on; 0 stops it.
+    pub(super) fn set_concurrency(&mut self, plugin: &Arc<str>, concurrency: usize) {
+        self.queue(plugin).concurrency = concurrency;
+        self.take_turn(plugin);
+    }
+
+    /// The plugins that are known.
+    pub(super) fn plugins(&self) -> Vec<Arc<str>> {
+        self.queues.keys().cloned().collect()
+    }
+
+    /// The table may hold deliveries of this plugin that were not offered.
+    pub(super) fn fell_behind(&mut self, plugin: &Arc<str>) {
+        let queue = self.queue(plugin);
+        queue.behind = true;
+        queue.skipped = true;
+        self.load_window(plugin);
+    }
+
+    /// A delivery was committed.
+    pub(super) fn offer(&mut self, pending: Pending, now_ms: i64) {
+        let plugin = pending.plugin.clone();
+        let queue = self.queue(&plugin);
+        if pending.id <= queue.loaded_to {
+            return;
+        }
+        if queue.behind || queue.len >= WINDOW {
+            queue.behind = true;
+            queue.skipped = true;
+            self.load_window(&plugin);
+            return;
+        }
+        self.take_in(pending, now_ms);
+    }
+
+    /// What was loaded for a [`Load::Window`] of `limit`.
+    pub(super) fn loaded_window(&mut self, plugin: &Arc<str>, rows: Vec<Pending>, limit: usize, now_ms: i64) {
+        let queue = self.queue(plugin);
+        queue.loading = false;
+        queue.behind = rows.len() >= limit || queue.skipped;
+        for pending in rows {
+            if pending.id > self.queue(plugin).loaded_to {
+                self.take_in(pending, now_ms);
+            }
+        }
+        self.load_window(plugin);
+    }
+
+    /// What was loaded for a [`Load::Lane`].
+    pub(super) fn loaded_lane(
+        &mut self,
+        plugin: &Arc<str>,
+        lane: &Arc<str>,
+        rows: Vec<Pending>,
+        (until, limit): (DeliveryId, usize),
+        now_ms: i64,
+    ) {
+        let key = Key::Lane(lane.clone());
+        let queue = self.queue(plugin);
+        let Some(lane) = queue.lanes.get_mut(&key) else { return };
+        lane.loading = false;
+        let is_full = rows.len() >= limit;
+        lane.behind = is_full || lane.skipped;
+        lane.loaded_to = if is_full { rows.last().map_or(until, |last| last.id) } else { until };
+        queue.len += rows.len();
+        lane.deliveries.extend(rows);
+        self.settle(plugin, key, now_ms);
+    }
+
+    /// The next delivery to run, if one may run now.
+    pub(super) fn next(&mut self, now_ms: i64) -> Option<Pending> {
+        self.wake(now_ms);
+        while let Some(plugin) = self.turns.pop_front() {
+            let queue = self.queues.get_mut(&plugin)?;
+            queue.in_turn = false;
+            if queue.running >= queue.concurrency {
+                continue;
+            }
+            let Some(key) = queue.ready.pop_front() else { continue };
+            let lane = queue.lanes.get_mut(&key).expect("a ready lane exists until it has run");
+            let pending = lane.deliveries.pop_front().expect("a ready lane has a delivery");
+            lane.status = Status::Running;
+            queue.running += 1;
+            self.take_turn(&plugin);
+            return Some(pending);
+        }
+        None
+    }
+
+    /// When [`Lanes::next`] may have something that it hasn't now: milliseconds since 1970.
+    pub(super) fn next_due_ms(&self) -> Option<i64> {
+        self.waiting.peek().map(|Reverse((due_ms, _, _))| *due_ms)
+    }
+
+    /// Deliveries that run now.
+    pub(super) fn running(&self) -> usize {
+        self.queues.values().map(|queue| queue.running).sum()
+    }
+
+    /// A delivery has run. With `again` it stays the first of its lane, for another attempt.
+    pub(super) fn finished(&mut self, plugin: &Arc<str>, key: Key, again: Option<Pending>, now_ms: i64) {
+        let queue = self.queue(plugin);
+        queue.running -= 1;
+        match again {
+            Some(pending) => queue.lanes.entry(key.clone()).or_default().deliveries.push_front(pending),
+            None => queue.len -= 1,
+        }
+        self.settle(plugin, key, now_ms);
+        self.load_window(plugin);
+        self.take_turn(plugin);
+    }
+
+    /// The next thing to read from the table.
+    pub(super) fn next_load(&mut self) -> Option<Load> {
+        self.loads.pop_front()
+    }
+
+    fn queue(&mut self, plugin: &Arc<str>) -> &mut Queue {
+        self.queues.entry(plugin.clone()).or_insert_with(Queue::new)
+    }
+
+    /// Puts a delivery behind everything that is loaded.
+    fn take_in(&mut self, pending: Pending, now_ms: i64) {
+        let plugin = pending.plugin.clone();
+        let key = Key::of(&pending);
+        let queue = self.queue(&plugin);
+        queue.loaded_to = pending.id;
+        let lane = queue.lanes.entry(key.clone()).or_default();
+        if lane.behind || lane.deliveries.len() >= LANE_WINDOW {
+            lane.behind = true;
+            lane.skipped = true;
+        } else {
+            lane.loaded_to = pending.id;
+            lane.deliveries.push_back(pending);
+            queue.len += 1;
+        }
+        if matches!(lane.status, Status::Idle) {
+            self.settle(&plugin, key, now_ms);
+        }
+    }
+
+    /// Decides where a lane stands that is not running.
+    fn settle(&mut self, plugin: &Arc<str>, key: Key, now_ms: i64) {
+        let queue = self.queues.entry(plugin.clone()).or_insert_with(Queue::new);
+        let Some(lane) = queue.lanes.get_mut(&key) else { return };
+        match lane.deliveries.front() {
+            Some(first) if first.due_at_ms > now_ms => {
+                lane.status = Status::Waiting;
+                self.waiting.push(Reverse((first.due_at_ms, plugin.clone(), key)));
+            }
+            Some(_) => {
+                lane.status = Status::Ready;
+                queue.ready.push_back(key);
+                self.take_turn(plugin);
+            }
+            None if lane.behind => {
+                lane.status = Status::Idle;
+                if let (Key::Lane(name), false) = (&key, lane.loading) {
+                    (lane.loading, lane.skipped) = (true, false);
+                    self.loads.push_back(Load::Lane {
+                        plugin: plugin.clone(),
+                        lane: name.clone(),
+                        after: lane.loaded_to,
+                        until: queue.loaded_to,
+                        limit: LANE_WINDOW,
+                    });
+                }
+            }
+            None => {
+                queue.lanes.remove(&key);
+            }
+        }
+    }
+
+    /// Makes the lanes ready whose time has come.
+    fn wake(&mut self, now_ms: i64) {
+        while self.next_due_ms().is_some_and(|due_ms| due_ms <= now_ms) {
+            let Some(Reverse((_, plugin, key))) = self.waiting.pop() else { return };
+            self.settle(&plugin, key, now_ms);
+        }
+    }
+
+    fn take_turn(&mut self, plugin: &Arc<str>) {
+        let Some(queue) = self.queues.get_mut(plugin) else { return };
+        if !queue.in_turn && !queue.ready.is_empty() && queue.running < queue.concurrency {
+            queue.in_turn = true;
+            self.turns.push_back(plugin.clone());
+        }
+    }
+
+    /// Asks for more of a plugin's deliveries once half of its window is free.
+    fn load_window(&mut self, plugin: &Arc<str>) {
+        let Some(queue) = self.queues.get_mut(plugin) else { return };
+        if queue.behind && !queue.loading && queue.len <= WINDOW / 2 {
+            (queue.loading, queue.skipped) = (true, false);
+            let limit = WINDOW - queue.len;
+            self.loads.push_back(Load::Window { plugin: plugin.clone(), after: queue.loaded_to, limit });
+        }
+    }
+}
+
+impl Queue {
+    fn new() -> Queue {
+        Queue {
+            lanes: HashMap::new(),
+            ready: VecDeque::new(),
+            in_turn: false,
+            len: 0,
+            running: 0,
+            concurrency: 0,
+            loaded_to: DeliveryId(0),
+            behind: false,
+            loading: false,
+            skipped: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

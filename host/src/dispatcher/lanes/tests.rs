@@ -1,0 +1,209 @@
+use std::collections::{BTreeMap, HashSet};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::event::EventId;
+
+fn pending(id: i64, plugin: &str, lane: Option<&str>) -> Pending {
+    Pending {
+        id: DeliveryId(id),
+        event_id: EventId(id),
+        event: None,
+        plugin: Arc::from(plugin),
+        lane: lane.map(Arc::from),
+        accepted_at_ms: 0,
+        due_at_ms: 0,
+        attempts: 0,
+        crashes: 0,
+    }
+}
+
+fn open(plugins: &[&str], concurrency: usize) -> Lanes {
+    let mut lanes = Lanes::default();
+    for plugin in plugins {
+        lanes.set_concurrency(&Arc::from(*plugin), concurrency);
+    }
+    lanes
+}
+
+fn finish(lanes: &mut Lanes, ran: &Pending, again: Option<Pending>, now_ms: i64) {
+    lanes.finished(&ran.plugin, Key::of(ran), again, now_ms);
+}
+
+#[test]
+fn a_lane_runs_one_at_a_time_and_other_lanes_pass() {
+    let mut lanes = open(&["p"], 10);
+    for (id, lane) in [(1, "a"), (2, "a"), (3, "b")] {
+        lanes.offer(pending(id, "p", Some(lane)), 0);
+    }
+    let first = lanes.next(0).unwrap();
+    assert_eq!(first.id.0, 1);
+    assert_eq!(lanes.next(0).map(|p| p.id.0), Some(3));
+    assert_eq!(lanes.next(0), None);
+    finish(&mut lanes, &first, None, 0);
+    assert_eq!(lanes.next(0).map(|p| p.id.0), Some(2));
+}
+
+#[test]
+fn a_retry_holds_its_lane_until_it_is_due() {
+    let mut lanes = open(&["p"], 10);
+    lanes.offer(pending(1, "p", Some("a")), 0);
+    lanes.offer(pending(2, "p", Some("a")), 0);
+    let first = lanes.next(0).unwrap();
+    finish(&mut lanes, &first, Some(Pending { due_at_ms: 500, attempts: 1, ..first.clone() }), 0);
+    assert_eq!(lanes.next(499), None);
+    assert_eq!(lanes.next_due_ms(), Some(500));
+    let again = lanes.next(500).unwrap();
+    assert_eq!((again.id.0, again.attempts), (1, 1));
+    finish(&mut lanes, &again, None, 500);
+    assert_eq!(lanes.next(500).map(|p| p.id.0), Some(2));
+}
+
+#[test]
+fn plugins_take_turns_and_a_stopped_one_holds_up_nobody() {
+    let mut lanes = open(&["p", "q"], 2);
+    lanes.set_concurrency(&Arc::from("stopped"), 0);
+    for id in 1..=9 {
+        let plugin = ["p", "q", "stopped"][(id % 3) as usize];
+        lanes.offer(pending(id, plugin, None), 0);
+    }
+    let order: Vec<Arc<str>> = std::iter::from_fn(|| lanes.next(0)).map(|p| p.plugin).collect();
+    assert_eq!(order.iter().filter(|plugin| &***plugin == "p").count(), 2);
+    assert_eq!(order.iter().filter(|plugin| &***plugin == "q").count(), 2);
+    assert_ne!(order[0], order[1]);
+    lanes.set_concurrency(&Arc::from("stopped"), 1);
+    assert_eq!(lanes.next(0).map(|p| p.plugin.to_string()), Some("stopped".into()));
+}
+
+/// The table and the lanes over it, driven by random steps.
+struct World {
+    table: BTreeMap<i64, Pending>,
+    lanes: Lanes,
+    running: Vec<Pending>,
+    loads: Vec<(Load, Vec<Pending>)>,
+    started: Vec<i64>,
+    next_id: i64,
+}
+
+impl World {
+    fn new() -> World {
+        World {
+            table: BTreeMap::new(),
+            lanes: open(&["p", "q"], 3),
+            running: Vec::new(),
+            loads: Vec::new(),
+            started: Vec::new(),
+            next_id: 1,
+        }
+    }
+
+    fn commit(&mut self, lane: u8, is_offered: bool) {
+        let plugin = if lane.is_multiple_of(2) { "p" } else { "q" };
+        let name = format!("lane {lane}");
+        let new = pending(self.next_id, plugin, (lane > 1).then_some(name.as_str()));
+        self.next_id += 1;
+        self.table.insert(new.id.0, new.clone());
+        if is_offered {
+            self.lanes.offer(new, 0);
+        } else {
+            self.lanes.fell_behind(&Arc::from("p"));
+            self.lanes.fell_behind(&Arc::from("q"));
+        }
+    }
+
+    /// Reads what a load asks for from the table as it is now; it arrives later.
+    fn begin_loads(&mut self) {
+        while let Some(load) = self.lanes.next_load() {
+            let rows = match &load {
+                Load::Window { plugin, after, limit } => {
+                    self.select(|p| p.plugin == *plugin && p.id > *after, *limit)
+                }
+                Load::Lane { plugin, lane, after, until, limit } => self.select(
+                    |p| p.plugin == *plugin && p.lane.as_ref() == Some(lane) && p.id > *after && p.id <= *until,
+                    *limit,
+                ),
+            };
+            self.loads.push((load, rows));
+        }
+    }
+
+    fn select(&self, is_wanted: impl Fn(&Pending) -> bool, limit: usize) -> Vec<Pending> {
+        self.table.values().filter(|p| is_wanted(p)).take(limit).cloned().collect()
+    }
+
+    fn end_load(&mut self) {
+        if self.loads.is_empty() {
+            return;
+        }
+        match self.loads.remove(0) {
+            (Load::Window { plugin, limit, .. }, rows) => self.lanes.loaded_window(&plugin, rows, limit, 0),
+            (Load::Lane { plugin, lane, until, limit, .. }, rows) => {
+                self.lanes.loaded_lane(&plugin, &lane, rows, (until, limit), 0);
+            }
+        }
+    }
+
+    fn start(&mut self) {
+        if let Some(next) = self.lanes.next(0) {
+            let busy = |p: &Pending| p.plugin == next.plugin && p.lane.is_some() && p.lane == next.lane;
+            assert!(!self.running.iter().any(busy), "two of one lane run at the same time: {next:?}");
+            let older = |p: &&Pending| p.plugin == next.plugin && p.lane == next.lane && p.id < next.id;
+            if next.lane.is_some() {
+                assert_eq!(self.table.values().find(older), None, "{next:?} overtook");
+            }
+            self.started.push(next.id.0);
+            self.running.push(next);
+        }
+    }
+
+    fn end(&mut self) {
+        if !self.running.is_empty() {
+            let ran = self.running.remove(0);
+            self.table.remove(&ran.id.0);
+            finish(&mut self.lanes, &ran, None, 0);
+        }
+    }
+
+    fn drain(&mut self) {
+        for _ in 0..self.table.len() * 4 + 100 {
+            self.begin_loads();
+            self.end_load();
+            self.start();
+            self.end();
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn each_committed_delivery_runs_once_and_in_order(
+        steps in prop::collection::vec((0u8..12, 0u8..6), 1..400),
+        burst in prop::option::of((0usize..400, 1usize..3000, 2u8..5)),
+    ) {
+        let mut world = World::new();
+        for (number, (step, lane)) in steps.into_iter().enumerate() {
+            match step {
+                0..=4 => world.commit(lane, true),
+                5 => world.commit(lane, false),
+                6 => world.begin_loads(),
+                7 => world.end_load(),
+                8 | 9 => world.start(),
+                _ => world.end(),
+            }
+            if let Some((at, count, lane)) = burst && at == number {
+                for _ in 0..count {
+                    world.commit(lane, true);
+                }
+            }
+        }
+        world.drain();
+        prop_assert!(world.table.is_empty(), "{} deliveries never ran", world.table.len());
+        let distinct: HashSet<i64> = world.started.iter().copied().collect();
+        prop_assert_eq!(distinct.len(), world.started.len(), "a delivery ran twice");
+        prop_assert_eq!(world.started.len() as i64, world.next_id - 1);
+        prop_assert!(world.lanes.queues.values().all(|queue| queue.len == 0 && queue.lanes.is_empty()));
+    }
+}

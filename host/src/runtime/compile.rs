@@ -1,0 +1,151 @@
+//! Compiling a component, in a child process of the same executable: a compile can't be cancelled inside a
+//! process, and a small component can take a minute and gigabytes.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+use tokio::process::Command;
+
+use super::engine;
+use crate::limits::{COMPILE_MEMORY_BYTES, COMPILE_TIME};
+
+/// Compiled code that this program's compiler has written into the host's own folder.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    /// The content hash of the component.
+    pub hash: String,
+    pub(super) path: PathBuf,
+}
+
+/// Compiles components and keeps the results.
+#[derive(Debug, Clone)]
+pub struct Compiler {
+    /// This executable.
+    program: PathBuf,
+    /// The host's own folder of components and compiled code.
+    dir: PathBuf,
+    /// Distinguishes the engine's version and settings: code of another engine is not looked at.
+    engine: String,
+}
+
+impl Compiler {
+    /// A compiler that runs `program` (this executable) and keeps its results in `data_dir`.
+    ///
+    /// # Errors
+    /// A sentence about the folder or the engine.
+    pub fn new(program: PathBuf, data_dir: &Path) -> Result<Compiler, String> {
+        let dir = data_dir.join("components");
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&dir)
+            .map_err(|error| format!("cannot make the folder {}: {error}", dir.display()))?;
+        Ok(Compiler { program, dir, engine: fingerprint()? })
+    }
+
+    /// The kept bytes of a component that was active once.
+    ///
+    /// # Errors
+    /// If they are gone.
+    pub fn kept(&self, hash: &str) -> std::io::Result<Vec<u8>> {
+        fs::read(self.component_path(hash))
+    }
+
+    /// The compiled form of a component: kept from an earlier time, or compiled now.
+    ///
+    /// # Errors
+    /// A sentence for the plugin's author.
+    pub async fn compile(&self, hash: &str, bytes: &[u8]) -> Result<Compiled, String> {
+        let path = self.dir.join(format!("{}.{}.cwasm", file_stem(hash), self.engine));
+        let compiled = Compiled { hash: hash.to_owned(), path };
+        if compiled.path.exists() {
+            return Ok(compiled);
+        }
+        let source = self.keep(hash, bytes)?;
+        self.run_child(&source, &compiled.path).await?;
+        Ok(compiled)
+    }
+
+    /// Keeps a component's bytes under its hash.
+    fn keep(&self, hash: &str, bytes: &[u8]) -> Result<PathBuf, String> {
+        let path = self.component_path(hash);
+        if !path.exists() {
+            let unfinished = path.with_extension("part");
+            fs::write(&unfinished, bytes)
+                .and_then(|()| fs::rename(&unfinished, &path))
+                .map_err(|error| format!("cannot keep it in {}: {error}", self.dir.display()))?;
+        }
+        Ok(path)
+    }
+
+    fn component_path(&self, hash: &str) -> PathBuf {
+        self.dir.join(format!("{}.wasm", file_stem(hash)))
+    }
+
+    async fn run_child(&self, source: &Path, target: &Path) -> Result<(), String> {
+        let child = Command::new(&self.program)
+            .arg("compile")
+            .args([source, target])
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .output();
+        let output = match tokio::time::timeout(COMPILE_TIME, child).await {
+            Ok(output) => output.map_err(|error| format!("cannot start the compiler: {error}"))?,
+            Err(_) => {
+                return Err(format!(
+                    "compiling it took more than {} s: is there one very large function?",
+                    COMPILE_TIME.as_secs()
+                ));
+            }
+        };
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        match said.trim() {
+            "" => Err(format!(
+                "compiling it failed ({}); it may need more than {} MiB of memory",
+                output.status,
+                COMPILE_MEMORY_BYTES >> 20
+            )),
+            said => Err(format!("compiling it failed: {}", said.chars().take(500).collect::<String>())),
+        }
+    }
+}
+
+/// What `chatplug compile` does: reads a component and writes its compiled form, under a memory limit.
+///
+/// # Errors
+/// A sentence for the plugin's author.
+pub fn in_child(source: &Path, target: &Path) -> Result<(), String> {
+    let limit = |bytes| Rlimit { current: Some(bytes), maximum: Some(bytes) };
+    setrlimit(Resource::As, limit(COMPILE_MEMORY_BYTES)).map_err(|error| format!("cannot limit the memory: {error}"))?;
+    setrlimit(Resource::Cpu, limit(2 * COMPILE_TIME.as_secs())).map_err(|error| format!("cannot limit CPU: {error}"))?;
+    let engine = engine::for_compiling().map_err(|error| format!("{error:#}"))?;
+    let bytes = fs::read(source).map_err(|error| format!("cannot read {}: {error}", source.display()))?;
+    let code = engine.precompile_component(&bytes).map_err(|error| format!("{error:#}"))?;
+    // The name appears only when the file is whole.
+    let unfinished = target.with_extension("part");
+    fs::write(&unfinished, code)
+        .and_then(|()| fs::rename(&unfinished, target))
+        .map_err(|error| format!("cannot write {}: {error}", target.display()))
+}
+
+/// Text that is the same for engines that can load each other's code.
+fn fingerprint() -> Result<String, String> {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let engine = engine::for_compiling().map_err(|error| format!("cannot make the engine: {error:#}"))?;
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    Ok(format!("{:016x}", hasher.finish()))
+}
+
+fn file_stem(hash: &str) -> &str {
+    hash.strip_prefix("sha256:").unwrap_or(hash)
+}

@@ -1,0 +1,101 @@
+//! The engine's settings, and the thread that interrupts guests.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::limits::{COMPONENT_BYTES_MAX, STACK_BYTES};
+
+/// How often running guests are interrupted, so that others get their turn and the CPU limit is looked at.
+const TICK: Duration = Duration::from_millis(5);
+
+/// Instances that can exist at the same time.
+pub(super) const INSTANCES_MAX: u32 = 256;
+
+/// The engine that the host runs plugins on.
+pub(super) fn for_running() -> wasmtime::Result<Engine> {
+    let mut config = settings();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
+    match Engine::new(&config) {
+        Ok(engine) => Ok(engine),
+        Err(error) => {
+            // Small machines and some containers can't reserve the address space.
+            tracing::warn!(%error, "no room for the pool of instances; each attempt will allocate its own");
+            Engine::new(&settings())
+        }
+    }
+}
+
+/// The engine that the compiling child uses: the same code comes out, without a pool.
+pub(super) fn for_compiling() -> wasmtime::Result<Engine> {
+    Engine::new(&settings())
+}
+
+/// What decides the compiled code, and what every guest is subject to.
+fn settings() -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .max_wasm_stack(STACK_BYTES)
+        .async_stack_size(STACK_BYTES + (512 << 10))
+        .wasm_memory64(false)
+        .wasm_multi_memory(true)
+        .wasm_relaxed_simd(false);
+    config
+}
+
+fn pool() -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    // A component made by Rust's toolchain has one main module and a few small adapters.
+    pool.total_component_instances(INSTANCES_MAX)
+        .total_core_instances(INSTANCES_MAX * 4)
+        .max_core_instances_per_component(20)
+        .total_memories(INSTANCES_MAX)
+        .max_memories_per_component(4)
+        .total_tables(INSTANCES_MAX * 2)
+        .max_tables_per_component(8)
+        .table_elements(20_000)
+        .total_stacks(INSTANCES_MAX)
+        .max_component_instance_size(COMPONENT_BYTES_MAX as usize)
+        .max_unused_warm_slots(64)
+        // What a small plugin touches stays mapped and is cleared by writing zeroes, which is cheaper than
+        // giving it back to the kernel and faulting it in again.
+        .linear_memory_keep_resident(512 << 10)
+        .table_keep_resident(64 << 10)
+        .pagemap_scan(Enabled::Auto);
+    pool
+}
+
+/// A plain thread that advances the engine's epoch: not a task, because a guest that never yields could keep
+/// the async runtime's timers from firing. Ends when it is dropped.
+pub(super) struct Ticker {
+    stop: Arc<AtomicBool>,
+}
+
+impl Ticker {
+    pub(super) fn start(engine: &Engine) -> Ticker {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (engine, stopped) = (engine.weak(), stop.clone());
+        thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                thread::sleep(TICK);
+                match engine.upgrade() {
+                    Some(engine) => engine.increment_epoch(),
+                    None => return,
+                }
+            }
+        });
+        Ticker { stop }
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}

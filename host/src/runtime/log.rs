@@ -1,0 +1,219 @@
+//! What a guest says: lines through the contract's `log`, and what it prints.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+/// Of an attempt that fails this much text is kept, its end.
+const TAIL_BYTES: usize = 8 << 10;
+/// A printed line that is longer is cut into several.
+const LINE_BYTES_MAX: usize = 4 << 10;
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// Who speaks: goes on each line.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Speaker {
+    pub(super) plugin: Arc<str>,
+    pub(super) event: String,
+    pub(super) delivery: String,
+    pub(super) chat: Option<String>,
+}
+
+/// The log of one attempt: passes lines on to the host's log, up to a limit, and keeps the last ones.
+#[derive(Debug)]
+pub(super) struct Log {
+    speaker: Speaker,
+    left: usize,
+    discarded: bool,
+    tail: VecDeque<String>,
+    tail_bytes: usize,
+    /// The message and place of a panic, as the standard library or the SDK report it.
+    pub(super) panic: Option<String>,
+}
+
+/// A log that several streams write to.
+pub(super) type SharedLog = Arc<Mutex<Log>>;
+
+impl Log {
+    pub(super) fn new(speaker: Speaker, bytes_max: usize) -> SharedLog {
+        let log =
+            Log { speaker, left: bytes_max, discarded: false, tail: VecDeque::new(), tail_bytes: 0, panic: None };
+        Arc::new(Mutex::new(log))
+    }
+
+    /// One line.
+    pub(super) fn write(&mut self, level: Level, message: &str, fields: &[(String, String)]) {
+        if message.contains("panicked at") {
+            self.panic = Some(message.to_owned());
+        }
+        let size = message.len() + fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        if size > self.left {
+            self.left = 0;
+            if !self.discarded {
+                self.discarded = true;
+                self.emit(Level::Warn, "the attempt's log is full; further lines are discarded (limit: limits.log_bytes)", "");
+            }
+            return;
+        }
+        self.left -= size;
+        let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+        self.emit(level, message, &fields.join(" "));
+    }
+
+    /// The last lines.
+    pub(super) fn tail(&self) -> String {
+        self.tail.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
+    }
+
+    fn emit(&mut self, level: Level, message: &str, fields: &str) {
+        let Speaker { plugin, event, delivery, chat } = &self.speaker;
+        let chat = chat.as_deref().unwrap_or_default();
+        let (plugin, event, delivery) = (&**plugin, event.as_str(), delivery.as_str());
+        match level {
+            Level::Debug => tracing::debug!(target: "plugin", plugin, event, delivery, chat, fields, "{message}"),
+            Level::Info => tracing::info!(target: "plugin", plugin, event, delivery, chat, fields, "{message}"),
+            Level::Warn => tracing::warn!(target: "plugin", plugin, event, delivery, chat, fields, "{message}"),
+            Level::Error => tracing::error!(target: "plugin", plugin, event, delivery, chat, fields, "{message}"),
+        }
+        let line = format!("{level:?} {message} {fields}").trim_end().to_owned();
+        self.tail_bytes += line.len();
+        self.tail.push_back(line);
+        while self.tail_bytes > TAIL_BYTES && self.tail.len() > 1 {
+            self.tail_bytes -= self.tail.pop_front().map_or(0, |line| line.len());
+        }
+    }
+}
+
+/// Standard output or standard error of a guest: each line becomes a line of the log. Beyond the limit it
+/// swallows what comes: a pipe that closed would make a guest trap that only wanted to print.
+#[derive(Clone)]
+pub(super) struct Printed {
+    log: SharedLog,
+    level: Level,
+    line: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Printed {
+    pub(super) fn new(log: SharedLog, level: Level) -> Printed {
+        Printed { log, level, line: Arc::default() }
+    }
+
+    fn take(&self, bytes: &[u8]) {
+        let mut line = self.line.lock().expect("nothing panics while it holds the line");
+        for byte in bytes {
+            if *byte == b'\n' || line.len() >= LINE_BYTES_MAX {
+                self.end_line(&mut line);
+            }
+            if *byte != b'\n' {
+                line.push(*byte);
+            }
+        }
+    }
+
+    fn end_line(&self, line: &mut Vec<u8>) {
+        if !line.is_empty() {
+            let text = String::from_utf8_lossy(line).into_owned();
+            self.log.lock().expect("nothing panics while it holds the log").write(self.level, &text, &[]);
+            line.clear();
+        }
+    }
+}
+
+impl IsTerminal for Printed {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Printed {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+impl AsyncWrite for Printed {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _context: &mut std::task::Context<'_>,
+        bytes: &[u8],
+    ) -> std::task::Poll<std::io::Result<usize>> {
+        self.take(bytes);
+        std::task::Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<std::io::Result<()>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<std::io::Result<()>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+}
+
+impl Pollable for Printed {
+    fn ready<'a, 'b>(&'a mut self) -> Pin<Box<dyn Future<Output = ()> + Send + 'b>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+impl OutputStream for Printed {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.take(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(LINE_BYTES_MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn printed_text_becomes_lines_and_ends_at_the_limit() {
+        let log = Log::new(Speaker::default(), 10);
+        let out = Printed::new(log.clone(), Level::Info);
+        out.take(b"one\ntw");
+        out.take(b"o\nthirteen\nfour\n");
+        let tail = log.lock().map(|log| log.tail()).unwrap_or_default();
+        let lines: Vec<&str> = tail.lines().collect();
+        assert_eq!(lines[..2], ["Info one", "Info two"]);
+        assert!(lines[2].contains("discarded"), "{tail}");
+        assert_eq!(lines.len(), 3);
+    }
+
+    #[test]
+    fn a_panic_is_remembered() {
+        let log = Log::new(Speaker::default(), 1000);
+        Printed::new(log.clone(), Level::Error).take(b"thread 'main' panicked at src/lib.rs:3:5: no\n");
+        let panic = log.lock().map(|log| log.panic.clone()).unwrap_or_default();
+        assert_eq!(panic.as_deref(), Some("thread 'main' panicked at src/lib.rs:3:5: no"));
+    }
+}

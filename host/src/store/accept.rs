@@ -1,0 +1,210 @@
+//! Accepting a webhook: its events, and one delivery for each plugin that the config enables, in one
+//! transaction with the dedupe keys and the rating.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::{OptionalExtension, params};
+
+use super::writer::Group;
+use super::{Error, Pending, Store};
+use crate::delivery::DeliveryId;
+use crate::event::rating::{self, Rating, Signal};
+use crate::event::{Dedupe, Event, EventId, NewEvent};
+
+/// Within this time an equal payload without a natural key may be the platform's retry (about a minute of
+/// retries, and as much again for slow answers).
+const RETRY_WINDOW_MS: i64 = 120_000;
+
+/// Which plugins get an event of which type, by the config.
+pub type Routes = HashMap<String, Vec<Arc<str>>>;
+
+/// What one webhook brings.
+#[derive(Debug, Clone, Default)]
+pub struct NewWebhook {
+    /// Its events, in the order in which they happened.
+    pub events: Vec<NewEvent>,
+    /// What it says about a rating.
+    pub rating: Option<Signal>,
+}
+
+/// What became of a webhook.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// The events that were stored.
+    pub stored: Vec<EventId>,
+    /// How many events were stored before already.
+    pub duplicates: usize,
+    /// How many deliveries were made.
+    pub deliveries: usize,
+}
+
+impl Store {
+    /// Stores a webhook's events and their deliveries; when it returns they are on disk.
+    ///
+    /// # Errors
+    /// [`Error::Full`] if nothing was stored and asking again later may help; any other error says that
+    /// nothing may be called stored.
+    pub async fn accept(&self, webhook: NewWebhook, routes: Arc<Routes>, now_ms: i64) -> Result<Accepted, Error> {
+        self.write(move |group| {
+            let mut accepted = Accepted::default();
+            for event in webhook.events {
+                store_event(group, event, &routes, now_ms, &mut accepted)?;
+            }
+            if let Some(signal) = webhook.rating
+                && let Some(event) = apply_rating(group, signal)?
+            {
+                store_event(group, event, &routes, now_ms, &mut accepted)?;
+            }
+            Ok(accepted)
+        })
+        .await
+    }
+}
+
+fn store_event(
+    group: &mut Group<'_>,
+    event: NewEvent,
+    routes: &Routes,
+    now_ms: i64,
+    accepted: &mut Accepted,
+) -> rusqlite::Result<()> {
+    let Some(possible_duplicate) = check_repetition(group, &event.dedupe, now_ms)? else {
+        accepted.duplicates += 1;
+        return Ok(());
+    };
+    let id = insert_event(group, &event, possible_duplicate, now_ms)?;
+    accepted.stored.push(id);
+    let Some(plugins) = routes.get(&event.event_type) else { return Ok(()) };
+    let lane: Option<Arc<str>> = event.lane.as_deref().map(Arc::from);
+    let event = Arc::new(stored(id, event, possible_duplicate, now_ms));
+    for plugin in plugins {
+        let delivery = insert_delivery(group, id, plugin, lane.as_deref(), now_ms)?;
+        accepted.deliveries += 1;
+        group.made.push(Pending {
+            id: delivery,
+            event_id: id,
+            event: Some(event.clone()),
+            plugin: plugin.clone(),
+            lane: lane.clone(),
+            accepted_at_ms: now_ms,
+            due_at_ms: now_ms,
+            attempts: 0,
+            crashes: 0,
+        });
+    }
+    Ok(())
+}
+
+/// `None` if the event was stored before; else whether it may be a repetition.
+fn check_repetition(group: &mut Group<'_>, dedupe: &Dedupe, now_ms: i64) -> rusqlite::Result<Option<bool>> {
+    match dedupe {
+        Dedupe::Always => Ok(Some(false)),
+        Dedupe::Key(key) => {
+            let mut insert =
+                group.connection.prepare_cached("INSERT INTO dedupe (key, at) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
+            let is_new = insert.execute(params![key, now_ms])? == 1;
+            Ok(is_new.then_some(false))
+        }
+        Dedupe::Window(key) => {
+            let mut select = group.connection.prepare_cached("SELECT at FROM dedupe WHERE key = ?1")?;
+            let before: Option<i64> = select.query_row([key], |row| row.get(0)).optional()?;
+            let mut upsert = group.connection.prepare_cached(
+                "INSERT INTO dedupe (key, at) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET at = excluded.at",
+            )?;
+            upsert.execute(params![key, now_ms])?;
+            Ok(Some(before.is_some_and(|at| now_ms - at < RETRY_WINDOW_MS)))
+        }
+    }
+}
+
+fn insert_event(
+    group: &mut Group<'_>,
+    event: &NewEvent,
+    possible_duplicate: bool,
+    now_ms: i64,
+) -> rusqlite::Result<EventId> {
+    let mut insert = group.connection.prepare_cached(
+        "INSERT INTO events (type, source, organization, occurred_at, received_at, chat_id, thread_id,
+            possible_duplicate, payload, extra, original)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?;
+    insert.execute(params![
+        event.event_type,
+        event.source.as_str(),
+        event.organization,
+        event.occurred_at_ms,
+        now_ms,
+        event.chat_id,
+        event.thread_id,
+        possible_duplicate,
+        event.payload,
+        event.extra,
+        event.original,
+    ])?;
+    Ok(EventId(group.connection.last_insert_rowid()))
+}
+
+fn insert_delivery(
+    group: &mut Group<'_>,
+    event: EventId,
+    plugin: &str,
+    lane: Option<&str>,
+    now_ms: i64,
+) -> rusqlite::Result<DeliveryId> {
+    let mut insert = group.connection.prepare_cached(
+        "INSERT INTO deliveries (event, plugin, lane, state, accepted_at, due_at) VALUES (?1, ?2, ?3, 'pending', ?4, ?4)",
+    )?;
+    insert.execute(params![event.0, plugin, lane, now_ms])?;
+    Ok(DeliveryId(group.connection.last_insert_rowid()))
+}
+
+fn stored(id: EventId, event: NewEvent, possible_duplicate: bool, now_ms: i64) -> Event {
+    Event {
+        id,
+        event_type: event.event_type,
+        source: event.source.as_str().to_owned(),
+        organization: event.organization,
+        occurred_at_ms: event.occurred_at_ms,
+        received_at_ms: now_ms,
+        chat_id: event.chat_id,
+        thread_id: event.thread_id,
+        possible_duplicate,
+        payload: event.payload,
+        extra: event.extra,
+    }
+}
+
+/// Records what a webhook says about a rating; the `chat_rated` event if it changes what is known.
+fn apply_rating(group: &mut Group<'_>, signal: Signal) -> rusqlite::Result<Option<NewEvent>> {
+    let thread_id = match &signal.thread_id {
+        Some(thread_id) => thread_id.clone(),
+        None => newest_thread(group, &signal.chat_id)?.unwrap_or_default(),
+    };
+    let (known, known_at_ms) = known_rating(group, &signal.chat_id, &thread_id)?;
+    let Some((next, change)) = rating::apply(&known, known_at_ms, &signal) else { return Ok(None) };
+    let mut upsert = group.connection.prepare_cached(
+        "INSERT INTO ratings (chat_id, thread_id, score, comment, at) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (chat_id, thread_id) DO UPDATE SET score = ?3, comment = ?4, at = ?5",
+    )?;
+    upsert.execute(params![signal.chat_id, thread_id, next.score, next.comment, signal.at_ms])?;
+    let thread_id = Some(thread_id).filter(|thread_id| !thread_id.is_empty());
+    Ok(Some(rating::chat_rated(&signal, thread_id, &known, &next, change)))
+}
+
+fn known_rating(group: &mut Group<'_>, chat: &str, thread: &str) -> rusqlite::Result<(Rating, Option<i64>)> {
+    let mut select =
+        group.connection.prepare_cached("SELECT score, comment, at FROM ratings WHERE chat_id = ?1 AND thread_id = ?2")?;
+    let known = select
+        .query_row([chat, thread], |row| Ok((Rating { score: row.get(0)?, comment: row.get(1)? }, Some(row.get(2)?))))
+        .optional()?;
+    Ok(known.unwrap_or_default())
+}
+
+/// The thread of the chat's newest event that names one.
+fn newest_thread(group: &mut Group<'_>, chat: &str) -> rusqlite::Result<Option<String>> {
+    let mut select = group.connection.prepare_cached(
+        "SELECT thread_id FROM events WHERE chat_id = ?1 AND thread_id IS NOT NULL ORDER BY id DESC LIMIT 1",
+    )?;
+    select.query_row([chat], |row| row.get(0)).optional()
+}

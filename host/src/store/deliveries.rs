@@ -1,0 +1,164 @@
+//! Deliveries: what is pending, and how an attempt is recorded.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, Row, params};
+
+use super::{Error, Store};
+use crate::delivery::{DeliveryId, State};
+use crate::event::{Event, EventId};
+
+/// A delivery that waits for an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pending {
+    /// Its number.
+    pub id: DeliveryId,
+    /// The event.
+    pub event_id: EventId,
+    /// The event itself, while it is still in memory from being accepted.
+    pub event: Option<Arc<Event>>,
+    /// The plugin.
+    pub plugin: Arc<str>,
+    /// What it queues behind; `None` queues behind nothing.
+    pub lane: Option<Arc<str>>,
+    /// When its event was accepted, milliseconds since 1970.
+    pub accepted_at_ms: i64,
+    /// Not to be run before, milliseconds since 1970.
+    pub due_at_ms: i64,
+    /// Attempts spent.
+    pub attempts: u32,
+    /// Of these, how many trapped or ran out of something.
+    pub crashes: u32,
+}
+
+/// What an attempt, or the decision to make none, changes in a delivery.
+#[derive(Debug, Clone)]
+pub struct Finish {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// Its state from now on.
+    pub state: State,
+    /// If pending again: not before, milliseconds since 1970.
+    pub due_at_ms: i64,
+    /// Attempts spent.
+    pub attempts: u32,
+    /// Of these, how many trapped or ran out of something.
+    pub crashes: u32,
+    /// The version that ran, its content hash.
+    pub version: Option<String>,
+    /// How it ended, in a word.
+    pub outcome: &'static str,
+    /// Why, for people; empty where there is nothing to say.
+    pub reason: String,
+    /// The attempt's last log lines, kept unless it succeeded.
+    pub log: String,
+}
+
+const PENDING_COLUMNS: &str = "id, event, plugin, lane, accepted_at, due_at, attempts, crashes";
+
+impl Store {
+    /// Records what an attempt changed; when it returns it is on disk.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn finish(&self, finish: Finish, now_ms: i64) -> Result<(), Error> {
+        self.write(move |group| {
+            let ended_at = (finish.state != State::Pending).then_some(now_ms);
+            let mut update = group.connection.prepare_cached(
+                "UPDATE deliveries SET state = ?2, due_at = ?3, attempts = ?4, crashes = ?5, version = ?6,
+                    outcome = ?7, reason = nullif(?8, ''), log = nullif(?9, ''), ended_at = ?10
+                 WHERE id = ?1 AND state = 'pending'",
+            )?;
+            update.execute(params![
+                finish.id.0,
+                finish.state.as_str(),
+                finish.due_at_ms,
+                finish.attempts,
+                finish.crashes,
+                finish.version,
+                finish.outcome,
+                finish.reason,
+                finish.log,
+                ended_at,
+            ])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// A plugin's pending deliveries behind number `after`, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn pending(&self, plugin: Arc<str>, after: DeliveryId, limit: usize) -> Result<Vec<Pending>, Error> {
+        self.read(move |connection| {
+            let sql = format!(
+                "SELECT {PENDING_COLUMNS} FROM deliveries WHERE state = 'pending' AND plugin = ?1 AND id > ?2
+                 ORDER BY id LIMIT ?3"
+            );
+            collect(connection, &sql, params![plugin, after.0, limit as i64])
+        })
+        .await
+    }
+
+    /// The pending deliveries of one lane behind number `after`, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn pending_in_lane(
+        &self,
+        plugin: Arc<str>,
+        lane: Arc<str>,
+        after: DeliveryId,
+        limit: usize,
+    ) -> Result<Vec<Pending>, Error> {
+        self.read(move |connection| {
+            let sql = format!(
+                "SELECT {PENDING_COLUMNS} FROM deliveries INDEXED BY deliveries_pending_in_lane
+                 WHERE state = 'pending' AND plugin = ?1 AND lane = ?2 AND id > ?3 ORDER BY id LIMIT ?4"
+            );
+            collect(connection, &sql, params![plugin, lane, after.0, limit as i64])
+        })
+        .await
+    }
+
+    /// The plugins that have pending deliveries.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn plugins_with_pending(&self) -> Result<Vec<Arc<str>>, Error> {
+        // Jumps from plugin to plugin in the index, so that the length of the backlog does not matter.
+        const SQL: &str = "
+            WITH RECURSIVE found(plugin) AS (
+                SELECT min(plugin) FROM deliveries WHERE state = 'pending'
+                UNION ALL
+                SELECT (SELECT min(plugin) FROM deliveries WHERE state = 'pending' AND plugin > found.plugin)
+                FROM found WHERE found.plugin IS NOT NULL
+            ) SELECT plugin FROM found WHERE plugin IS NOT NULL";
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(SQL)?;
+            let rows = select.query_map([], |row| row.get::<_, String>(0))?;
+            rows.map(|row| row.map(Arc::from)).collect()
+        })
+        .await
+    }
+}
+
+fn collect(connection: &Connection, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<Vec<Pending>> {
+    let mut select = connection.prepare_cached(sql)?;
+    select.query_map(params, pending)?.collect()
+}
+
+fn pending(row: &Row<'_>) -> rusqlite::Result<Pending> {
+    Ok(Pending {
+        id: DeliveryId(row.get(0)?),
+        event_id: EventId(row.get(1)?),
+        event: None,
+        plugin: Arc::from(row.get::<_, String>(2)?),
+        lane: row.get::<_, Option<String>>(3)?.map(Arc::from),
+        accepted_at_ms: row.get(4)?,
+        due_at_ms: row.get(5)?,
+        attempts: row.get(6)?,
+        crashes: row.get(7)?,
+    })
+}

@@ -1,0 +1,105 @@
+//! What the store keeps of plugins: the last good version of each, and what the host says of each file.
+
+use rusqlite::params;
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Reader, Store};
+
+/// What the host says of one plugin or one file of the plugin folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginStatus {
+    /// The plugin's name; `None` where the file could not be read that far.
+    pub name: Option<String>,
+    /// The file in the plugin folder; `None` for a configured plugin without one.
+    pub file: Option<String>,
+    /// The content hash of the file, or of the version that runs.
+    pub version: Option<String>,
+    /// The manifest's text for it.
+    pub release: Option<String>,
+    /// `active`, `compiling`, `unconfigured`, `disabled`, `awaiting approval`, `rejected`, `conflict`, `absent`.
+    pub state: String,
+    /// Why, and what to do; empty where there is nothing to say.
+    pub reason: String,
+    /// If another version of the plugin is running meanwhile: its content hash.
+    pub serving: Option<String>,
+    /// The event types that the manifest handles.
+    pub handles: Vec<String>,
+    /// The event types that the config switches on.
+    pub events: Vec<String>,
+    /// The capabilities that it asks for.
+    pub asks: Vec<String>,
+    /// What the config grants.
+    pub grants: Vec<String>,
+    /// What the config denies.
+    pub denies: Vec<String>,
+}
+
+/// The version of a plugin that was active last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoodVersion {
+    /// The plugin.
+    pub plugin: String,
+    /// Its content hash.
+    pub hash: String,
+}
+
+impl Store {
+    /// Replaces what is shown of all plugins and files.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn set_plugin_statuses(&self, statuses: Vec<PluginStatus>) -> Result<(), Error> {
+        self.write(move |group| {
+            group.connection.execute("DELETE FROM plugin_status", [])?;
+            let mut insert = group.connection.prepare_cached("INSERT INTO plugin_status (position, status) VALUES (?1, ?2)")?;
+            for (position, status) in statuses.iter().enumerate() {
+                let json = serde_json::to_string(status).unwrap_or_default();
+                insert.execute(params![position as i64, json])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Records that a version became active.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn set_good_version(&self, good: GoodVersion, now_ms: i64) -> Result<(), Error> {
+        self.write(move |group| {
+            group.connection.execute(
+                "INSERT INTO good_versions (plugin, hash, since) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (plugin) DO UPDATE SET hash = ?2, since = ?3 WHERE hash <> ?2",
+                params![good.plugin, good.hash, now_ms],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The versions that were active last, one for each plugin.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn good_versions(&self) -> Result<Vec<GoodVersion>, Error> {
+        self.read(|connection| {
+            let mut select = connection.prepare("SELECT plugin, hash FROM good_versions ORDER BY plugin")?;
+            let rows = select.query_map([], |row| Ok(GoodVersion { plugin: row.get(0)?, hash: row.get(1)? }))?;
+            rows.collect()
+        })
+        .await
+    }
+}
+
+impl Reader {
+    /// What the host last said of all plugins and files.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn plugin_statuses(&self) -> Result<Vec<PluginStatus>, Error> {
+        let mut select = self.connection.prepare("SELECT status FROM plugin_status ORDER BY position")?;
+        let rows = select.query_map([], |row| row.get::<_, String>(0))?;
+        let texts: Vec<String> = rows.collect::<rusqlite::Result<_>>()?;
+        Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
+    }
+}

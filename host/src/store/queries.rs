@@ -1,0 +1,233 @@
+//! The read model: events, deliveries and dead letters as listings show them.
+
+use rusqlite::types::ToSql;
+use rusqlite::{OptionalExtension, Row};
+use serde::Serialize;
+
+use super::{Error, Reader, Store};
+use crate::delivery::DeliveryId;
+use crate::event::{Event, EventId};
+
+/// Which events a listing shows.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// Only of this type.
+    pub event_type: Option<String>,
+    /// Only of this chat.
+    pub chat_id: Option<String>,
+    /// At most this many, the newest.
+    pub limit: usize,
+}
+
+/// An event with its deliveries, as listings show it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EventView {
+    /// `ev-42`.
+    pub id: String,
+    /// The event type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// `livechat` or `chatplug`.
+    pub source: String,
+    /// The chat.
+    pub chat_id: Option<String>,
+    /// The thread.
+    pub thread_id: Option<String>,
+    /// When it happened on the platform, RFC 3339.
+    pub occurred_at: Option<String>,
+    /// When it was stored, RFC 3339.
+    pub received_at: String,
+    /// Whether it may be a repetition.
+    pub possible_duplicate: bool,
+    /// One for each plugin that gets it, in the order in which they were made.
+    pub deliveries: Vec<DeliveryView>,
+    /// The payload; only where one event is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload: Option<serde_json::Value>,
+    /// What came beside the payload; only where one event is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extra: Option<serde_json::Value>,
+}
+
+/// A delivery as listings show it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DeliveryView {
+    /// `dl-42`.
+    pub id: String,
+    /// The plugin.
+    pub plugin: String,
+    /// `pending`, `succeeded`, `skipped` or `dead`.
+    pub state: String,
+    /// Attempts spent.
+    pub attempts: u32,
+    /// How the last attempt ended.
+    pub outcome: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// The content hash of the version that ran last.
+    pub version: Option<String>,
+    /// If pending: not before, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<String>,
+    /// When it became final, RFC 3339.
+    pub ended_at: Option<String>,
+    /// The last log lines of an attempt that did not succeed; only where one event is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+}
+
+/// A dead delivery and its event.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DeadLetter {
+    /// `ev-42`.
+    pub event: String,
+    /// The event type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// The chat.
+    pub chat_id: Option<String>,
+    /// The delivery.
+    #[serde(flatten)]
+    pub delivery: DeliveryView,
+}
+
+const EVENT_COLUMNS: &str = "id, type, source, organization, occurred_at, received_at, chat_id, thread_id,
+    possible_duplicate, payload, extra";
+const DELIVERY_COLUMNS: &str =
+    "deliveries.id, plugin, state, attempts, outcome, reason, version, due_at, ended_at, log";
+
+impl Store {
+    /// An event, if it is still there.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn event(&self, id: EventId) -> Result<Option<Event>, Error> {
+        self.read(move |connection| {
+            let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE id = ?1");
+            connection.prepare_cached(&sql)?.query_row([id.0], event).optional()
+        })
+        .await
+    }
+}
+
+impl Reader {
+    /// The newest events that a filter lets through, newest first.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn events(&self, filter: &EventFilter) -> Result<Vec<EventView>, Error> {
+        let mut conditions = Vec::new();
+        let mut values: Vec<&dyn ToSql> = Vec::new();
+        for (column, value) in [("type", &filter.event_type), ("chat_id", &filter.chat_id)] {
+            if let Some(value) = value {
+                conditions.push(format!("{column} = ?"));
+                values.push(value);
+            }
+        }
+        let condition = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
+        let limit = filter.limit as i64;
+        values.push(&limit);
+        let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE {condition} ORDER BY id DESC LIMIT ?");
+        let mut select = self.connection.prepare(&sql)?;
+        let events: Vec<Event> = select.query_map(&values[..], event)?.collect::<rusqlite::Result<_>>()?;
+        events.iter().map(|event| Ok(view(event, self.deliveries(event.id, false)?))).collect()
+    }
+
+    /// One event with payload and log, if it is there.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn event(&self, id: EventId) -> Result<Option<EventView>, Error> {
+        let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE id = ?1");
+        let Some(event) = self.connection.prepare(&sql)?.query_row([id.0], event).optional()? else {
+            return Ok(None);
+        };
+        let json = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| text.into());
+        let mut shown = view(&event, self.deliveries(id, true)?);
+        shown.payload = Some(json(&event.payload));
+        shown.extra = Some(json(&event.extra));
+        Ok(Some(shown))
+    }
+
+    /// The newest dead letters, newest first.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, Error> {
+        let sql = format!(
+            "SELECT {DELIVERY_COLUMNS}, events.id, events.type, events.chat_id
+             FROM deliveries JOIN events ON events.id = deliveries.event
+             WHERE state = 'dead' ORDER BY deliveries.id DESC LIMIT ?1"
+        );
+        let mut select = self.connection.prepare(&sql)?;
+        let rows = select.query_map([limit as i64], |row| {
+            Ok(DeadLetter {
+                event: EventId(row.get(10)?).to_string(),
+                event_type: row.get(11)?,
+                chat_id: row.get(12)?,
+                delivery: delivery(row, true)?,
+            })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn deliveries(&self, event: EventId, with_log: bool) -> Result<Vec<DeliveryView>, Error> {
+        let sql = format!("SELECT {DELIVERY_COLUMNS} FROM deliveries WHERE event = ?1 ORDER BY id");
+        let mut select = self.connection.prepare_cached(&sql)?;
+        let rows = select.query_map([event.0], |row| delivery(row, with_log))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+}
+
+fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
+    Ok(Event {
+        id: EventId(row.get(0)?),
+        event_type: row.get(1)?,
+        source: row.get(2)?,
+        organization: row.get(3)?,
+        occurred_at_ms: row.get(4)?,
+        received_at_ms: row.get(5)?,
+        chat_id: row.get(6)?,
+        thread_id: row.get(7)?,
+        possible_duplicate: row.get(8)?,
+        payload: row.get(9)?,
+        extra: row.get(10)?,
+    })
+}
+
+fn view(event: &Event, deliveries: Vec<DeliveryView>) -> EventView {
+    EventView {
+        id: event.id.to_string(),
+        event_type: event.event_type.clone(),
+        source: event.source.clone(),
+        chat_id: event.chat_id.clone(),
+        thread_id: event.thread_id.clone(),
+        occurred_at: event.occurred_at_ms.map(rfc3339),
+        received_at: rfc3339(event.received_at_ms),
+        possible_duplicate: event.possible_duplicate,
+        deliveries,
+        payload: None,
+        extra: None,
+    }
+}
+
+fn delivery(row: &Row<'_>, with_log: bool) -> rusqlite::Result<DeliveryView> {
+    let state: String = row.get(2)?;
+    let due_at = (state == "pending").then(|| row.get(7).map(rfc3339)).transpose()?;
+    Ok(DeliveryView {
+        id: DeliveryId(row.get(0)?).to_string(),
+        plugin: row.get(1)?,
+        state,
+        attempts: row.get(3)?,
+        outcome: row.get(4)?,
+        reason: row.get(5)?,
+        version: row.get(6)?,
+        due_at,
+        ended_at: row.get::<_, Option<i64>>(8)?.map(rfc3339),
+        log: if with_log { row.get(9)? } else { None },
+    })
+}
+
+fn rfc3339(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
+}

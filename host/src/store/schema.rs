@@ -1,0 +1,122 @@
+//! The tables, and how an older store becomes a current one.
+
+use rusqlite::Connection;
+
+use super::Error;
+
+/// Schema number N is the result of the first N steps. A step is never changed once released.
+const STEPS: &[&str] = &[STEP_1];
+
+// Ids grow in the order of acceptance. The pending indexes are partial: finished work costs them nothing.
+const STEP_1: &str = "
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    type TEXT NOT NULL,
+    source TEXT NOT NULL,
+    organization TEXT,
+    occurred_at INTEGER,
+    received_at INTEGER NOT NULL,
+    chat_id TEXT,
+    thread_id TEXT,
+    possible_duplicate INTEGER NOT NULL,
+    payload TEXT NOT NULL,
+    extra TEXT NOT NULL,
+    original TEXT NOT NULL
+) STRICT;
+CREATE INDEX events_of_chat ON events (chat_id, id) WHERE chat_id IS NOT NULL;
+
+CREATE TABLE dedupe (
+    key TEXT PRIMARY KEY,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ratings (
+    chat_id TEXT NOT NULL,
+    thread_id TEXT NOT NULL,
+    score INTEGER,
+    comment TEXT,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (chat_id, thread_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE deliveries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    event INTEGER NOT NULL,
+    plugin TEXT NOT NULL,
+    lane TEXT,
+    state TEXT NOT NULL,
+    accepted_at INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    crashes INTEGER NOT NULL DEFAULT 0,
+    version TEXT,
+    outcome TEXT,
+    reason TEXT,
+    log TEXT,
+    ended_at INTEGER
+) STRICT;
+CREATE INDEX deliveries_of_event ON deliveries (event);
+CREATE INDEX deliveries_pending ON deliveries (plugin, id) WHERE state = 'pending';
+CREATE INDEX deliveries_pending_in_lane ON deliveries (plugin, lane, id) WHERE state = 'pending' AND lane IS NOT NULL;
+CREATE INDEX deliveries_dead ON deliveries (id) WHERE state = 'dead';
+
+CREATE TABLE memory (
+    plugin TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value BLOB NOT NULL,
+    expires_at INTEGER,
+    claimed_by INTEGER,
+    PRIMARY KEY (plugin, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX memory_expiring ON memory (expires_at) WHERE expires_at IS NOT NULL;
+
+CREATE TABLE memory_use (
+    plugin TEXT PRIMARY KEY,
+    keys INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE plugin_status (
+    position INTEGER PRIMARY KEY,
+    status TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE good_versions (
+    plugin TEXT PRIMARY KEY,
+    hash TEXT NOT NULL,
+    since INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// Sets a write connection up and brings the tables up to date.
+pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
+    check(connection)?;
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", false)?;
+    // Checkpoints run on their own thread: inside a commit they would stretch it.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.pragma_update(None, "cache_size", -64_000)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    let from = version(connection)?;
+    for (number, step) in STEPS.iter().enumerate().skip(from) {
+        connection.execute_batch(&format!("BEGIN IMMEDIATE; {step} PRAGMA user_version = {}; COMMIT;", number + 1))?;
+    }
+    Ok(())
+}
+
+/// Refuses a store that a newer program has written.
+pub(super) fn check(connection: &Connection) -> Result<(), Error> {
+    let found = version(connection)?;
+    if found > STEPS.len() {
+        return Err(Error::Newer { found: found as i64, known: STEPS.len() as i64 });
+    }
+    Ok(())
+}
+
+fn version(connection: &Connection) -> Result<usize, Error> {
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    Ok(usize::try_from(version).unwrap_or(usize::MAX))
+}
