@@ -66,20 +66,19 @@ fn limits(table: &mut Table<'_>) -> Limits {
 }
 
 fn settings(item: &Item<'_>) -> Value {
-    let table = item.table();
-    if table.is_none() { Value::Null } else { json(item, item.value()) }
+    if item.table().is_some() { json(item) } else { Value::Null }
 }
 
-fn json(item: &Item<'_>, value: &DeValue<'_>) -> Value {
-    match value {
+fn json(item: &Item<'_>) -> Value {
+    match item.value() {
         DeValue::String(text) => Value::String(text.to_string()),
         DeValue::Boolean(boolean) => Value::Bool(*boolean),
         DeValue::Datetime(datetime) => Value::String(datetime.to_string()),
-        DeValue::Array(array) => array.iter().map(|value| json(item, value.get_ref())).collect(),
-        DeValue::Table(table) => table
-            .iter()
-            .map(|(key, value)| (key.get_ref().to_string(), json(item, value.get_ref())))
-            .collect(),
+        DeValue::Array(_) => item.items().iter().map(json).collect(),
+        DeValue::Table(_) => {
+            let entries = item.table().into_iter().flat_map(Table::into_entries);
+            entries.map(|(key, item)| (key.to_owned(), json(&item))).collect()
+        }
         DeValue::Integer(integer) => {
             let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
             number_or_problem(item, number.map(Number::from))
@@ -93,7 +92,7 @@ fn json(item: &Item<'_>, value: &DeValue<'_>) -> Value {
 
 fn number_or_problem(item: &Item<'_>, number: Option<Number>) -> Value {
     if number.is_none() {
-        item.report("holds a number that JSON has not: it must be finite and fit into 64 bits");
+        item.report("is no number that settings can hold: it must be finite and fit into 64 bits");
     }
     number.map_or(Value::Null, Value::Number)
 }

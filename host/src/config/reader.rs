@@ -152,10 +152,9 @@ impl<'a> Table<'a> {
     }
 
     fn new(path: String, span: Range<usize>, table: &'a DeTable<'a>, source: &'a Source<'a>) -> Table<'a> {
-        let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
         let entry = |(key, value): (&'a Spanned<_>, &'a Spanned<DeValue<'a>>)| {
             let name: &'a std::borrow::Cow<'a, str> = key.get_ref();
-            let path = format!("{prefix}{}", name.escape_debug());
+            let path = join(&path, name);
             (name.as_ref(), (key.span(), Item { path, value: value.get_ref(), span: value.span(), source }))
         };
         Table { entries: table.iter().map(entry).collect(), path, span, known: Vec::new(), source }
@@ -165,7 +164,7 @@ impl<'a> Table<'a> {
         self.source
     }
 
-    /// The path of a key of this table, for messages about a key that is absent.
+    /// Notes a problem with the table as a whole; `text` goes on after the table's name.
     pub(super) fn report(&self, text: impl AsRef<str>) {
         self.source.report(self.span.clone(), format!("[{}] {}", self.path, text.as_ref()));
     }
@@ -208,6 +207,11 @@ impl<'a> Table<'a> {
         entries.into_iter().filter_map(each).collect()
     }
 
+    /// All keys with their values, for a table of any shape.
+    pub(super) fn into_entries(self) -> impl Iterator<Item = (&'a str, Item<'a>)> {
+        self.entries.into_iter().map(|(key, (_, item))| (key, item))
+    }
+
     /// Refuses the keys that nobody asked for.
     pub(super) fn finish(self) {
         let place =
@@ -223,11 +227,16 @@ impl<'a> Table<'a> {
 
     fn empty(&self, key: &str) -> Table<'a> {
         Table {
-            path: key.to_owned(),
+            path: join(&self.path, key),
             span: self.span.clone(),
             entries: BTreeMap::new(),
             known: Vec::new(),
             source: self.source,
         }
     }
+}
+
+fn join(path: &str, key: &str) -> String {
+    let key = key.escape_debug();
+    if path.is_empty() { key.to_string() } else { format!("{path}.{key}") }
 }

@@ -29,7 +29,7 @@ pub(super) fn spaced_secret(item: &Item<'_>) -> Option<SecretString> {
     if item.is_text() {
         item.report(
             "is a secret and must not stand in the file: write { env = \"NAME\" } with the name of an environment \
-             variable, or { file = \"PATH\" }, and replace the secret, since this file was not made to hold it",
+             variable, or { file = \"PATH\" }",
         );
         return None;
     }
