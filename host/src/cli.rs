@@ -1,1 +1,242 @@
-//! See ARCHITECTURE.md.
+//! The command line: its arguments, and one file per command. A command writes to a given output; tables
+//! for people, one JSON document with `--json`.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::event::EventId;
+use crate::event::types;
+
+pub mod config_default;
+pub mod connections_list;
+pub mod events_types;
+pub mod send;
+pub mod table;
+pub mod text;
+
+/// Receives LiveChat webhooks, stores them, and hands each one to sandboxed plugins
+#[derive(Debug, Parser)]
+#[command(name = "chatplug", version, about)]
+pub struct Args {
+    /// The config; `chatplug config default` prints one to begin with
+    #[arg(long, global = true, value_name = "FILE", default_value = "./chatplug.toml")]
+    pub config: PathBuf,
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// How log lines on stderr look
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Readable)]
+    pub log: LogFormat,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One line of text each
+    Readable,
+    /// One JSON object each
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the host until it is stopped
+    Serve,
+    /// Play a day's chats against simulated services, with the real host and plugins
+    Demo(DemoArgs),
+    /// Check the config, the secrets and the plugins without starting
+    Check(CheckArgs),
+    /// The config
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// The plugins in the folder and in the config
+    #[command(subcommand)]
+    Plugins(PluginsCommand),
+    /// What was received
+    #[command(subcommand)]
+    Events(EventsCommand),
+    /// Deliveries that were given up
+    #[command(subcommand)]
+    Dead(DeadCommand),
+    /// Post a sample webhook to a running host, with the configured secret
+    Send(SendArgs),
+    /// The outside services that plugins may reach
+    #[command(subcommand)]
+    Connections(ConnectionsCommand),
+    /// Compile a component; the host starts this in a process of its own
+    #[command(hide = true)]
+    Compile(CompileArgs),
+}
+
+/// The arguments of `demo`.
+#[derive(Debug, clap::Args)]
+pub struct DemoArgs {
+    /// End after the scenario; exit code 0 only if every expected action arrived
+    #[arg(long)]
+    pub once: bool,
+    /// Let one of the simulated services fail
+    #[arg(long = "break", value_name = "SERVICE", value_enum)]
+    pub broken: Option<Service>,
+    /// The folder of plugins to use
+    #[arg(long, value_name = "DIR")]
+    pub plugins: Option<PathBuf>,
+}
+
+/// The simulated services of `demo`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Service {
+    /// The simulated HubSpot
+    Hubspot,
+    /// The simulated Slack
+    Slack,
+    /// The simulated LiveChat API
+    Livechat,
+}
+
+/// The arguments of `check`.
+#[derive(Debug, clap::Args)]
+pub struct CheckArgs {
+    /// Also ask the services: credentials, tags, property namespaces
+    #[arg(long)]
+    pub online: bool,
+}
+
+/// The commands of `config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print a config with every key and what it means
+    Default,
+}
+
+/// The commands of `plugins`.
+#[derive(Debug, Subcommand)]
+pub enum PluginsCommand {
+    /// List every plugin with its state and the reason for it
+    List,
+}
+
+/// The commands of `events`.
+#[derive(Debug, Subcommand)]
+pub enum EventsCommand {
+    /// List stored events, the newest first
+    List(EventsListArgs),
+    /// Show one event and its deliveries
+    Show {
+        /// The event's id, such as ev-42
+        #[arg(value_name = "ID")]
+        id: EventId,
+    },
+    /// List the event types that a plugin can be switched on for
+    Types,
+}
+
+/// The arguments of `events list`.
+#[derive(Debug, clap::Args)]
+pub struct EventsListArgs {
+    /// Only events of this type (older names are understood)
+    #[arg(long = "type", value_name = "TYPE", value_parser = event_type)]
+    pub event_type: Option<String>,
+    /// Only events of this chat
+    #[arg(long, value_name = "ID")]
+    pub chat: Option<String>,
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: u32,
+}
+
+/// The commands of `dead`.
+#[derive(Debug, Subcommand)]
+pub enum DeadCommand {
+    /// List dead letters, the newest first
+    List {
+        /// At most this many
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+    },
+}
+
+/// The arguments of `send`.
+#[derive(Debug, clap::Args)]
+pub struct SendArgs {
+    /// The webhook's body; a `secret_key` or `token` in it is replaced by the configured secret
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Where to send it [default: /webhooks/livechat at the config's listen address]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Sign the file's bytes with X-LiveChat-Signature instead of putting the secret into the body
+    #[arg(long)]
+    pub signed: bool,
+}
+
+/// The commands of `connections`.
+#[derive(Debug, Subcommand)]
+pub enum ConnectionsCommand {
+    /// List the connections of the config
+    List,
+    /// Send a harmless request to a connection and say what it answers
+    Test {
+        /// The connection's name
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
+
+/// The arguments of `compile`.
+#[derive(Debug, clap::Args)]
+pub struct CompileArgs {
+    /// The component
+    #[arg(value_name = "INPUT")]
+    pub input: PathBuf,
+    /// Where the compiled component goes
+    #[arg(value_name = "OUTPUT")]
+    pub output: PathBuf,
+}
+
+fn event_type(name: &str) -> Result<String, String> {
+    types::resolve(name).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        use clap::CommandFactory;
+        Args::command().debug_assert();
+    }
+
+    fn check(line: &str, accepted: bool) {
+        let result = Args::try_parse_from(line.split(' '));
+        assert_eq!(result.is_ok(), accepted, "{line}: {result:?}");
+    }
+
+    #[test]
+    fn global_arguments_stand_before_or_after_the_command() {
+        check("chatplug serve", true);
+        check("chatplug --config a.toml --json --log json events types", true);
+        check("chatplug events list --config a.toml --json --type rating_added --chat C1 --limit 5", true);
+        check("chatplug events show ev-42", true);
+        check("chatplug events show 42", true);
+        check("chatplug demo --once --break slack --plugins dir", true);
+        check("chatplug compile in.wasm out", true);
+        check("chatplug events show first", false);
+        check("chatplug events list --limit 0", false);
+        check("chatplug events list --type chat_deactived", false);
+        check("chatplug demo --break postgres", false);
+        check("chatplug", false);
+    }
+
+    #[test]
+    fn older_names_of_event_types_are_understood() {
+        let args = Args::try_parse_from(["chatplug", "events", "list", "--type", "rating_added"]).unwrap();
+        let Command::Events(EventsCommand::List(list)) = args.command else { panic!("{args:?}") };
+        assert_eq!(list.event_type.as_deref(), Some("chat_rated"));
+    }
+}

@@ -1,1 +1,181 @@
-//! See ARCHITECTURE.md.
+//! The operator's file, `chatplug.toml`: read, checked as a whole, its secrets resolved.
+//!
+//! [`DEFAULT`] is the documentation of every key. A key that is not in it is refused: a misspelt key that is
+//! silently ignored costs more than one that is answered with a line number.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+mod connection;
+mod differences;
+mod livechat;
+mod plugin;
+mod problem;
+mod reader;
+mod secret;
+#[cfg(test)]
+mod tests;
+
+pub use connection::{Address, Connection, Credentials, Kind};
+pub use livechat::{Api, Livechat};
+pub use plugin::Plugin;
+pub use problem::{Problem, Problems};
+
+use toml::de::DeTable;
+
+use reader::{Item, Source, Table};
+
+/// The commented default file, with every key.
+pub const DEFAULT: &str = include_str!("config/default.toml");
+
+const CONFIG_BYTES_MAX: u64 = 1 << 20;
+
+/// A checked config. Holds secrets; its `Debug` text does not show them.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `[server]`.
+    pub server: Server,
+    /// `data.dir`: where the store and the cache of compiled components are.
+    pub data_dir: PathBuf,
+    /// `[livechat]`.
+    pub livechat: Livechat,
+    /// `[connections.NAME]`, ordered by name.
+    pub connections: Vec<Connection>,
+    /// `plugins.dir`: the folder that is watched for components.
+    pub plugins_dir: PathBuf,
+    /// `[plugin.NAME]`, by name.
+    pub plugins: BTreeMap<String, Plugin>,
+}
+
+/// `[server]`: the listener of webhooks and health.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// The address that is listened on; port 0 takes a free one.
+    pub listen: SocketAddr,
+}
+
+impl Config {
+    /// Reads the file at `path`, with secrets from the environment and from files.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file, or that it can't be read.
+    pub fn load(path: &Path) -> Result<Config, Problems> {
+        let text = read_file(path).map_err(|text| Problems::unreadable(path, text))?;
+        Config::parse(&text, path, &|name| std::env::var(name).ok())
+    }
+
+    /// Reads a config from its text. `origin` is the file's path: it stands in front of each problem, and
+    /// relative paths are relative to its folder. `env` answers for the environment variables.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the text.
+    pub fn parse(
+        text: &str,
+        origin: impl AsRef<Path>,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Config, Problems> {
+        let origin = origin.as_ref();
+        let folder = origin.parent().unwrap_or(Path::new(""));
+        let source = Source::new(text, folder, env);
+        let (document, syntax) = DeTable::parse_recoverable(text);
+        for error in &syntax {
+            source.report(
+                error.span().unwrap_or_default(),
+                format!("the file is no valid TOML: {}", error.message()),
+            );
+        }
+        let config = syntax.is_empty().then(|| read(Table::root(document.get_ref(), &source)));
+        let problems = source.into_problems();
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(Problems::new(origin, problems)),
+        }
+    }
+
+    /// What is allowed but will not work as somebody might expect, each with what to do.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.livechat.webhook_secrets.is_empty() {
+            warnings.push(
+                "`livechat.webhooks.secrets` is empty: every webhook is refused; add the secret that the webhooks \
+                 were registered with, secrets = [{ env = \"LIVECHAT_WEBHOOK_SECRET\" }]"
+                    .to_owned(),
+            );
+        }
+        let calls_livechat =
+            |plugin: &Plugin| plugin.policy.grants.iter().any(|grant| !grant.starts_with("http:"));
+        if self.livechat.token.is_none()
+            && let Some((name, _)) = self.plugins.iter().find(|(_, plugin)| calls_livechat(plugin))
+        {
+            warnings.push(format!(
+                "`livechat.token` is missing: the calls that [plugin.{name}] is granted will fail; add token = \
+                 {{ env = \"LIVECHAT_PAT\" }} and account_id"
+            ));
+        }
+        warnings
+    }
+
+    /// What is different in `other`, in words and without secrets; each says so if it takes effect only
+    /// after a restart.
+    pub fn differences(&self, other: &Config) -> Vec<String> {
+        differences::between(self, other)
+    }
+}
+
+// Reports what is wrong to the table's source and goes on with a default, so that one reading finds everything.
+fn read(mut root: Table<'_>) -> Config {
+    let server = root.section("server", |table| Server {
+        listen: table.take("listen").and_then(|item| listen(&item)).unwrap_or(LISTEN_DEFAULT),
+    });
+    let data_dir = root.section("data", |table| folder(table, "data"));
+    let livechat = root.section("livechat", livechat::read);
+    let connections = root.named("connections", connection::read);
+    let names: Vec<String> = connections.iter().map(|(name, _)| name.clone()).collect();
+    let plugins_dir = root.section("plugins", |table| folder(table, "plugins"));
+    let plugins = root.named("plugin", |_, table| Some(plugin::read(table, &names)));
+    root.finish();
+    Config {
+        server,
+        data_dir,
+        livechat,
+        connections: connections.into_iter().filter_map(|(_, connection)| connection).collect(),
+        plugins_dir,
+        plugins: plugins.into_iter().filter_map(|(name, plugin)| Some((name, plugin?))).collect(),
+    }
+}
+
+const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+fn listen(item: &Item<'_>) -> Option<SocketAddr> {
+    let parsed = item.text()?.parse().ok();
+    if parsed.is_none() {
+        item.report("is no address to listen on: write an IP address and a port, such as \"127.0.0.1:8080\"");
+    }
+    parsed
+}
+
+fn folder(table: &mut Table<'_>, default: &str) -> PathBuf {
+    let dir = table.take("dir");
+    let written = dir.as_ref().and_then(Item::text);
+    if let Some(item) = &dir
+        && written == Some("")
+    {
+        item.report("is empty: name a folder");
+    }
+    table.source().folder.join(written.unwrap_or(default))
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    let failed = |error: std::io::Error| {
+        format!("can't read the config: {error}; `chatplug config default > {}` writes one", path.display())
+    };
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut text = String::new();
+    file.take(CONFIG_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > CONFIG_BYTES_MAX {
+        return Err(format!("the config has more than {CONFIG_BYTES_MAX} bytes: is this the right file?"));
+    }
+    Ok(text)
+}

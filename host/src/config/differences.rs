@@ -1,0 +1,118 @@
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Address, Config, Connection, Credentials, Livechat, Plugin};
+
+/// What is different in `new`, in words and without secrets.
+pub(super) fn between(old: &Config, new: &Config) -> Vec<String> {
+    let mut changes = Changes::default();
+    changes.note_at_restart("server.listen", old.server.listen != new.server.listen);
+    changes.note_at_restart("data.dir", old.data_dir != new.data_dir);
+    changes.note("plugins.dir", old.plugins_dir != new.plugins_dir);
+    livechat(&mut changes, &old.livechat, &new.livechat);
+    let named =
+        |list: &[Connection]| list.iter().map(|one| (one.name.clone(), one.clone())).collect::<Vec<_>>();
+    changes.named("connections", &named(&old.connections), &named(&new.connections), connection);
+    let listed = |config: &Config| config.plugins.clone().into_iter().collect::<Vec<_>>();
+    changes.named("plugin", &listed(old), &listed(new), plugin);
+    changes.0
+}
+
+#[derive(Default)]
+struct Changes(Vec<String>);
+
+impl Changes {
+    fn note(&mut self, key: &str, changed: bool) {
+        if changed {
+            self.0.push(format!("`{key}` changed"));
+        }
+    }
+
+    fn note_at_restart(&mut self, key: &str, changed: bool) {
+        if changed {
+            self.0.push(format!("`{key}` changed, which takes effect only after a restart"));
+        }
+    }
+
+    /// Compares sections that have names; `parts` says which keys of two sections differ.
+    fn named<T>(
+        &mut self,
+        group: &str,
+        old: &[(String, T)],
+        new: &[(String, T)],
+        parts: impl Fn(&T, &T) -> Vec<&'static str>,
+    ) {
+        for (name, before) in old {
+            match new.iter().find(|(other, _)| other == name) {
+                None => self.0.push(format!("[{group}.{name}] is gone")),
+                Some((_, after)) => {
+                    for part in parts(before, after) {
+                        self.note(&format!("{group}.{name}.{part}"), true);
+                    }
+                }
+            }
+        }
+        let is_new = |name: &String| old.iter().all(|(other, _)| other != name);
+        let added = new.iter().filter(|(name, _)| is_new(name));
+        self.0.extend(added.map(|(name, _)| format!("[{group}.{name}] is new")));
+    }
+}
+
+fn livechat(changes: &mut Changes, old: &Livechat, new: &Livechat) {
+    let secrets =
+        |list: &[SecretString]| list.iter().map(|one| one.expose_secret().to_owned()).collect::<Vec<_>>();
+    changes.note("livechat.api", old.api != new.api);
+    changes.note("livechat.base_url", old.base_url != new.base_url);
+    changes.note("livechat.account_id", old.account_id != new.account_id);
+    changes.note("livechat.token", text(old.token.as_ref()) != text(new.token.as_ref()));
+    changes.note("livechat.timezone", old.timezone != new.timezone);
+    changes.note("livechat.organization", old.organization != new.organization);
+    changes.note("livechat.client_id", old.client_id != new.client_id);
+    changes.note("livechat.agent_id", old.agent_id != new.agent_id);
+    changes.note("livechat.join", old.join != new.join);
+    changes.note("livechat.webhooks.secrets", secrets(&old.webhook_secrets) != secrets(&new.webhook_secrets));
+}
+
+fn connection(old: &Connection, new: &Connection) -> Vec<&'static str> {
+    let parts = [
+        ("kind", old.kind != new.kind),
+        ("address", address(&old.address) != address(&new.address)),
+        ("credentials", credentials(&old.credentials) != credentials(&new.credentials)),
+        ("post", old.post != new.post),
+    ];
+    changed(parts)
+}
+
+fn plugin(old: &Plugin, new: &Plugin) -> Vec<&'static str> {
+    let parts = [
+        ("events", old.events != new.events),
+        ("grants", old.policy.grants != new.policy.grants),
+        ("denies", old.policy.denies != new.policy.denies),
+        ("settings", old.settings != new.settings),
+        ("limits", old.limits != new.limits),
+    ];
+    changed(parts)
+}
+
+fn changed<const N: usize>(parts: [(&'static str, bool); N]) -> Vec<&'static str> {
+    parts.into_iter().filter(|(_, changed)| *changed).map(|(part, _)| part).collect()
+}
+
+fn text(secret: Option<&SecretString>) -> Option<&str> {
+    secret.map(|secret| secret.expose_secret())
+}
+
+fn address(address: &Address) -> (&str, &str) {
+    match address {
+        Address::Base(url) => ("base_url", url),
+        Address::Secret(url) => ("url", url.expose_secret()),
+    }
+}
+
+fn credentials(credentials: &Credentials) -> (&str, &str, &str) {
+    match credentials {
+        Credentials::None => ("none", "", ""),
+        Credentials::Bearer(token) => ("bearer", "", token.expose_secret()),
+        Credentials::Basic { user, password } => ("basic", user, password.expose_secret()),
+        Credentials::Header { name, value } => ("header", name, value.expose_secret()),
+    }
+}

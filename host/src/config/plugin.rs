@@ -1,0 +1,98 @@
+use serde_json::{Map, Number, Value};
+use toml::de::DeValue;
+
+use super::reader::{Item, Table};
+use crate::event::types;
+use crate::grant::{self, Policy};
+use crate::limits::Limits;
+
+/// `[plugin.NAME]`: what the operator wants of one plugin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plugin {
+    /// The event types that it gets, by their own names, each once; with none it is switched off.
+    pub events: Vec<String>,
+    /// What it may and may not do.
+    pub policy: Policy,
+    /// Its settings, an object; the plugin's own schema checks them.
+    pub settings: Value,
+    /// What one of its attempts may use.
+    pub limits: Limits,
+}
+
+/// Reads one plugin; `connections` are the names that the config defines.
+pub(super) fn read(table: &mut Table<'_>, connections: &[String]) -> Plugin {
+    let check = |entry: &str| grant::check_entry(entry, connections).map(|()| entry.to_owned());
+    Plugin {
+        events: list(table.take("events"), |name| types::resolve(name).map(str::to_owned)),
+        policy: Policy {
+            grants: list(table.take("grants"), check),
+            denies: list(table.take("denies"), check),
+        },
+        settings: table
+            .take("settings")
+            .map(|item| settings(&item))
+            .unwrap_or_else(|| Value::Object(Map::new())),
+        limits: table.section("limits", limits),
+    }
+}
+
+fn list(item: Option<Item<'_>>, read: impl Fn(&str) -> Result<String, String>) -> Vec<String> {
+    let mut entries = Vec::new();
+    for item in item.map(|item| item.items()).unwrap_or_default() {
+        match item.text().map(&read) {
+            Some(Ok(entry)) if !entries.contains(&entry) => entries.push(entry),
+            Some(Err(error)) => item.report(format!("has a wrong entry: {error}")),
+            _ => {}
+        }
+    }
+    entries
+}
+
+fn limits(table: &mut Table<'_>) -> Limits {
+    let default = Limits::default();
+    let mut limit =
+        |key, range, default| table.take(key).and_then(|item| item.integer(range)).unwrap_or(default);
+    // Lossless: the ranges end below what `u32`, and `usize` on a 64-bit machine, can hold.
+    Limits {
+        cpu_ms: limit("cpu_ms", 1..=600_000, default.cpu_ms),
+        wall_ms: limit("wall_ms", 1..=3_600_000, default.wall_ms),
+        memory_bytes: limit("memory_bytes", 1 << 20..=1 << 30, default.memory_bytes as u64) as usize,
+        hostcall_bytes: limit("hostcall_bytes", 1 << 10..=64 << 20, default.hostcall_bytes as u64) as usize,
+        host_calls: limit("host_calls", 0..=100_000, default.host_calls.into()) as u32,
+        actions: limit("actions", 0..=10_000, default.actions.into()) as u32,
+        log_bytes: limit("log_bytes", 0..=16 << 20, default.log_bytes as u64) as usize,
+        concurrency: limit("concurrency", 1..=1024, default.concurrency as u64) as usize,
+    }
+}
+
+fn settings(item: &Item<'_>) -> Value {
+    if item.table().is_some() { json(item) } else { Value::Null }
+}
+
+fn json(item: &Item<'_>) -> Value {
+    match item.value() {
+        DeValue::String(text) => Value::String(text.to_string()),
+        DeValue::Boolean(boolean) => Value::Bool(*boolean),
+        DeValue::Datetime(datetime) => Value::String(datetime.to_string()),
+        DeValue::Array(_) => item.items().iter().map(json).collect(),
+        DeValue::Table(_) => {
+            let entries = item.table().into_iter().flat_map(Table::into_entries);
+            entries.map(|(key, item)| (key.to_owned(), json(&item))).collect()
+        }
+        DeValue::Integer(integer) => {
+            let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
+            number_or_problem(item, number.map(Number::from))
+        }
+        DeValue::Float(float) => {
+            let number = float.as_str().parse().ok();
+            number_or_problem(item, number.and_then(Number::from_f64))
+        }
+    }
+}
+
+fn number_or_problem(item: &Item<'_>, number: Option<Number>) -> Value {
+    if number.is_none() {
+        item.report("is no number that settings can hold: it must be finite and fit into 64 bits");
+    }
+    number.map_or(Value::Null, Value::Number)
+}

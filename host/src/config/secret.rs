@@ -1,0 +1,118 @@
+//! Secrets: `{ env = "NAME" }` or `{ file = "PATH" }`, never the value itself. No message in this file holds
+//! a value.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::reader::Item;
+
+const SECRET_BYTES_MAX: u64 = 64 << 10;
+const ENV_NAME_BYTES_MAX: usize = 128;
+
+/// A secret without white space: a token, a key, a URL.
+pub(super) fn secret(item: &Item<'_>) -> Option<SecretString> {
+    let secret = spaced_secret(item)?;
+    if secret.expose_secret().contains(char::is_whitespace) {
+        item.report(
+            "has white space in it: store the bare secret, without spaces, line breaks or quotes around it",
+        );
+        return None;
+    }
+    Some(secret)
+}
+
+/// A secret that may have spaces inside: a password, the value of a header.
+pub(super) fn spaced_secret(item: &Item<'_>) -> Option<SecretString> {
+    if item.is_text() {
+        item.report(
+            "is a secret and must not stand in the file: write { env = \"NAME\" } with the name of an environment \
+             variable, or { file = \"PATH\" }",
+        );
+        return None;
+    }
+    let secret = referred(item)?;
+    let text = secret.expose_secret();
+    if text.trim() != text || text.contains(char::is_control) {
+        item.report("has a line break, a tab, or white space around it: store the bare secret");
+        return None;
+    }
+    Some(secret)
+}
+
+/// A value that is no secret but may be kept with them: a text, or a reference.
+pub(super) fn identifier(item: &Item<'_>) -> Option<String> {
+    let text = match item.is_text() {
+        true => item.text()?.to_owned(),
+        false => referred(item)?.expose_secret().to_owned(),
+    };
+    if text.is_empty() || text.contains(char::is_whitespace) {
+        item.report("is empty or has white space in it: write the bare value");
+        return None;
+    }
+    Some(text)
+}
+
+fn referred(item: &Item<'_>) -> Option<SecretString> {
+    if !item.is_table() {
+        item.report("must be a reference, { env = \"NAME\" } or { file = \"PATH\" }");
+        return None;
+    }
+    let mut table = item.table()?;
+    let (env, file) = (table.take("env"), table.take("file"));
+    table.finish();
+    let secret = match (env, file) {
+        (Some(env), None) => from_env(&env),
+        (None, Some(file)) => from_file(&file),
+        _ => {
+            item.report("must name exactly one source, { env = \"NAME\" } or { file = \"PATH\" }");
+            None
+        }
+    }?;
+    if secret.expose_secret().is_empty() {
+        item.report("refers to something empty: put the value there");
+        return None;
+    }
+    Some(secret)
+}
+
+fn from_env(item: &Item<'_>) -> Option<SecretString> {
+    let name = item.text()?;
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.is_empty() || name.len() > ENV_NAME_BYTES_MAX || !name.chars().all(word) {
+        // The name is not shown: it may be the secret, put here by mistake.
+        item.report("is not the name of an environment variable: letters, digits and underscores");
+        return None;
+    }
+    let value = (item.source().env)(name);
+    if value.is_none() {
+        item.report(format!(
+            "names the environment variable {name}, which is not set: set it for the host's process"
+        ));
+    }
+    value.map(SecretString::from)
+}
+
+fn from_file(item: &Item<'_>) -> Option<SecretString> {
+    let path = item.source().folder.join(item.text()?);
+    match read_file(&path) {
+        Ok(text) => Some(SecretString::from(text.trim_end_matches(['\r', '\n']))),
+        Err(error) => {
+            item.report(format!("names the file {}, which can't be read: {error}", path.display()));
+            None
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !metadata.is_file() || metadata.len() > SECRET_BYTES_MAX {
+        return Err(format!("it must be an ordinary file of at most {SECRET_BYTES_MAX} bytes"));
+    }
+    let mut text = String::new();
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    file.take(SECRET_BYTES_MAX).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    Ok(text)
+}
