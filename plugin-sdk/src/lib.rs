@@ -62,11 +62,10 @@ pub trait Plugin {
 #[macro_export]
 macro_rules! plugin {
     ($plugin:ty) => {
-        #[doc(hidden)]
         #[allow(unsafe_code, reason = "exports of a component carry attributes that count as unsafe")]
-        mod __chatplug_exported {
-            type Exported = $crate::exported::Exported<super::$plugin>;
+        const _: () = {
+            type Exported = $crate::exported::Exported<$plugin>;
             $crate::exported::bindings::export!(Exported with_types_in $crate::exported::bindings);
-        }
+        };
     };
 }
