@@ -1,0 +1,32 @@
+use crate::Error;
+
+/// An action that is ready to be sent. Nothing happens before [`Action::send`].
+#[must_use = "an action does nothing until it is sent"]
+pub struct Action<F> {
+    once: Option<String>,
+    call: F,
+}
+
+impl<T, F> Action<F>
+where
+    F: FnOnce(Option<&str>) -> Result<T, Error>,
+{
+    pub(crate) fn new(call: F) -> Self {
+        Action { once: None, call }
+    }
+
+    /// Names the action within the event. When the plugin runs again for the same event, the host knows an
+    /// action by its name even if its text came out differently, and answers from its record instead of
+    /// doing it again. Without a name the host goes by function and arguments.
+    pub fn once(self, name: impl Into<String>) -> Self {
+        Action { once: Some(name.into()), ..self }
+    }
+
+    /// Has the host do it.
+    ///
+    /// # Errors
+    /// What the host or the service answered; see [`ErrorCode`](crate::ErrorCode).
+    pub fn send(self) -> Result<T, Error> {
+        (self.call)(self.once.as_deref())
+    }
+}

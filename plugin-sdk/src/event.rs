@@ -1,0 +1,90 @@
+use crate::exported::bindings::chatplug::plugin::types;
+use crate::{Failure, Payload};
+
+/// One event, as the host stored it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Event {
+    /// The host's id of the event, the same in every attempt.
+    pub id: String,
+    /// One of LiveChat's v3.6 webhook actions, or one of the host's own types such as `chat_rated`.
+    pub event_type: String,
+    /// `livechat`, or `chatplug` if the host made it.
+    pub source: String,
+    /// LiveChat's organization id, an opaque text.
+    pub organization: Option<String>,
+    /// When it happened on the platform, in milliseconds since 1970, where the platform says so.
+    pub occurred_at_ms: Option<u64>,
+    /// When the host stored it, in milliseconds since 1970.
+    pub received_at_ms: u64,
+    /// The chat it belongs to.
+    pub chat_id: Option<String>,
+    /// The thread it belongs to.
+    pub thread_id: Option<String>,
+    /// 1 for the first attempt at this event, 2 for the second …
+    pub attempt: u32,
+    /// Names such as `possible-duplicate`; newer hosts may know more than this SDK.
+    pub flags: Vec<String>,
+    /// JSON text in LiveChat's v3.6 shape for this event type; [`Event::payload`] reads it.
+    pub payload_json: String,
+    /// JSON text: what has no place above (`additional_data`, `requester` …); `{}` if there is nothing.
+    pub extra_json: String,
+}
+
+impl Event {
+    /// The payload in typed form.
+    ///
+    /// # Errors
+    /// [`Failure::Reject`] with the place, if the payload is not what the event type promises.
+    pub fn payload(&self) -> Result<Payload, Failure> {
+        Payload::read(&self.event_type, &self.payload_json).map_err(Failure::from)
+    }
+
+    /// Whether the same webhook may have come before: LiveChat repeats some without an id to know them by.
+    pub fn possible_duplicate(&self) -> bool {
+        self.has_flag("possible-duplicate")
+    }
+
+    /// Whether the host fetched it after an outage, instead of being told at once.
+    pub fn recovered(&self) -> bool {
+        self.has_flag("recovered")
+    }
+
+    /// Whether this plugin caused it itself.
+    pub fn own(&self) -> bool {
+        self.has_flag("own")
+    }
+
+    /// Whether later events of its lane were handled before it.
+    pub fn late(&self) -> bool {
+        self.has_flag("late")
+    }
+
+    /// When it happened, or else when the host stored it: milliseconds since 1970.
+    pub fn at_ms(&self) -> u64 {
+        self.occurred_at_ms.unwrap_or(self.received_at_ms)
+    }
+
+    fn has_flag(&self, name: &str) -> bool {
+        self.flags.iter().any(|flag| flag == name)
+    }
+}
+
+impl From<types::Event> for Event {
+    fn from(event: types::Event) -> Self {
+        Event {
+            id: event.id,
+            event_type: event.event_type,
+            source: event.source,
+            organization: event.organization,
+            occurred_at_ms: event.occurred_at_ms,
+            received_at_ms: event.received_at_ms,
+            chat_id: event.chat_id,
+            thread_id: event.thread_id,
+            attempt: event.attempt,
+            flags: event.flags,
+            payload_json: event.payload,
+            extra_json: event.extra,
+        }
+    }
+}

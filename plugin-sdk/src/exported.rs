@@ -1,0 +1,56 @@
+//! Between the generated code and the author: not part of the public API.
+
+use std::marker::PhantomData;
+use std::panic::{self, PanicHookInfo};
+
+use self::bindings::exports::chatplug::plugin::plugin::{self as contract, Guest};
+use crate::log::{self, Level};
+use crate::{Event, Failure, Plugin, settings};
+
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    unsafe_code,
+    clippy::all,
+    clippy::allow_attributes_without_reason,
+    reason = "generated from the contract"
+)]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "component",
+        pub_export_macro: true,
+        default_bindings_module: "chatplug_sdk::exported::bindings",
+    });
+}
+
+/// The contract's side of a [`Plugin`].
+pub struct Exported<P>(PhantomData<P>);
+
+impl<P: Plugin> Guest for Exported<P> {
+    fn describe() -> String {
+        panic::set_hook(Box::new(report_panic));
+        P::manifest().with_settings_schema(settings::schema::<P::Settings>()).to_json()
+    }
+
+    fn handle(event: contract::Event) -> Result<(), contract::Failure> {
+        panic::set_hook(Box::new(report_panic));
+        settings::read().and_then(|settings| P::handle(Event::from(event), settings)).map_err(Into::into)
+    }
+}
+
+impl From<Failure> for contract::Failure {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Retry(reason) => contract::Failure::Retry(reason),
+            Failure::Reject(reason) => contract::Failure::Reject(reason),
+        }
+    }
+}
+
+/// The trap that follows a panic says neither what nor where.
+fn report_panic(info: &PanicHookInfo<'_>) {
+    let message = info.payload_as_str().unwrap_or("the panic has no message");
+    let place = info.location().map(ToString::to_string).unwrap_or_default();
+    log::write(Level::Error, &format!("panicked at {place}: {message}"), &[("place", &place)]);
+}

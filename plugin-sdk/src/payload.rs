@@ -1,0 +1,242 @@
+//! The payloads of the event types that plugins use most.
+//!
+//! They follow LiveChat's v3.6 shapes and are lenient: what is absent or null is empty, unknown fields are
+//! ignored. The raw text is in [`Event::payload_json`](crate::Event::payload_json).
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::objects::{Chat, ChatEvent, Properties, Queue, RatingChange, RoutingStatus, Scale, Targets, User};
+use crate::{Error, json};
+
+macro_rules! payloads {
+    ($($event_type:literal => $name:ident($payload:ty),)*) => {
+        /// An event's payload in typed form.
+        #[derive(Clone, Debug)]
+        #[non_exhaustive]
+        pub enum Payload {
+            $(
+                #[doc = concat!("`", $event_type, "`.")]
+                $name($payload),
+            )*
+            /// Any other event type.
+            Other(Value),
+        }
+
+        impl Payload {
+            pub(crate) fn read(event_type: &str, text: &str) -> Result<Payload, Error> {
+                let what = format!("the payload of this {event_type}");
+                match event_type {
+                    $($event_type => json::read(&what, text).map(Payload::$name),)*
+                    _ => json::read(&what, text).map(Payload::Other),
+                }
+            }
+        }
+    };
+}
+
+payloads! {
+    "incoming_chat" => IncomingChat(Box<IncomingChat>),
+    "chat_deactivated" => ChatDeactivated(ChatDeactivated),
+    "chat_rated" => ChatRated(ChatRated),
+    "chat_transferred" => ChatTransferred(ChatTransferred),
+    "user_added_to_chat" => UserAddedToChat(Box<UserAdded>),
+    "user_removed_from_chat" => UserRemovedFromChat(UserRemoved),
+    "incoming_event" => IncomingEvent(Box<EventInChat>),
+    "event_updated" => EventUpdated(Box<EventInChat>),
+    "incoming_rich_message_postback" => Postback(PostbackInChat),
+    "thread_tagged" => ThreadTagged(Tagged),
+    "thread_untagged" => ThreadUntagged(Tagged),
+    "chat_properties_updated" => ChatPropertiesUpdated(PropertiesUpdated),
+    "thread_properties_updated" => ThreadPropertiesUpdated(PropertiesUpdated),
+    "routing_status_set" => RoutingStatusSet(RoutingStatus),
+}
+
+/// A chat began, or a new thread in it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct IncomingChat {
+    /// The chat with its new thread, the first events included.
+    pub chat: Chat,
+    /// Who started it, where the platform says so.
+    pub requester_id: Option<String>,
+    /// Where it was before, if it was transferred.
+    pub transferred_from: Option<Targets>,
+}
+
+/// A thread ended.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct ChatDeactivated {
+    /// The chat.
+    pub chat_id: String,
+    /// The thread that ended.
+    pub thread_id: String,
+    /// Who ended it; absent if the platform did.
+    pub user_id: Option<String>,
+}
+
+/// A rating was given, changed, commented or withdrawn: one event for each change, made by the host.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct ChatRated {
+    /// The chat.
+    pub chat_id: String,
+    /// The thread that is rated.
+    pub thread_id: String,
+    /// What the change was.
+    pub change: RatingChange,
+    /// The score now, in the numbers of the scale.
+    pub score: Option<i64>,
+    /// The numbers that the score may have.
+    pub scale: Scale,
+    /// What the customer wrote, as it is now.
+    pub comment: Option<String>,
+    /// What was known before.
+    #[serde(deserialize_with = "json::or_default")]
+    pub previous: Rating,
+}
+
+/// A rating. Both parts absent: not rated, or withdrawn.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Rating {
+    /// The score.
+    pub score: Option<i64>,
+    /// What the customer wrote.
+    pub comment: Option<String>,
+}
+
+/// A chat went to somebody else.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct ChatTransferred {
+    /// The chat.
+    pub chat_id: String,
+    /// The thread, if the chat is active.
+    pub thread_id: Option<String>,
+    /// Who transferred it.
+    pub requester_id: Option<String>,
+    /// `manual`, `inactive`, `assigned`, `unassigned`, `other`.
+    pub reason: String,
+    /// Where it went.
+    #[serde(deserialize_with = "json::or_default")]
+    pub transferred_to: Targets,
+    /// Its place in the queue, if it waits.
+    pub queue: Option<Queue>,
+}
+
+/// Somebody came into a chat.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct UserAdded {
+    /// The chat.
+    pub chat_id: String,
+    /// The thread, if the chat is active.
+    pub thread_id: Option<String>,
+    /// Who came.
+    pub user: User,
+    /// Why.
+    pub reason: Option<String>,
+    /// Who did it.
+    pub requester_id: Option<String>,
+}
+
+/// Somebody left a chat.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct UserRemoved {
+    /// The chat.
+    pub chat_id: String,
+    /// The thread, if the chat is active.
+    pub thread_id: Option<String>,
+    /// Who left.
+    pub user_id: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// Who did it.
+    pub requester_id: Option<String>,
+}
+
+/// A chat event: a message, a file, a filled form …
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct EventInChat {
+    /// The chat.
+    pub chat_id: String,
+    /// The thread.
+    pub thread_id: String,
+    /// The chat event.
+    pub event: ChatEvent,
+}
+
+/// Somebody pressed a button of a rich message.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct PostbackInChat {
+    /// The chat.
+    pub chat_id: String,
+    /// The thread.
+    pub thread_id: String,
+    /// The rich message.
+    pub event_id: String,
+    /// Who pressed it.
+    pub user_id: String,
+    /// The button.
+    #[serde(deserialize_with = "json::or_default")]
+    pub postback: Postback,
+}
+
+/// A button of a rich message.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Postback {
+    /// The id that the sender of the rich message gave to the button.
+    pub id: String,
+    /// Whether it is on now.
+    pub toggled: bool,
+    /// `message`, `url` …
+    pub button_type: Option<String>,
+    /// What the button says or opens.
+    pub button_value: Option<String>,
+}
+
+/// A thread's tag.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Tagged {
+    /// The chat.
+    pub chat_id: String,
+    /// The thread.
+    pub thread_id: String,
+    /// The tag's name.
+    pub tag: String,
+}
+
+/// Properties of a chat or thread changed.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct PropertiesUpdated {
+    /// The chat.
+    pub chat_id: String,
+    /// The thread, if they are a thread's.
+    pub thread_id: Option<String>,
+    /// Those that changed.
+    #[serde(deserialize_with = "json::or_default")]
+    pub properties: Properties,
+}
+
+#[cfg(test)]
+mod tests;

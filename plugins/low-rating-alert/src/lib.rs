@@ -1,0 +1,1 @@
+//! Posts bad ratings to Slack, tags the thread and leaves a note.
