@@ -1,2 +1,320 @@
-//! x
+//! Hands stored deliveries to plugins: lanes in order, plugins in turn, each attempt in a task of its own.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::delivery::{self, History, Next, Outcome, State};
+use crate::registry::{Registry, Slot};
+use crate::runtime::{Attempt, Report, Runtime};
+use crate::store::{Committed, Finish, Pending, Store};
+
 mod lanes;
+
+use lanes::{Key, Lanes, Load};
+
+/// Attempts that run at the same time, of all plugins together; below the pool of instances.
+const RUNNING_MAX: usize = 200;
+/// Deliveries of a plugin that the config no longer has are skipped, this many at a time.
+const SKIPPING: usize = 4;
+/// How long attempts that run may go on when the host stops.
+const DRAIN: Duration = Duration::from_secs(20);
+/// The loop turns at least this often, so that its heartbeat tells whether it is alive.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// While the store takes nothing, an outcome is offered to it again this often.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+
+/// What the dispatcher works with.
+pub struct Dispatcher {
+    /// Where deliveries come from and outcomes go.
+    pub store: Store,
+    /// Which version runs.
+    pub registry: Arc<Registry>,
+    /// What runs it.
+    pub runtime: Runtime,
+    /// When the loop turned last, milliseconds since 1970.
+    pub heartbeat: Arc<AtomicI64>,
+}
+
+/// What the dispatcher's tasks report.
+enum Message {
+    Finished { plugin: Arc<str>, key: Key, again: Option<Pending> },
+    Loaded { load: Load, rows: Vec<Pending> },
+}
+
+impl Dispatcher {
+    /// Runs until `stop`, then waits for the attempts that run.
+    pub async fn run(self, mut committed: Committed, stop: CancellationToken) {
+        let dispatcher = Arc::new(self);
+        let mut changes = dispatcher.registry.subscribe();
+        let (reports, mut inbox) = mpsc::channel(RUNNING_MAX * 2);
+        let tasks = TaskTracker::new();
+        let mut lanes = Lanes::default();
+        let mut running = 0;
+        dispatcher.begin(&mut lanes).await;
+        loop {
+            dispatcher.heartbeat.store(now_ms(), Ordering::Relaxed);
+            while running < RUNNING_MAX
+                && let Some(pending) = lanes.next(now_ms())
+            {
+                running += 1;
+                tasks.spawn(dispatcher.clone().deliver(pending, reports.clone()));
+            }
+            while let Some(load) = lanes.next_load() {
+                tasks.spawn(dispatcher.clone().load(load, reports.clone()));
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                batch = committed.next() => match batch {
+                    Some(batch) => dispatcher.take_in(&mut lanes, batch, committed.had_gap()),
+                    None => break,
+                },
+                Some(message) = inbox.recv() => {
+                    running -= usize::from(matches!(message, Message::Finished { .. }));
+                    take(&mut lanes, message);
+                    while let Ok(message) = inbox.try_recv() {
+                        running -= usize::from(matches!(message, Message::Finished { .. }));
+                        take(&mut lanes, message);
+                    }
+                }
+                Ok(()) = changes.changed() => dispatcher.set_concurrency(&mut lanes),
+                () = tokio::time::sleep(until(lanes.next_due_ms())) => {}
+            }
+        }
+        drop(reports);
+        tasks.close();
+        let drained = async {
+            // Tasks report to a bounded channel: it has to be emptied for them to end.
+            while inbox.recv().await.is_some() {}
+        };
+        if tokio::time::timeout(DRAIN, drained).await.is_err() {
+            tracing::warn!(running, "attempts were cut off by the stop; they run again at the next start");
+        }
+    }
+
+    /// Learns which plugins have a backlog from an earlier run of the host.
+    async fn begin(&self, lanes: &mut Lanes) {
+        match self.store.plugins_with_pending().await {
+            Ok(plugins) => plugins.iter().for_each(|plugin| lanes.fell_behind(plugin)),
+            Err(error) => tracing::error!(%error, "cannot read the backlog; it waits for the next start"),
+        }
+        self.set_concurrency(lanes);
+    }
+
+    fn take_in(&self, lanes: &mut Lanes, batch: Vec<Pending>, had_gap: bool) {
+        for pending in batch {
+            if !lanes.knows(&pending.plugin) {
+                lanes.set_concurrency(&pending.plugin, concurrency(self.registry.get(&pending.plugin).as_ref()));
+            }
+            lanes.offer(pending, now_ms());
+        }
+        if had_gap {
+            let slots = self.registry.all();
+            slots.keys().for_each(|plugin| lanes.fell_behind(plugin));
+        }
+    }
+
+    fn set_concurrency(&self, lanes: &mut Lanes) {
+        let slots = self.registry.all();
+        for plugin in lanes.plugins().iter().chain(slots.keys()) {
+            lanes.set_concurrency(plugin, concurrency(slots.get(plugin)));
+        }
+    }
+
+    async fn load(self: Arc<Self>, load: Load, reports: mpsc::Sender<Message>) {
+        let rows = loop {
+            let rows = match load.clone() {
+                Load::Window { plugin, after, limit } => self.store.pending(plugin, after, limit).await,
+                Load::Lane { plugin, lane, after, until, limit } => {
+                    self.store.pending_in_lane(plugin, lane, (after, until), limit).await
+                }
+            };
+            match rows {
+                Ok(rows) => break rows,
+                Err(error) => tracing::error!(%error, "cannot read pending deliveries; trying again"),
+            }
+            tokio::time::sleep(STORE_RETRY).await;
+        };
+        // The loop has ended: nobody needs the rows.
+        let _ = reports.send(Message::Loaded { load, rows }).await;
+    }
+
+    /// Makes one attempt at a delivery and records what became of it.
+    async fn deliver(self: Arc<Self>, pending: Pending, reports: mpsc::Sender<Message>) {
+        let (plugin, key) = (pending.plugin.clone(), Key::of(&pending));
+        let again = match self.attempt(&pending).await {
+            Some(finish) => {
+                let again = (finish.state == State::Pending).then(|| Pending {
+                    due_at_ms: finish.due_at_ms,
+                    attempts: finish.attempts,
+                    crashes: finish.crashes,
+                    ..pending
+                });
+                self.record(finish).await;
+                again
+            }
+            None => Some(pending),
+        };
+        let _ = reports.send(Message::Finished { plugin, key, again }).await;
+    }
+
+    /// `None` if the delivery has to go on waiting as it is.
+    async fn attempt(&self, pending: &Pending) -> Option<Finish> {
+        let Some(Slot { events, terms, active }) = self.registry.get(&pending.plugin) else {
+            return Some(skip(pending, "the config has no section for the plugin any more"));
+        };
+        let event = match &pending.event {
+            Some(event) => event.clone(),
+            None => match self.store.event(pending.event_id).await {
+                Ok(Some(event)) => Arc::new(event),
+                Ok(None) => return Some(skip(pending, "the event is no longer stored")),
+                Err(error) => {
+                    tracing::error!(%error, event = %pending.event_id, "cannot read an event; trying again");
+                    tokio::time::sleep(STORE_RETRY).await;
+                    return None;
+                }
+            },
+        };
+        if !events.contains(&event.event_type) {
+            return Some(skip(pending, "the event type was switched off"));
+        }
+        let version = active?;
+        let hash = version.hash.clone();
+        let number = pending.attempts.saturating_add(1);
+        let attempt = Attempt { version, terms, event, delivery: pending.id, number };
+        let report = AssertUnwindSafe(self.runtime.run(attempt)).catch_unwind().await.unwrap_or_else(|_| host_panic());
+        Some(finish(pending, &report, hash))
+    }
+
+    /// Records an outcome, however long it takes: while the disk is full nothing else is lost.
+    async fn record(&self, finish: Finish) {
+        while let Err(error) = self.store.finish(finish.clone(), now_ms()).await {
+            if matches!(error, crate::store::Error::Closed) {
+                return;
+            }
+            tracing::error!(%error, delivery = %finish.id, "cannot record an outcome; trying again");
+            tokio::time::sleep(STORE_RETRY).await;
+        }
+    }
+}
+
+fn take(lanes: &mut Lanes, message: Message) {
+    match message {
+        Message::Finished { plugin, key, again } => lanes.finished(&plugin, key, again, now_ms()),
+        Message::Loaded { load: Load::Window { plugin, limit, .. }, rows } => {
+            lanes.loaded_window(&plugin, rows, limit, now_ms());
+        }
+        Message::Loaded { load: Load::Lane { plugin, lane, until, limit, .. }, rows } => {
+            lanes.loaded_lane(&plugin, &lane, rows, (until, limit), now_ms());
+        }
+    }
+}
+
+/// How many attempts of a plugin may run at the same time.
+fn concurrency(slot: Option<&Slot>) -> usize {
+    match slot {
+        None => SKIPPING,
+        Some(Slot { active: None, .. }) => 0,
+        Some(Slot { terms, .. }) => terms.limits.concurrency,
+    }
+}
+
+/// What follows from an attempt.
+fn finish(pending: &Pending, report: &Report, version: String) -> Finish {
+    let now_ms = now_ms();
+    let outcome = &report.outcome;
+    let is_spent = !matches!(outcome, Outcome::Suspended(_));
+    let is_crash = matches!(outcome, Outcome::Trapped(_) | Outcome::OutOf(..));
+    let history = History {
+        attempts: pending.attempts + u32::from(is_spent),
+        crashes: pending.crashes + u32::from(is_crash),
+        age: Duration::from_millis(u64::try_from(now_ms - pending.accepted_at_ms).unwrap_or(0)),
+    };
+    let next = delivery::after(outcome, history, random());
+    tell(pending, report, history.attempts, &next);
+    let (state, due_at_ms, reason) = match next {
+        Next::Succeeded => (State::Succeeded, now_ms, String::new()),
+        Next::Again(delay) => {
+            (State::Pending, now_ms + i64::try_from(delay.as_millis()).unwrap_or(i64::MAX / 2), outcome.reason().to_owned())
+        }
+        Next::Dead(reason) => (State::Dead, now_ms, reason),
+    };
+    Finish {
+        id: pending.id,
+        state,
+        due_at_ms,
+        attempts: history.attempts,
+        crashes: history.crashes,
+        version: Some(version),
+        outcome: outcome.as_str(),
+        reason,
+        log: if state == State::Succeeded { String::new() } else { report.log.clone() },
+    }
+}
+
+/// A line for each attempt.
+fn tell(pending: &Pending, report: &Report, attempt: u32, next: &Next) {
+    let (plugin, event, delivery) = (&*pending.plugin, pending.event_id.to_string(), pending.id.to_string());
+    let (outcome, reason) = (report.outcome.as_str(), report.outcome.reason());
+    let (wall_ms, cpu_us) = (report.wall.as_millis() as u64, report.cpu.as_micros() as u64);
+    match next {
+        Next::Succeeded => {
+            tracing::debug!(plugin, event, delivery, attempt, wall_ms, cpu_us, "{plugin} handled {event}");
+        }
+        Next::Again(delay) => tracing::warn!(
+            plugin, event, delivery, attempt, outcome, reason, wall_ms, cpu_us, retry_ms = delay.as_millis() as u64,
+            "{plugin} did not handle {event} ({outcome}); it is tried again"
+        ),
+        Next::Dead(_) => tracing::error!(
+            plugin, event, delivery, attempt, outcome, reason, wall_ms, cpu_us,
+            "{plugin} did not handle {event} ({outcome}); it is a dead letter now (chatplug events show {event})"
+        ),
+    }
+}
+
+fn skip(pending: &Pending, reason: &str) -> Finish {
+    Finish {
+        id: pending.id,
+        state: State::Skipped,
+        due_at_ms: pending.due_at_ms,
+        attempts: pending.attempts,
+        crashes: pending.crashes,
+        version: None,
+        outcome: "skipped",
+        reason: reason.to_owned(),
+        log: String::new(),
+    }
+}
+
+fn host_panic() -> Report {
+    let reason = "the host panicked during the attempt: please report it with the log".to_owned();
+    Report {
+        outcome: Outcome::Trapped(reason),
+        log: String::new(),
+        cpu: Duration::ZERO,
+        wall: Duration::ZERO,
+        host_calls: 0,
+    }
+}
+
+fn until(due_ms: Option<i64>) -> Duration {
+    let wait = due_ms.map_or(i64::MAX, |due_ms| due_ms - now_ms());
+    Duration::from_millis(u64::try_from(wait).unwrap_or(0)).min(HEARTBEAT)
+}
+
+fn now_ms() -> i64 {
+    Timestamp::now().as_millisecond()
+}
+
+/// A random number from 0 to 1.
+fn random() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(()) as f64 / u64::MAX as f64
+}

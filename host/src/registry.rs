@@ -1,1 +1,178 @@
-//! See ARCHITECTURE.md.
+//! Which version of each plugin runs, on which terms. Replaced as a whole, in one step, by the watcher and
+//! on a change of the config; read without a lock by every attempt.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use crate::config;
+use crate::event::types;
+use crate::grant::Standing;
+use crate::manifest::Manifest;
+use crate::runtime::{Terms, Version};
+
+/// A configured plugin.
+#[derive(Clone)]
+pub struct Slot {
+    /// The event types that the config switches on.
+    pub events: Arc<HashSet<String>>,
+    /// What the config says of it.
+    pub terms: Arc<Terms>,
+    /// The version that runs; `None` while its deliveries have to wait.
+    pub active: Option<Arc<Version>>,
+}
+
+/// All configured plugins, by name.
+pub type Slots = HashMap<Arc<str>, Slot>;
+
+/// A handle on the registry.
+pub struct Registry {
+    slots: ArcSwap<Slots>,
+    changes: watch::Sender<()>,
+}
+
+impl Default for Registry {
+    fn default() -> Registry {
+        Registry { slots: ArcSwap::default(), changes: watch::channel(()).0 }
+    }
+}
+
+impl Registry {
+    /// A plugin, if the config has it.
+    pub fn get(&self, plugin: &str) -> Option<Slot> {
+        self.slots.load().get(plugin).cloned()
+    }
+
+    /// All configured plugins as they are now.
+    pub fn all(&self) -> Arc<Slots> {
+        self.slots.load_full()
+    }
+
+    /// Puts other plugins, versions or terms in place, all at once. Attempts that run go on as they began.
+    pub fn swap(&self, slots: Slots) {
+        self.slots.store(Arc::new(slots));
+        self.changes.send_replace(());
+    }
+
+    /// Is told of each swap.
+    pub fn subscribe(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+}
+
+impl Slot {
+    /// A plugin as the config has it, running `active`.
+    pub fn new(plugin: &config::Plugin, active: Option<Arc<Version>>) -> Slot {
+        let terms = Terms {
+            policy: plugin.policy.clone(),
+            settings: plugin.settings.to_string(),
+            limits: plugin.limits,
+        };
+        Slot { events: Arc::new(plugin.events.iter().cloned().collect()), terms: Arc::new(terms), active }
+    }
+}
+
+/// Whether a version may run under a config.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may.
+    Run,
+    /// The config has no section for the plugin.
+    Unconfigured,
+    /// The config switches no event type on.
+    Disabled,
+    /// It asks for capabilities on which the operator has not decided.
+    AwaitingApproval(Vec<String>),
+    /// Config and plugin don't fit, and why.
+    Rejected(String),
+}
+
+/// Decides whether a version with this manifest and these asks may run.
+pub fn judge(manifest: &Manifest, asks: &BTreeSet<String>, plugin: Option<&config::Plugin>) -> Verdict {
+    let Some(plugin) = plugin else { return Verdict::Unconfigured };
+    if let Err(reason) = fits(manifest, plugin) {
+        return Verdict::Rejected(reason);
+    }
+    if plugin.events.is_empty() {
+        return Verdict::Disabled;
+    }
+    match plugin.policy.standing(asks) {
+        Standing::Decided => Verdict::Run,
+        Standing::Undecided(open) => Verdict::AwaitingApproval(open),
+    }
+}
+
+/// Whether event types and settings of the config fit the plugin.
+///
+/// # Errors
+/// A sentence for the operator.
+pub fn fits(manifest: &Manifest, plugin: &config::Plugin) -> Result<(), String> {
+    let name = &manifest.name;
+    let handled: Vec<&str> =
+        manifest.events.iter().map(|event| types::resolve(event).unwrap_or(event.as_str())).collect();
+    for event in &plugin.events {
+        if !handled.contains(&event.as_str()) {
+            let hint = match types::nearest(event, handled.iter().copied()) {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => format!("it handles {}", handled.join(", ")),
+            };
+            return Err(format!("`events` of [plugin.{name}] has `{event}`, which the plugin does not handle; {hint}"));
+        }
+    }
+    let validator = jsonschema::validator_for(&manifest.settings_schema)
+        .map_err(|error| format!("the plugin's settings schema is not valid: {error}"))?;
+    match validator.iter_errors(&plugin.settings).next() {
+        None => Ok(()),
+        Some(error) => {
+            let at = error.instance_path().to_string();
+            let place = if at.is_empty() { String::new() } else { format!(" at {at}") };
+            Err(format!("the settings of [plugin.{name}] do not fit the plugin{place}: {error}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::grant::Policy;
+    use crate::limits::Limits;
+
+    fn plugin(events: &[&str], grants: &[&str], settings: serde_json::Value) -> config::Plugin {
+        let own = |entries: &[&str]| entries.iter().map(|entry| (*entry).to_owned()).collect();
+        let policy = Policy { grants: own(grants), denies: Vec::new() };
+        config::Plugin { events: own(events), policy, settings, limits: Limits::default() }
+    }
+
+    fn check(plugin: Option<config::Plugin>, expected: Verdict) {
+        let manifest = Manifest {
+            name: "p".into(),
+            release: "1".into(),
+            description: String::new(),
+            events: vec!["chat_rated".into(), "incoming_chat".into()],
+            connections: Vec::new(),
+            settings_schema: json!({ "type": "object", "properties": { "low": { "type": "integer" } } }),
+        };
+        let asks = BTreeSet::from(["chats.tag".to_owned()]);
+        assert_eq!(judge(&manifest, &asks, plugin.as_ref()), expected);
+    }
+
+    #[test]
+    fn a_version_runs_only_if_the_operator_has_decided_everything() {
+        check(None, Verdict::Unconfigured);
+        check(Some(plugin(&[], &["chats.tag"], json!({}))), Verdict::Disabled);
+        check(Some(plugin(&["chat_rated"], &["chats.tag"], json!({ "low": 1 }))), Verdict::Run);
+        check(Some(plugin(&["chat_rated"], &[], json!({}))), Verdict::AwaitingApproval(vec!["chats.tag".into()]));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_said() {
+        let reason = "`events` of [plugin.p] has `incoming_event`, which the plugin does not handle; did you mean `incoming_chat`?";
+        check(Some(plugin(&["incoming_event"], &["chats.tag"], json!({}))), Verdict::Rejected(reason.into()));
+        let reason = "the settings of [plugin.p] do not fit the plugin at /low: \"x\" is not of type \"integer\"";
+        check(Some(plugin(&["chat_rated"], &["chats.tag"], json!({ "low": "x" }))), Verdict::Rejected(reason.into()));
+    }
+}

@@ -4,6 +4,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -83,10 +84,29 @@ pub struct Store {
 pub struct Opened {
     /// The handle.
     pub store: Store,
-    /// Deliveries as they are committed, in order.
-    pub committed: mpsc::Receiver<Vec<Pending>>,
+    /// Deliveries as they are committed.
+    pub committed: Committed,
     /// Held as long as the store is in use.
     pub lock: Lock,
+}
+
+/// Deliveries as they are committed, in order.
+pub struct Committed {
+    batches: mpsc::Receiver<Vec<Pending>>,
+    gap: Arc<AtomicBool>,
+}
+
+impl Committed {
+    /// Waits for the next batch; `None` once the store is closed.
+    pub async fn next(&mut self) -> Option<Vec<Pending>> {
+        self.batches.recv().await
+    }
+
+    /// Whether batches were dropped since this was asked last, because nobody took them: they are in the
+    /// table all the same.
+    pub fn had_gap(&self) -> bool {
+        self.gap.swap(false, Ordering::AcqRel)
+    }
 }
 
 /// The ownership of a data folder; ends when it is dropped.
@@ -107,8 +127,9 @@ impl Store {
         OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(at(&path))?;
         let connection = Connection::open(&path)?;
         schema::prepare(&connection)?;
-        let (sender, committed) = mpsc::channel(COMMITTED_BATCHES_MAX);
-        let writer = Writer::start(connection, path.clone(), sender);
+        let (sender, batches) = mpsc::channel(COMMITTED_BATCHES_MAX);
+        let committed = Committed { batches, gap: Arc::default() };
+        let writer = Writer::start(connection, path.clone(), sender, committed.gap.clone());
         let store = Store { writer, readers: Arc::new(Readers { path, idle: Mutex::new(Vec::new()) }) };
         Ok(Opened { store, committed, lock })
     }

@@ -98,6 +98,11 @@ impl Lanes {
         self.take_turn(plugin);
     }
 
+    /// Whether a plugin was named before.
+    pub(super) fn knows(&self, plugin: &str) -> bool {
+        self.queues.contains_key(plugin)
+    }
+
     /// The plugins that are known.
     pub(super) fn plugins(&self) -> Vec<Arc<str>> {
         self.queues.keys().cloned().collect()
@@ -184,11 +189,6 @@ impl Lanes {
     /// When [`Lanes::next`] may have something that it hasn't now: milliseconds since 1970.
     pub(super) fn next_due_ms(&self) -> Option<i64> {
         self.waiting.peek().map(|Reverse((due_ms, _, _))| *due_ms)
-    }
-
-    /// Deliveries that run now.
-    pub(super) fn running(&self) -> usize {
-        self.queues.values().map(|queue| queue.running).sum()
     }
 
     /// A delivery has run. With `again` it stays the first of its lane, for another attempt.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, params};
 
+use super::deliveries::kept;
 use super::writer::Group;
 use super::{Error, Pending, Store};
 use crate::delivery::DeliveryId;
@@ -84,7 +85,7 @@ fn store_event(
         group.made.push(Pending {
             id: delivery,
             event_id: id,
-            event: Some(event.clone()),
+            event: kept(event.clone()),
             plugin: plugin.clone(),
             lane: lane.clone(),
             accepted_at_ms: now_ms,

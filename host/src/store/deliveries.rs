@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Row, params};
 
+use super::queries::{EVENT_COLUMNS, event};
 use super::{Error, Store};
 use crate::delivery::{DeliveryId, State};
 use crate::event::{Event, EventId};
@@ -54,7 +55,8 @@ pub struct Finish {
     pub log: String,
 }
 
-const PENDING_COLUMNS: &str = "id, event, plugin, lane, accepted_at, due_at, attempts, crashes";
+/// Larger events are not kept in memory while they wait: they are read when they run.
+const KEPT_BYTES_MAX: usize = 16 << 10;
 
 impl Store {
     /// Records what an attempt changed; when it returns it is on disk.
@@ -86,22 +88,20 @@ impl Store {
         .await
     }
 
-    /// A plugin's pending deliveries behind number `after`, in order, at most `limit`.
+    /// A plugin's pending deliveries behind number `after`, in order, at most `limit`, with their events.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn pending(&self, plugin: Arc<str>, after: DeliveryId, limit: usize) -> Result<Vec<Pending>, Error> {
         self.read(move |connection| {
-            let sql = format!(
-                "SELECT {PENDING_COLUMNS} FROM deliveries WHERE state = 'pending' AND plugin = ?1 AND id > ?2
-                 ORDER BY id LIMIT ?3"
-            );
+            let sql = select("deliveries_pending", "plugin = ?1 AND deliveries.id > ?2", "?3");
             collect(connection, &sql, params![plugin, after.0, limit as i64])
         })
         .await
     }
 
-    /// The pending deliveries of one lane behind number `after`, in order, at most `limit`.
+    /// The pending deliveries of one lane, from behind number `between.0` to `between.1`, in order, at most
+    /// `limit`, with their events.
     ///
     /// # Errors
     /// See [`Error`].
@@ -109,15 +109,13 @@ impl Store {
         &self,
         plugin: Arc<str>,
         lane: Arc<str>,
-        after: DeliveryId,
+        between: (DeliveryId, DeliveryId),
         limit: usize,
     ) -> Result<Vec<Pending>, Error> {
         self.read(move |connection| {
-            let sql = format!(
-                "SELECT {PENDING_COLUMNS} FROM deliveries INDEXED BY deliveries_pending_in_lane
-                 WHERE state = 'pending' AND plugin = ?1 AND lane = ?2 AND id > ?3 ORDER BY id LIMIT ?4"
-            );
-            collect(connection, &sql, params![plugin, lane, after.0, limit as i64])
+            let condition = "plugin = ?1 AND lane = ?2 AND deliveries.id > ?3 AND deliveries.id <= ?4";
+            let sql = select("deliveries_pending_in_lane", condition, "?5");
+            collect(connection, &sql, params![plugin, lane, between.0.0, between.1.0, limit as i64])
         })
         .await
     }
@@ -144,21 +142,35 @@ impl Store {
     }
 }
 
+/// The columns of a pending delivery, then those of its event.
+fn select(index: &str, condition: &str, limit: &str) -> String {
+    format!(
+        "SELECT {EVENT_COLUMNS}, deliveries.id, plugin, lane, accepted_at, due_at, attempts, crashes
+         FROM deliveries INDEXED BY {index} JOIN events ON events.id = deliveries.event
+         WHERE state = 'pending' AND {condition} ORDER BY deliveries.id LIMIT {limit}"
+    )
+}
+
 fn collect(connection: &Connection, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<Vec<Pending>> {
-    let mut select = connection.prepare_cached(sql)?;
-    select.query_map(params, pending)?.collect()
+    connection.prepare_cached(sql)?.query_map(params, pending)?.collect()
 }
 
 fn pending(row: &Row<'_>) -> rusqlite::Result<Pending> {
+    let event = event(row)?;
     Ok(Pending {
-        id: DeliveryId(row.get(0)?),
-        event_id: EventId(row.get(1)?),
-        event: None,
-        plugin: Arc::from(row.get::<_, String>(2)?),
-        lane: row.get::<_, Option<String>>(3)?.map(Arc::from),
-        accepted_at_ms: row.get(4)?,
-        due_at_ms: row.get(5)?,
-        attempts: row.get(6)?,
-        crashes: row.get(7)?,
+        event_id: event.id,
+        event: kept(Arc::new(event)),
+        id: DeliveryId(row.get(11)?),
+        plugin: Arc::from(row.get::<_, String>(12)?),
+        lane: row.get::<_, Option<String>>(13)?.map(Arc::from),
+        accepted_at_ms: row.get(14)?,
+        due_at_ms: row.get(15)?,
+        attempts: row.get(16)?,
+        crashes: row.get(17)?,
     })
+}
+
+/// An event that waits in memory, unless it is too large for that.
+pub(super) fn kept(event: Arc<Event>) -> Option<Arc<Event>> {
+    (event.payload.len() + event.extra.len() <= KEPT_BYTES_MAX).then_some(event)
 }

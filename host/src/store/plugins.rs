@@ -41,6 +41,8 @@ pub struct GoodVersion {
     pub plugin: String,
     /// Its content hash.
     pub hash: String,
+    /// The name of the file that it came from.
+    pub file: String,
 }
 
 impl Store {
@@ -68,9 +70,9 @@ impl Store {
     pub async fn set_good_version(&self, good: GoodVersion, now_ms: i64) -> Result<(), Error> {
         self.write(move |group| {
             group.connection.execute(
-                "INSERT INTO good_versions (plugin, hash, since) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (plugin) DO UPDATE SET hash = ?2, since = ?3 WHERE hash <> ?2",
-                params![good.plugin, good.hash, now_ms],
+                "INSERT INTO good_versions (plugin, hash, file, since) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (plugin) DO UPDATE SET hash = ?2, file = ?3, since = ?4 WHERE hash <> ?2 OR file <> ?3",
+                params![good.plugin, good.hash, good.file, now_ms],
             )?;
             Ok(())
         })
@@ -83,8 +85,9 @@ impl Store {
     /// See [`Error`].
     pub async fn good_versions(&self) -> Result<Vec<GoodVersion>, Error> {
         self.read(|connection| {
-            let mut select = connection.prepare("SELECT plugin, hash FROM good_versions ORDER BY plugin")?;
-            let rows = select.query_map([], |row| Ok(GoodVersion { plugin: row.get(0)?, hash: row.get(1)? }))?;
+            let mut select = connection.prepare("SELECT plugin, hash, file FROM good_versions ORDER BY plugin")?;
+            let rows = select
+                .query_map([], |row| Ok(GoodVersion { plugin: row.get(0)?, hash: row.get(1)?, file: row.get(2)? }))?;
             rows.collect()
         })
         .await

@@ -91,8 +91,8 @@ pub struct DeadLetter {
     pub delivery: DeliveryView,
 }
 
-const EVENT_COLUMNS: &str = "id, type, source, organization, occurred_at, received_at, chat_id, thread_id,
-    possible_duplicate, payload, extra";
+pub(super) const EVENT_COLUMNS: &str = "events.id, type, source, organization, occurred_at, received_at, chat_id,
+    thread_id, possible_duplicate, payload, extra";
 const DELIVERY_COLUMNS: &str =
     "deliveries.id, plugin, state, attempts, outcome, reason, version, due_at, ended_at, log";
 
@@ -179,7 +179,7 @@ impl Reader {
     }
 }
 
-fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
+pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
     Ok(Event {
         id: EventId(row.get(0)?),
         event_type: row.get(1)?,

@@ -84,6 +84,7 @@ CREATE TABLE plugin_status (
 CREATE TABLE good_versions (
     plugin TEXT PRIMARY KEY,
     hash TEXT NOT NULL,
+    file TEXT NOT NULL,
     since INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 ";

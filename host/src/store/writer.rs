@@ -2,6 +2,8 @@
 //! A second thread moves the write-ahead log into the database, off the commit path.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -34,12 +36,17 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, path: PathBuf, committed: mpsc::Sender<Vec<Pending>>) -> Writer {
+    pub(super) fn start(
+        connection: Connection,
+        path: PathBuf,
+        committed: mpsc::Sender<Vec<Pending>>,
+        gap: Arc<AtomicBool>,
+    ) -> Writer {
         let (queue, commands) = mpsc::channel(QUEUE_MAX);
         let (failure, failed) = watch::channel(None);
         let (alive, ended) = std::sync::mpsc::channel::<()>();
         thread::spawn(move || {
-            if let Err(error) = write(&connection, commands, &committed) {
+            if let Err(error) = write(&connection, commands, &committed, &gap) {
                 tracing::error!(%error, "the store failed and takes no more writes");
                 failure.send_replace(Some(error));
             }
@@ -112,14 +119,15 @@ fn write(
     connection: &Connection,
     mut commands: mpsc::Receiver<Box<dyn Command>>,
     committed: &mpsc::Sender<Vec<Pending>>,
+    gap: &AtomicBool,
 ) -> Result<(), Error> {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while commands.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
         let mut made = Vec::new();
         let outcome = commit(connection, &mut group, &mut made);
-        if outcome.is_ok() && !made.is_empty() {
-            // A full channel loses nothing: the dispatcher notices the gap and reads the table.
-            let _ = committed.try_send(made);
+        if outcome.is_ok() && !made.is_empty() && committed.try_send(made).is_err() {
+            // Nothing is lost: the dispatcher notices the gap and reads the table.
+            gap.store(true, Ordering::Release);
         }
         for command in group.drain(..) {
             command.answer(outcome.clone());
