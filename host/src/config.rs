@@ -8,24 +8,30 @@ use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+mod address;
 mod connection;
+mod credentials;
 mod differences;
+mod item;
 mod livechat;
 mod plugin;
 mod problem;
-mod reader;
 mod secret;
+mod table;
 #[cfg(test)]
 mod tests;
 
-pub use connection::{Address, Connection, Credentials, Kind};
+pub use address::Address;
+pub use connection::{Connection, Kind};
+pub use credentials::Credentials;
 pub use livechat::{Api, Livechat};
 pub use plugin::Plugin;
 pub use problem::{Problem, Problems};
 
 use toml::de::DeTable;
 
-use reader::{Item, Source, Table};
+use item::{Item, Source};
+use table::Table;
 
 /// The commented default file, with every key.
 pub const DEFAULT: &str = include_str!("config/default.toml");
@@ -164,7 +170,7 @@ fn folder(table: &mut Table<'_>, default: &str) -> PathBuf {
     {
         item.report("is empty: name a folder");
     }
-    table.source().folder.join(written.unwrap_or(default))
+    table.source.folder.join(written.unwrap_or(default))
 }
 
 fn read_file(path: &Path) -> Result<String, String> {

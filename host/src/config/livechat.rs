@@ -1,8 +1,9 @@
 use secrecy::SecretString;
 
-use super::connection::base_url;
-use super::reader::{Item, Table};
+use super::address::base_url;
+use super::item::Item;
 use super::secret::{identifier, secret};
+use super::table::Table;
 
 /// `[livechat]`: the account whose webhooks come in and whose API is called.
 #[derive(Clone, Debug)]

@@ -1,7 +1,8 @@
 use serde_json::{Map, Number, Value};
 use toml::de::DeValue;
 
-use super::reader::{Item, Table};
+use super::item::Item;
+use super::table::Table;
 use crate::event::types;
 use crate::grant::{self, Policy};
 use crate::limits::Limits;
@@ -70,7 +71,7 @@ fn settings(item: &Item<'_>) -> Value {
 }
 
 fn json(item: &Item<'_>) -> Value {
-    match item.value() {
+    match item.value {
         DeValue::String(text) => Value::String(text.to_string()),
         DeValue::Boolean(boolean) => Value::Bool(*boolean),
         DeValue::Datetime(datetime) => Value::String(datetime.to_string()),

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::reader::Item;
+use super::item::Item;
 
 const SECRET_BYTES_MAX: u64 = 64 << 10;
 const ENV_NAME_BYTES_MAX: usize = 128;
@@ -86,7 +86,7 @@ fn from_env(item: &Item<'_>) -> Option<SecretString> {
         item.report("is not the name of an environment variable: letters, digits and underscores");
         return None;
     }
-    let value = (item.source().env)(name);
+    let value = (item.source.env)(name);
     if value.is_none() {
         item.report(format!(
             "names the environment variable {name}, which is not set: set it for the host's process"
@@ -96,7 +96,7 @@ fn from_env(item: &Item<'_>) -> Option<SecretString> {
 }
 
 fn from_file(item: &Item<'_>) -> Option<SecretString> {
-    let path = item.source().folder.join(item.text()?);
+    let path = item.source.folder.join(item.text()?);
     match read_file(&path) {
         Ok(text) => Some(SecretString::from(text.trim_end_matches(['\r', '\n']))),
         Err(error) => {

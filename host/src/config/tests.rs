@@ -96,6 +96,36 @@ fn unknown_keys_are_refused_at_every_level() {
 }
 
 #[test]
+fn the_default_file_mentions_every_known_key() {
+    let places = [
+        "server",
+        "data",
+        "livechat",
+        "livechat.webhooks",
+        "connections.a",
+        "plugins",
+        "plugin.a",
+        "plugin.a.limits",
+    ];
+    for place in places {
+        let problems = parse(&format!("[{place}]\n\"?\" = 1\n")).unwrap_err().problems;
+        let known: Vec<&str> = problems
+            .iter()
+            .filter_map(|problem| problem.text.split_once("known here: "))
+            .flat_map(|(_, keys)| keys.split(", "))
+            .collect();
+        assert!(!known.is_empty(), "{place}: {problems:?}");
+        for key in known {
+            let assigned = DEFAULT.lines().any(|line| {
+                let key_of = line.trim_start_matches(['#', ' ']).split_once('=').map(|(key, _)| key.trim());
+                key_of == Some(key) || line.ends_with(&format!(".{key}]"))
+            });
+            assert!(assigned, "`{key}` of [{place}] is not in the default file");
+        }
+    }
+}
+
+#[test]
 fn keys_of_later_versions_are_not_accepted_silently() {
     check(
         "[operator]\nnotify = \"slack\"\n[plugin.a]\npin = \"sha256:00\"\n",
