@@ -1,1 +1,103 @@
-//! See ARCHITECTURE.md.
+//! The listener for webhooks and health. Everything that arrives here is hostile until it is authenticated.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{get, post};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+mod health;
+mod refusals;
+mod webhooks;
+
+pub use health::Health;
+pub use refusals::Refusals;
+pub use webhooks::{Reception, Webhooks};
+
+/// Connections that are open at the same time; more wait in the kernel.
+const CONNECTIONS_MAX: usize = 4096;
+/// How long a client may take to send a request's headers, and may idle between requests.
+const HEADERS_TIME: Duration = Duration::from_secs(10);
+/// How long open requests may take when the host stops.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// What the handlers work with.
+#[derive(Clone)]
+pub struct AppState {
+    /// Webhooks.
+    pub webhooks: Arc<Webhooks>,
+    /// Health.
+    pub health: Arc<Health>,
+}
+
+/// Serves until `stop`, then lets the open requests end.
+pub async fn serve(listener: TcpListener, state: AppState, stop: CancellationToken) {
+    let app = router(state);
+    let graceful = GracefulShutdown::new();
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(permit) = room.clone().acquire_owned().await else { break };
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let connection = graceful.watch(connection(stream, app.clone()));
+                tokio::spawn(async move {
+                    if let Err(error) = connection.await {
+                        tracing::debug!(%peer, %error, "a connection broke");
+                    }
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                // Out of file descriptors: nothing to do but wait for connections to end.
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some requests did not end in time and were cut off");
+    }
+}
+
+/// Listens on an address.
+///
+/// # Errors
+/// What the system says.
+pub async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    TcpListener::bind(address).await
+}
+
+fn router(state: AppState) -> Router {
+    Router::new()
+        .route("/webhooks/livechat", post(webhooks::receive))
+        .route("/livechat/webhook", post(webhooks::receive))
+        .route("/health", get(health::health))
+        .route("/healthz", get(health::health))
+        .route("/readyz", get(health::ready))
+        .with_state(state)
+}
+
+fn connection(
+    stream: TcpStream,
+    app: Router,
+) -> hyper::server::conn::http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>> {
+    // Answers are small: waiting to fill a packet would only delay them.
+    let _ = stream.set_nodelay(true);
+    hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_TIME)
+        .max_buf_size(64 << 10)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app))
+}

@@ -1,1 +1,3 @@
-//! See ARCHITECTURE.md.
+//! The edge to the LiveChat platform: its webhooks and its API.
+
+pub mod webhook;

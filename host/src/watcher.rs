@@ -1,1 +1,246 @@
-//! See ARCHITECTURE.md.
+//! Keeps the registry in step with the plugin folder. A reconciler: it looks at the whole folder again and
+//! again; what the file system reports only makes it look sooner.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use notify::Watcher as _;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::registry::{Registry, Slot, Slots, Verdict, judge};
+use crate::runtime::Version;
+use crate::store::{GoodVersion, PluginStatus, Store};
+
+mod candidate;
+mod folder;
+mod status;
+
+pub use candidate::Loader;
+
+use candidate::Candidate;
+use folder::Stamp;
+
+/// The folder is looked at this often without being told to.
+const SCAN_EVERY: Duration = Duration::from_secs(2);
+/// A file that looks the same after this long is taken to be whole.
+const SETTLE: Duration = Duration::from_millis(40);
+
+/// What the watcher works with.
+pub struct Watcher {
+    /// Turns files into versions.
+    pub loader: Loader,
+    /// Where the versions go.
+    pub registry: Arc<Registry>,
+    /// Where the statuses go.
+    pub store: Store,
+    /// The config as it is now.
+    pub config: Arc<ArcSwap<Config>>,
+    /// Told when the config has changed.
+    pub reloads: watch::Receiver<()>,
+    /// When the loop turned last, milliseconds since 1970.
+    pub heartbeat: Arc<AtomicI64>,
+}
+
+/// What is known of the folder and of what runs.
+#[derive(Default)]
+struct State {
+    /// Each file as it was when it was loaded, and what came of it.
+    files: BTreeMap<String, (Stamp, Candidate)>,
+    /// What runs, by plugin.
+    active: HashMap<String, Active>,
+    /// The config that was decided by last.
+    decided_by: Option<Arc<Config>>,
+    /// What was shown last.
+    shown: Vec<PluginStatus>,
+}
+
+/// A version that runs, and the file that it came from.
+#[derive(Clone)]
+struct Active {
+    version: Arc<Version>,
+    file: String,
+}
+
+impl Watcher {
+    /// Runs until `stop`.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let hints = Arc::new(Notify::new());
+        let mut state = self.begin().await;
+        let mut watched = None;
+        loop {
+            self.heartbeat.store(Timestamp::now().as_millisecond(), Ordering::Relaxed);
+            let folder = self.config.load().plugins_dir.clone();
+            // A folder that appears later, or again, is watched from then on.
+            if watched.as_ref().is_none_or(|(path, _)| *path != folder) && folder.is_dir() {
+                watched = watch(&folder, hints.clone()).map(|watcher| (folder.clone(), watcher));
+            }
+            self.reconcile(&mut state, &folder).await;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = hints.notified() => {}
+                Ok(()) = self.reloads.changed() => {}
+                () = tokio::time::sleep(SCAN_EVERY) => {}
+            }
+        }
+    }
+
+    /// Puts the versions back that were active when the host stopped, where their file is still there: if
+    /// the file has become worse meanwhile, the good version goes on.
+    async fn begin(&self) -> State {
+        let mut state = State::default();
+        let folder = self.config.load().plugins_dir.clone();
+        for good in self.store.good_versions().await.unwrap_or_default() {
+            if !folder.join(&good.file).is_file() {
+                continue;
+            }
+            match self.loader.kept(&good.hash).await {
+                Ok(version) => {
+                    state.active.insert(good.plugin, Active { version: Arc::new(version), file: good.file });
+                }
+                Err(reason) => tracing::warn!(plugin = good.plugin, reason, "the last good version is gone"),
+            }
+        }
+        state
+    }
+
+    /// Brings the registry in step with folder and config.
+    async fn reconcile(&self, state: &mut State, folder: &Path) {
+        let Some(found) = settled(folder).await else { return };
+        let known = state.files.len();
+        state.files.retain(|file, _| found.contains_key(file));
+        let is_gone = state.files.len() < known;
+        let is_old = |config: &Arc<Config>| !Arc::ptr_eq(config, &self.config.load());
+        if is_gone || state.decided_by.as_ref().is_none_or(is_old) {
+            self.decide(state).await;
+        }
+        for (file, stamp) in found {
+            if state.files.get(&file).is_none_or(|(known, _)| *known != stamp) {
+                state.files.insert(file.clone(), (stamp.clone(), Candidate::Compiling));
+                self.decide(state).await;
+                let candidate = self.loader.load(&folder.join(&file)).await;
+                state.files.insert(file, (stamp, candidate));
+                self.decide(state).await;
+            }
+        }
+    }
+
+    /// Decides what runs, and shows it.
+    async fn decide(&self, state: &mut State) {
+        let config = self.config.load_full();
+        state.decided_by = Some(config.clone());
+        state.active.retain(|_, active| state.files.contains_key(&active.file));
+        for (file, (_, candidate)) in &state.files {
+            let Candidate::Loaded(version) = candidate else { continue };
+            let name = &version.manifest.name;
+            if conflict(&state.files, file, name).is_some() {
+                continue;
+            }
+            if judge(&version.manifest, &version.asks, config.plugins.get(name)) == Verdict::Run {
+                self.activate(&mut state.active, file, version).await;
+            }
+        }
+        let slots = slots(&config, &state.active);
+        let statuses = status::of_all(&config, &state.files, &slots);
+        self.registry.swap(slots);
+        if statuses != state.shown {
+            status::tell(&state.shown, &statuses);
+            match self.store.set_plugin_statuses(statuses.clone()).await {
+                Ok(()) => state.shown = statuses,
+                Err(error) => tracing::warn!(%error, "cannot show the plugins' states; trying again"),
+            }
+        }
+    }
+
+    async fn activate(&self, active: &mut HashMap<String, Active>, file: &str, version: &Arc<Version>) {
+        let name = &version.manifest.name;
+        if active.get(name).is_some_and(|now| now.version.hash == version.hash && now.file == file) {
+            return;
+        }
+        active.insert(name.clone(), Active { version: version.clone(), file: file.to_owned() });
+        let good = GoodVersion { plugin: name.clone(), hash: version.hash.clone(), file: file.to_owned() };
+        if let Err(error) = self.store.set_good_version(good, Timestamp::now().as_millisecond()).await {
+            tracing::warn!(plugin = name, %error, "cannot record the active version; it runs all the same");
+        }
+    }
+}
+
+/// What each file of the plugin folder comes to under a config, without running anything: for `check` and
+/// for listings while no host is running.
+pub async fn survey(loader: &Loader, config: &Config) -> Vec<PluginStatus> {
+    let mut files = BTreeMap::new();
+    for (file, stamp) in settled(&config.plugins_dir).await.unwrap_or_default() {
+        let candidate = loader.load(&config.plugins_dir.join(&file)).await;
+        files.insert(file, (stamp, candidate));
+    }
+    let mut active = HashMap::new();
+    for (file, (_, candidate)) in &files {
+        if let Candidate::Loaded(version) = candidate
+            && conflict(&files, file, &version.manifest.name).is_none()
+        {
+            let active_now = Active { version: version.clone(), file: file.clone() };
+            active.insert(version.manifest.name.clone(), active_now);
+        }
+    }
+    status::of_all(config, &files, &slots(config, &active))
+}
+
+/// Another file with a plugin of the same name.
+fn conflict<'a>(
+    files: &'a BTreeMap<String, (Stamp, Candidate)>,
+    file: &str,
+    name: &str,
+) -> Option<&'a String> {
+    let same = |candidate: &Candidate| matches!(candidate, Candidate::Loaded(v) if v.manifest.name == name);
+    files.iter().find(|(other, (_, candidate))| *other != file && same(candidate)).map(|(other, _)| other)
+}
+
+/// The registry's content: every configured plugin, with the version that may run under this config.
+fn slots(config: &Config, active: &HashMap<String, Active>) -> Slots {
+    let slot = |name: &String, plugin| {
+        let version = active.get(name).map(|active| active.version.clone());
+        let may_run = |version: &Arc<Version>| judge(&version.manifest, &version.asks, Some(plugin)) == Verdict::Run;
+        (Arc::from(name.as_str()), Slot::new(plugin, version.filter(may_run)))
+    };
+    config.plugins.iter().map(|(name, plugin)| slot(name, plugin)).collect()
+}
+
+/// The files of the folder that are whole; `None` if the folder can't be read to its end, so that nothing is
+/// unloaded for want of a look. Files that are being written are waited for, a moment.
+async fn settled(folder: &Path) -> Option<BTreeMap<String, Stamp>> {
+    let look = |folder: PathBuf| async {
+        tokio::task::spawn_blocking(move || folder::scan(&folder)).await.unwrap_or_else(|error| Err(error.into()))
+    };
+    let mut before = match look(folder.to_owned()).await {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::warn!(folder = %folder.display(), %error, "cannot read the plugin folder; what runs goes on");
+            return None;
+        }
+    };
+    if before.values().all(Stamp::is_old) {
+        return Some(before);
+    }
+    tokio::time::sleep(SETTLE).await;
+    let after = look(folder.to_owned()).await.ok()?;
+    let changed: BTreeSet<String> =
+        before.iter().filter(|(file, stamp)| after.get(*file) != Some(*stamp)).map(|(file, _)| file.clone()).collect();
+    // A file that is still changing keeps the place of its old content until a later look.
+    before.retain(|file, _| !changed.contains(file));
+    Some(before)
+}
+
+/// Asks the system to say when something happens in the folder.
+fn watch(folder: &Path, hints: Arc<Notify>) -> Option<notify::RecommendedWatcher> {
+    let mut watcher = notify::recommended_watcher(move |_| hints.notify_one())
+        .inspect_err(|error| tracing::warn!(%error, "no notifications of the file system; looking every two seconds"))
+        .ok()?;
+    watcher.watch(folder, notify::RecursiveMode::NonRecursive).ok()?;
+    Some(watcher)
+}

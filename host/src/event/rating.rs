@@ -1,11 +1,18 @@
 //! How a chat's rating changes. LiveChat reports one rating by two or three signals (properties and system
-//! messages); the store keeps the last known rating of each thread and makes one `chat_rated` event per
-//! change, whichever signal comes first.
+//! messages), late and out of order; the store keeps a [`History`] of each thread and makes one `chat_rated`
+//! event per change, whichever signal comes first.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Dedupe, NewEvent, Source, lane, types};
+
+mod history;
+
+pub use history::{History, Turn};
 
 /// The numbers that a score may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scale {
     /// The platform's own: 0 is bad, 1 is good.
     #[serde(rename = "0-1")]
@@ -27,6 +34,14 @@ impl Scale {
     /// The scale behind a word of [`Scale::as_str`].
     pub fn parse(word: &str) -> Option<Scale> {
         [Scale::ZeroToOne, Scale::OneToFive].into_iter().find(|scale| scale.as_str() == word)
+    }
+
+    /// Whether a score can be given on this scale.
+    pub fn has(self, score: i64) -> bool {
+        match self {
+            Scale::ZeroToOne => (0..=1).contains(&score),
+            Scale::OneToFive => (1..=5).contains(&score),
+        }
     }
 }
 
@@ -51,9 +66,20 @@ pub enum Part<T> {
     Removed,
 }
 
+/// When something was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// At this time, says the platform; milliseconds since 1970.
+    At(i64),
+    /// At some time before it was received; milliseconds since 1970.
+    Before(i64),
+}
+
 /// What one webhook says about a rating.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signal {
+    /// LiveChat's organization id.
+    pub organization: Option<String>,
     /// The chat.
     pub chat_id: String,
     /// The thread; `None` where the webhook names only the chat (the store then takes the chat's newest).
@@ -64,8 +90,8 @@ pub struct Signal {
     pub score: Part<i64>,
     /// The comment.
     pub comment: Part<String>,
-    /// When it was said, milliseconds since 1970: the platform's time if it tells, else when it was received.
-    pub at_ms: i64,
+    /// When the customer said it.
+    pub said: Said,
 }
 
 /// What a change did.
@@ -74,7 +100,7 @@ pub struct Signal {
 pub enum Change {
     /// There was no score before.
     Rated,
-    /// Only the comment is new or different.
+    /// Only the comment is new, different or gone.
     Commented,
     /// The score is different.
     Changed,
@@ -82,37 +108,70 @@ pub enum Change {
     Withdrawn,
 }
 
-/// The rating after `signal`, and what changed; `None` if the signal says nothing new or is older than
-/// what is known. `known_at_ms` is when `known` was said.
-pub fn apply(known: &Rating, known_at_ms: Option<i64>, signal: &Signal) -> Option<(Rating, Change)> {
-    if known_at_ms.is_some_and(|known_at| signal.at_ms < known_at) {
-        return None;
-    }
-    let mut next = Rating {
-        score: merge(&known.score, &signal.score),
-        comment: merge(&known.comment, &signal.comment),
-    };
-    if next.score.is_none() && signal.score == Part::Removed {
-        // A comment does not outlive its score: LiveChat removes both, in one webhook or in two.
-        next.comment = None;
-    }
-    let change = match (known.score, next.score) {
-        (None, Some(_)) => Change::Rated,
-        (Some(_), None) => Change::Withdrawn,
-        (Some(before), Some(after)) if before != after => Change::Changed,
-        _ if known.comment != next.comment => Change::Commented,
-        _ => return None,
-    };
-    Some((next, change))
-}
-
-fn merge<T: Clone>(known: &Option<T>, part: &Part<T>) -> Option<T> {
-    match part {
-        Part::Unmentioned => known.clone(),
-        Part::Set(value) => Some(value.clone()),
-        Part::Removed => None,
+/// The `chat_rated` event of a change. `thread_id` is the signal's, or the one that the store found.
+pub fn chat_rated(signal: &Signal, thread_id: Option<&str>, turn: &Turn) -> NewEvent {
+    let payload = json!({
+        "chat_id": signal.chat_id,
+        "thread_id": thread_id,
+        "change": turn.change,
+        "score": turn.after.score,
+        "scale": signal.scale,
+        "comment": turn.after.comment,
+        "previous": turn.before,
+    });
+    NewEvent {
+        event_type: types::CHAT_RATED.to_owned(),
+        source: Source::Livechat,
+        organization: signal.organization.clone(),
+        occurred_at_ms: match signal.said {
+            Said::At(at) => Some(at),
+            Said::Before(_) => None,
+        },
+        chat_id: Some(signal.chat_id.clone()),
+        thread_id: thread_id.map(str::to_owned),
+        lane: Some(lane::of_chat(&signal.chat_id)),
+        dedupe: Dedupe::Always,
+        payload: payload.to_string(),
+        extra: "{}".to_owned(),
+        original: String::new(),
     }
 }
 
-/// Placeholder until the door lands.
-pub fn chat_rated(_: &Signal, _: Option<String>, _: &Rating, _: &Rating, _: Change) -> super::NewEvent { panic!() }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_becomes_an_event_of_its_chat() {
+        let signal = Signal {
+            organization: Some("org".into()),
+            chat_id: "C".into(),
+            thread_id: None,
+            scale: Scale::ZeroToOne,
+            score: Part::Set(0),
+            comment: Part::Unmentioned,
+            said: Said::Before(7),
+        };
+        let turn = History::default().hear(&signal).unwrap();
+        let event = chat_rated(&signal, Some("T"), &turn);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&event.payload).unwrap(),
+            json!({
+                "chat_id": "C", "thread_id": "T", "change": "rated", "score": 0, "scale": "0-1",
+                "comment": null, "previous": {"score": null, "comment": null},
+            })
+        );
+        assert_eq!(event.lane.as_deref(), Some("chat/C"));
+        assert_eq!(event.occurred_at_ms, None);
+        assert_eq!(event.dedupe, Dedupe::Always);
+    }
+
+    #[test]
+    fn a_scale_is_found_by_its_word_and_knows_its_scores() {
+        for scale in [Scale::ZeroToOne, Scale::OneToFive] {
+            assert_eq!(Scale::parse(scale.as_str()), Some(scale));
+        }
+        assert_eq!(Scale::parse("0-10"), None);
+        assert!(Scale::ZeroToOne.has(0) && !Scale::ZeroToOne.has(2) && !Scale::OneToFive.has(0));
+    }
+}

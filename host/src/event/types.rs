@@ -1,6 +1,6 @@
 //! The event types: LiveChat's v3.6 action names and the host's own, and the older names for them.
 
-/// The event types of the LiveChat platform (v3.6 webhook actions).
+/// The event types of the LiveChat platform (v3.6 webhook actions), in alphabetical order.
 pub const PLATFORM: &[&str] = &[
     "agent_approved",
     "agent_created",
@@ -68,6 +68,21 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("thread_closed", "chat_deactivated"),
 ];
 
+/// Whether a name is one that only the host may give to an event; a webhook that uses it is stored under
+/// another.
+pub fn is_own(name: &str) -> bool {
+    OWN.contains(&name) || ["command", "schedule", "timer"].contains(&name)
+}
+
+/// The platform's event type that a name on the wire means: itself, or what it is an older name for.
+pub fn of_wire(name: &str) -> Option<&'static str> {
+    if let Ok(index) = PLATFORM.binary_search(&name) {
+        return Some(PLATFORM[index]);
+    }
+    let (_, event_type) = ALIASES.iter().find(|(alias, _)| *alias == name)?;
+    (!is_own(event_type)).then_some(*event_type)
+}
+
 /// All event types that can be switched on.
 pub fn all() -> impl Iterator<Item = &'static str> {
     PLATFORM.iter().chain(OWN).copied()
@@ -111,6 +126,18 @@ mod tests {
         assert_eq!(resolve("rating_added"), Ok("chat_rated"));
         assert_eq!(resolve("chat_deactived"), Err("`chat_deactived` is no event type; did you mean `chat_deactivated`?".into()));
         assert!(resolve("zzz").unwrap_err().contains("events types"));
+    }
+
+    #[test]
+    fn names_on_the_wire() {
+        for event_type in PLATFORM {
+            assert_eq!(of_wire(event_type), Some(*event_type));
+        }
+        assert_eq!(of_wire("delete_tag"), Some("tag_deleted"));
+        assert_eq!(of_wire("chat_ended"), Some("chat_deactivated"));
+        for other in ["chat_rated", "rating_added", "timer", "", "INCOMING_CHAT"] {
+            assert_eq!(of_wire(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::deliveries::kept;
 use super::writer::Group;
 use super::{Error, Pending, Store};
 use crate::delivery::DeliveryId;
-use crate::event::rating::{self, Rating, Signal};
+use crate::event::rating::{self, History, Signal};
 use crate::event::{Dedupe, Event, EventId, NewEvent};
 
 /// Within this time an equal payload without a natural key may be the platform's retry (about a minute of
@@ -23,9 +23,9 @@ pub type Routes = HashMap<String, Vec<Arc<str>>>;
 /// What one webhook brings.
 #[derive(Debug, Clone, Default)]
 pub struct NewWebhook {
-    /// Its events, in the order in which they happened.
+    /// The webhook itself, then the events that only come inside it.
     pub events: Vec<NewEvent>,
-    /// What it says about a rating.
+    /// What it says about a rating; heard only if the first event is new.
     pub rating: Option<Signal>,
 }
 
@@ -50,12 +50,16 @@ impl Store {
         self.write(move |group| {
             let mut accepted = Accepted::default();
             for event in webhook.events {
+                let is_first = accepted == Accepted::default();
                 store_event(group, event, &routes, now_ms, &mut accepted)?;
-            }
-            if let Some(signal) = webhook.rating
-                && let Some(event) = apply_rating(group, signal)?
-            {
-                store_event(group, event, &routes, now_ms, &mut accepted)?;
+                // A repeated webhook says nothing new, neither about the rating.
+                if is_first
+                    && !accepted.stored.is_empty()
+                    && let Some(signal) = &webhook.rating
+                    && let Some(event) = apply_rating(group, signal)?
+                {
+                    store_event(group, event, &routes, now_ms, &mut accepted)?;
+                }
             }
             Ok(accepted)
         })
@@ -177,29 +181,27 @@ fn stored(id: EventId, event: NewEvent, possible_duplicate: bool, now_ms: i64) -
 }
 
 /// Records what a webhook says about a rating; the `chat_rated` event if it changes what is known.
-fn apply_rating(group: &mut Group<'_>, signal: Signal) -> rusqlite::Result<Option<NewEvent>> {
+fn apply_rating(group: &mut Group<'_>, signal: &Signal) -> rusqlite::Result<Option<NewEvent>> {
     let thread_id = match &signal.thread_id {
-        Some(thread_id) => thread_id.clone(),
-        None => newest_thread(group, &signal.chat_id)?.unwrap_or_default(),
+        Some(thread_id) => Some(thread_id.clone()),
+        None => newest_thread(group, &signal.chat_id)?,
     };
-    let (known, known_at_ms) = known_rating(group, &signal.chat_id, &thread_id)?;
-    let Some((next, change)) = rating::apply(&known, known_at_ms, &signal) else { return Ok(None) };
+    let thread_key = thread_id.as_deref().unwrap_or_default();
+    let mut history = history(group, &signal.chat_id, thread_key)?;
+    let turn = history.hear(signal);
     let mut upsert = group.connection.prepare_cached(
-        "INSERT INTO ratings (chat_id, thread_id, score, comment, at) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (chat_id, thread_id) DO UPDATE SET score = ?3, comment = ?4, at = ?5",
+        "INSERT INTO ratings (chat_id, thread_id, history) VALUES (?1, ?2, ?3)
+         ON CONFLICT (chat_id, thread_id) DO UPDATE SET history = ?3",
     )?;
-    upsert.execute(params![signal.chat_id, thread_id, next.score, next.comment, signal.at_ms])?;
-    let thread_id = Some(thread_id).filter(|thread_id| !thread_id.is_empty());
-    Ok(Some(rating::chat_rated(&signal, thread_id, &known, &next, change)))
+    upsert.execute(params![signal.chat_id, thread_key, serde_json::to_string(&history).unwrap_or_default()])?;
+    Ok(turn.map(|turn| rating::chat_rated(signal, thread_id.as_deref(), &turn)))
 }
 
-fn known_rating(group: &mut Group<'_>, chat: &str, thread: &str) -> rusqlite::Result<(Rating, Option<i64>)> {
+fn history(group: &mut Group<'_>, chat: &str, thread: &str) -> rusqlite::Result<History> {
     let mut select =
-        group.connection.prepare_cached("SELECT score, comment, at FROM ratings WHERE chat_id = ?1 AND thread_id = ?2")?;
-    let known = select
-        .query_row([chat, thread], |row| Ok((Rating { score: row.get(0)?, comment: row.get(1)? }, Some(row.get(2)?))))
-        .optional()?;
-    Ok(known.unwrap_or_default())
+        group.connection.prepare_cached("SELECT history FROM ratings WHERE chat_id = ?1 AND thread_id = ?2")?;
+    let text: Option<String> = select.query_row([chat, thread], |row| row.get(0)).optional()?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }
 
 /// The thread of the chat's newest event that names one.

@@ -231,3 +231,17 @@ fn delivery(row: &Row<'_>, with_log: bool) -> rusqlite::Result<DeliveryView> {
 fn rfc3339(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
 }
+
+impl Store {
+    /// Commits something small, to see whether the store can.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn probe(&self, now_ms: i64) -> Result<(), Error> {
+        self.write(move |group| {
+            group.connection.execute("INSERT INTO probe (id, at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET at = ?1", [now_ms])?;
+            Ok(())
+        })
+        .await
+    }
+}

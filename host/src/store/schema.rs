@@ -33,9 +33,7 @@ CREATE TABLE dedupe (
 CREATE TABLE ratings (
     chat_id TEXT NOT NULL,
     thread_id TEXT NOT NULL,
-    score INTEGER,
-    comment TEXT,
-    at INTEGER NOT NULL,
+    history TEXT NOT NULL,
     PRIMARY KEY (chat_id, thread_id)
 ) STRICT, WITHOUT ROWID;
 
@@ -79,6 +77,11 @@ CREATE TABLE memory_use (
 CREATE TABLE plugin_status (
     position INTEGER PRIMARY KEY,
     status TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE probe (
+    id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE good_versions (

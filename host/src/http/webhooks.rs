@@ -1,0 +1,108 @@
+//! `POST /webhooks/livechat`: authenticated, stored, then answered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::AppState;
+use super::refusals::Refusals;
+use crate::limits::WEBHOOK_BYTES_MAX;
+use crate::livechat::webhook::{Door, Webhook};
+use crate::store::{self, NewWebhook, Routes, Store};
+
+/// How long a client may take to send a body.
+const BODY_TIME: Duration = Duration::from_secs(10);
+/// When LiveChat may come again while the store takes nothing, seconds.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
+
+/// What the config says about receiving webhooks.
+pub struct Reception {
+    /// What is accepted.
+    pub door: Door,
+    /// Which plugins get which events.
+    pub routes: Arc<Routes>,
+}
+
+/// What the webhook handler works with.
+pub struct Webhooks {
+    /// Where events go.
+    pub store: Store,
+    /// Replaced when the config changes.
+    pub reception: ArcSwap<Reception>,
+    /// What was refused.
+    pub refusals: Refusals,
+}
+
+pub(super) async fn receive(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Response {
+    let webhooks = &state.webhooks;
+    let refuse = |status, reason, action| {
+        webhooks.refusals.count(reason, action);
+        tracing::warn!(reason, action, "refused a webhook");
+        answer(status, reason)
+    };
+    let body = match read(body).await {
+        Ok(body) => body,
+        Err((status, reason)) => return refuse(status, reason, "none"),
+    };
+    let now_ms = Timestamp::now().as_millisecond();
+    let reception = webhooks.reception.load_full();
+    let signature = headers.get("x-livechat-signature").map(HeaderValue::as_bytes);
+    match reception.door.receive(&body, signature, now_ms) {
+        Ok(webhook) => accept(webhooks, &reception, webhook, now_ms).await,
+        Err(refusal) => {
+            let status =
+                if refusal.reason.is_malformed() { StatusCode::BAD_REQUEST } else { StatusCode::FORBIDDEN };
+            refuse(status, refusal.reason.word(), refusal.action)
+        }
+    }
+}
+
+async fn accept(webhooks: &Webhooks, reception: &Reception, webhook: Webhook, now_ms: i64) -> Response {
+    let Webhook { events, rating, known } = webhook;
+    if !known {
+        let name: String = events.first().map(|event| event.event_type.chars().take(64).collect()).unwrap_or_default();
+        tracing::info!("stored a webhook of the unknown type {name:?}; no plugin can be switched on for it");
+    }
+    let stored = webhooks.store.accept(NewWebhook { events, rating }, reception.routes.clone(), now_ms).await;
+    match stored {
+        Ok(accepted) => {
+            if let Some(first) = accepted.stored.first() {
+                tracing::debug!(event = %first, deliveries = accepted.deliveries, "stored a webhook");
+            }
+            const RECEIVED: &str = r#"{"status":"received"}"#;
+            ([(axum::http::header::CONTENT_TYPE, "application/json")], RECEIVED).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "could not store a webhook; LiveChat was asked to send it again");
+            let reason = if matches!(error, store::Error::Full) { "disk-full" } else { "store-failed" };
+            let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, reason);
+            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+            response
+        }
+    }
+}
+
+/// Reads a body, up to the limit.
+async fn read(body: Body) -> Result<Bytes, (StatusCode, &'static str)> {
+    let read = Limited::new(body, WEBHOOK_BYTES_MAX).collect();
+    match tokio::time::timeout(BODY_TIME, read).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err((StatusCode::PAYLOAD_TOO_LARGE, "too-large")),
+        Ok(Err(_)) => Err((StatusCode::BAD_REQUEST, "broken-off")),
+        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "too-slow")),
+    }
+}
+
+fn answer(status: StatusCode, reason: &str) -> Response {
+    (status, axum::Json(json!({ "status": "refused", "reason": reason }))).into_response()
+}

@@ -1,0 +1,88 @@
+//! From a file to a version: read, inspect, compile, describe.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::limits::COMPONENT_BYTES_MAX;
+use crate::runtime::compile::Compiler;
+use crate::runtime::{Runtime, Version, inspect};
+
+/// What came of a file.
+#[derive(Clone)]
+pub(super) enum Candidate {
+    /// Being inspected and compiled.
+    Compiling,
+    /// A version that could run.
+    Loaded(Arc<Version>),
+    /// Not a plugin for this host, and why; with the content hash if the file could be read.
+    Rejected { hash: Option<String>, reason: String },
+}
+
+/// Turns files into versions.
+#[derive(Clone)]
+pub struct Loader {
+    /// Links and describes them.
+    pub runtime: Runtime,
+    /// Compiles them.
+    pub compiler: Compiler,
+}
+
+impl Loader {
+    pub(super) async fn load(&self, path: &Path) -> Candidate {
+        let bytes = match read(path).await {
+            Ok(bytes) => bytes,
+            Err(reason) => return Candidate::Rejected { hash: None, reason },
+        };
+        let hash = content_hash(&bytes);
+        tracing::debug!(file = %path.display(), version = hash, "loading a component");
+        match self.version(&hash, bytes).await {
+            Ok(version) => Candidate::Loaded(Arc::new(version)),
+            Err(reason) => Candidate::Rejected { hash: Some(hash), reason },
+        }
+    }
+
+    /// A version that was loaded in an earlier run of the host.
+    ///
+    /// # Errors
+    /// If its component is gone or no longer loads.
+    pub(super) async fn kept(&self, hash: &str) -> Result<Version, String> {
+        let bytes = self.compiler.kept(hash).map_err(|error| format!("{hash} is not kept any more: {error}"))?;
+        if content_hash(&bytes) != hash {
+            return Err(format!("the kept component of {hash} was changed"));
+        }
+        self.version(hash, bytes).await
+    }
+
+    async fn version(&self, hash: &str, bytes: Vec<u8>) -> Result<Version, String> {
+        let bytes = Arc::new(bytes);
+        let inspected = {
+            let bytes = bytes.clone();
+            tokio::task::spawn_blocking(move || inspect::inspect(&bytes))
+                .await
+                .unwrap_or_else(|_| Err("it could not be inspected: please report it".to_owned()))?
+        };
+        let compiled = self.compiler.compile(hash, &bytes).await?;
+        self.runtime.load(&compiled, &inspected).await
+    }
+}
+
+async fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let unreadable = |error| format!("it cannot be read: {error}");
+    let size = tokio::fs::metadata(path).await.map_err(unreadable)?.len();
+    if size > COMPONENT_BYTES_MAX {
+        return Err(format!(
+            "it has {} MiB, at most {} are allowed: build with --release",
+            size >> 20,
+            COMPONENT_BYTES_MAX >> 20
+        ));
+    }
+    tokio::fs::read(path).await.map_err(unreadable)
+}
+
+fn content_hash(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}

@@ -1,0 +1,66 @@
+//! What is in the plugin folder.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Metadata};
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+/// A file whose last change is older than this is whole.
+const OLD: Duration = Duration::from_secs(2);
+/// Files beyond this many are not looked at.
+const FILES_MAX: usize = 10_000;
+
+/// Tells whether a file has changed without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stamp {
+    size: u64,
+    modified: Option<SystemTime>,
+    inode: u64,
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Stamp {
+        use std::os::unix::fs::MetadataExt;
+        Stamp {
+            size: metadata.len(),
+            modified: metadata.modified().ok(),
+            inode: metadata.ino(),
+        }
+    }
+
+    /// Whether the file has not been written for a while.
+    pub(super) fn is_old(&self) -> bool {
+        self.modified.and_then(|modified| modified.elapsed().ok()).is_some_and(|age| age > OLD)
+    }
+}
+
+/// The `.wasm` files of a folder. A folder that isn't there has none.
+///
+/// # Errors
+/// If the folder can't be read to its end.
+pub(super) fn scan(folder: &Path) -> io::Result<BTreeMap<String, Stamp>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found = BTreeMap::new();
+    for entry in entries.take(FILES_MAX) {
+        let path = entry?.path();
+        let (Some(name), Some("wasm")) = (path.file_name().and_then(|n| n.to_str()), path.extension().and_then(|e| e.to_str()))
+        else {
+            continue;
+        };
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() => {
+                found.insert(name.to_owned(), Stamp::of(&metadata));
+            }
+            // A folder, or a file that went away between the listing and the look.
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,133 @@
+//! What an operator is shown of each file and each configured plugin.
+
+use std::collections::BTreeMap;
+
+use super::candidate::Candidate;
+use super::conflict;
+use super::folder::Stamp;
+use crate::config::Config;
+use crate::registry::{Slots, Verdict, judge};
+use crate::runtime::Version;
+use crate::store::PluginStatus;
+
+/// The status of every file, then of every configured plugin without one.
+pub(super) fn of_all(
+    config: &Config,
+    files: &BTreeMap<String, (Stamp, Candidate)>,
+    slots: &Slots,
+) -> Vec<PluginStatus> {
+    let mut statuses: Vec<PluginStatus> = files
+        .iter()
+        .map(|(file, (_, candidate))| match candidate {
+            Candidate::Loaded(version) => of_version(config, file, version, conflict(files, file, &version.manifest.name)),
+            Candidate::Compiling => PluginStatus { file: Some(file.clone()), ..blank("compiling", "") },
+            Candidate::Rejected { hash, reason } => PluginStatus {
+                file: Some(file.clone()),
+                version: hash.clone(),
+                ..blank("rejected", reason)
+            },
+        })
+        .collect();
+    for (name, plugin) in &config.plugins {
+        if !statuses.iter().any(|status| status.name.as_ref() == Some(name)) {
+            let reason = format!(
+                "the config has [plugin.{name}], but no file in {} is that plugin; its events wait",
+                config.plugins_dir.display()
+            );
+            statuses.push(PluginStatus {
+                name: Some(name.clone()),
+                events: plugin.events.clone(),
+                grants: plugin.policy.grants.clone(),
+                denies: plugin.policy.denies.clone(),
+                ..blank("absent", &reason)
+            });
+        }
+    }
+    for status in &mut statuses {
+        let running = status.name.as_deref().and_then(|name| slots.get(name)).and_then(|slot| slot.active.as_ref());
+        status.serving = running.map(|version| version.hash.clone()).filter(|hash| status.version.as_ref() != Some(hash));
+    }
+    statuses
+}
+
+fn of_version(config: &Config, file: &str, version: &Version, conflict: Option<&String>) -> PluginStatus {
+    let manifest = &version.manifest;
+    let name = &manifest.name;
+    let plugin = config.plugins.get(name);
+    let (state, reason) = match (conflict, judge(manifest, &version.asks, plugin)) {
+        (Some(other), _) => {
+            ("conflict", format!("{other} is the plugin `{name}` too: remove one of the files; neither replaces what runs"))
+        }
+        (None, Verdict::Run) => ("active", String::new()),
+        (None, Verdict::Unconfigured) => {
+            ("unconfigured", format!("add this to the config:\n{}", section(version)))
+        }
+        (None, Verdict::Disabled) => {
+            ("disabled", format!("`events` of [plugin.{name}] is empty; it handles {}", manifest.events.join(", ")))
+        }
+        (None, Verdict::AwaitingApproval(open)) => (
+            "awaiting approval",
+            format!("it asks for {}: add each to `grants` or to `denies` of [plugin.{name}]", open.join(", ")),
+        ),
+        (None, Verdict::Rejected(reason)) => ("rejected", reason),
+    };
+    PluginStatus {
+        name: Some(name.clone()),
+        file: Some(file.to_owned()),
+        version: Some(version.hash.clone()),
+        release: Some(manifest.release.clone()),
+        handles: manifest.events.clone(),
+        events: plugin.map(|plugin| plugin.events.clone()).unwrap_or_default(),
+        asks: version.asks.iter().cloned().collect(),
+        grants: plugin.map(|plugin| plugin.policy.grants.clone()).unwrap_or_default(),
+        denies: plugin.map(|plugin| plugin.policy.denies.clone()).unwrap_or_default(),
+        ..blank(state, &reason)
+    }
+}
+
+/// The section of the config that switches a plugin on with all that it asks for.
+fn section(version: &Version) -> String {
+    let list = |items: &mut dyn Iterator<Item = &String>| {
+        items.map(|item| format!("{item:?}")).collect::<Vec<_>>().join(", ")
+    };
+    format!(
+        "[plugin.{}]\nevents = [{}]\ngrants = [{}]",
+        version.manifest.name,
+        list(&mut version.manifest.events.iter()),
+        list(&mut version.asks.iter())
+    )
+}
+
+fn blank(state: &str, reason: &str) -> PluginStatus {
+    PluginStatus {
+        name: None,
+        file: None,
+        version: None,
+        release: None,
+        state: state.to_owned(),
+        reason: reason.to_owned(),
+        serving: None,
+        handles: Vec::new(),
+        events: Vec::new(),
+        asks: Vec::new(),
+        grants: Vec::new(),
+        denies: Vec::new(),
+    }
+}
+
+/// A log line for each status that is new.
+pub(super) fn tell(before: &[PluginStatus], after: &[PluginStatus]) {
+    for status in after.iter().filter(|status| !before.contains(status)) {
+        let plugin = status.name.as_deref().unwrap_or_default();
+        let file = status.file.as_deref().unwrap_or_default();
+        let version = status.version.as_deref().unwrap_or_default();
+        let (state, reason, serving) = (&status.state, &status.reason, status.serving.as_deref().unwrap_or_default());
+        if state == "compiling" {
+            tracing::debug!(file, "compiling {file}");
+        } else if state == "active" || state == "disabled" {
+            tracing::info!(plugin, file, version, "{plugin} is {state}");
+        } else {
+            tracing::warn!(plugin, file, version, serving, "{} is {state}: {reason}", if plugin.is_empty() { file } else { plugin });
+        }
+    }
+}
