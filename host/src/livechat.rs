@@ -1,1 +1,3 @@
-//! See ARCHITECTURE.md.
+//! LiveChat: the only module that knows its JSON.
+
+pub mod client;
