@@ -9,6 +9,7 @@ use std::sync::Arc;
 pub mod http;
 pub mod livechat;
 pub mod memory;
+pub mod retry_after;
 
 /// A boxed future, for traits that are used as objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

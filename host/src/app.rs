@@ -1,1 +1,173 @@
-//! See ARCHITECTURE.md.
+//! The wiring: the only place that knows every part.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio::sync::{Mutex, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::connections::Connections;
+use crate::dispatcher::Dispatcher;
+use crate::http::{self, AppState, Health, Refusals, Webhooks};
+use crate::registry::Registry;
+use crate::runtime::compile::Compiler;
+use crate::runtime::{Runtime, Services};
+use crate::store::{Opened, Reader, Store};
+use crate::watcher::{self, Loader, Watcher};
+use crate::cli;
+
+pub mod check;
+mod reload;
+mod services;
+
+use reload::Reload;
+use services::Account;
+
+/// The name of the file in the data folder that says where the running host listens.
+const LISTENING: &str = "listening";
+
+/// Runs the host until it is told to stop.
+///
+/// # Errors
+/// What keeps it from starting, or a store that failed.
+pub async fn serve(config_path: &Path) -> anyhow::Result<()> {
+    let config = Config::load(config_path)?;
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let Opened { store, committed, lock } = Store::open(&config.data_dir)?;
+    let listener = http::listen(config.server.listen).await.with_context(|| {
+        format!("cannot listen on {} (`listen` of [server]): is another program there?", config.server.listen)
+    })?;
+    let address = listener.local_addr()?;
+
+    let account = Arc::new(Account::new(&config.livechat)?);
+    let connections = Arc::new(Connections::new(services::connections(&config))?);
+    let services = Services {
+        livechat: account.clone(),
+        connections: connections.clone(),
+        memory: Arc::new(store.clone()),
+    };
+    let loader = loader(&config, services)?;
+    let registry = Arc::new(Registry::default());
+    let webhooks = Arc::new(Webhooks {
+        store: store.clone(),
+        reception: ArcSwap::from_pointee(services::reception(&config)),
+        refusals: Refusals::default(),
+    });
+    let beat = || Arc::new(AtomicI64::new(Timestamp::now().as_millisecond()));
+    let (dispatching, watching) = (beat(), beat());
+    let health = Arc::new(Health {
+        store: store.clone(),
+        heartbeats: vec![("dispatcher", dispatching.clone()), ("watcher", watching.clone())],
+        tried: Mutex::new(None),
+    });
+    let (changed, reloads) = watch::channel(());
+    let config = Arc::new(ArcSwap::from_pointee(config));
+
+    let dispatcher = Dispatcher {
+        store: store.clone(),
+        registry: registry.clone(),
+        runtime: loader.runtime.clone(),
+        heartbeat: dispatching,
+    };
+    let watcher = Watcher {
+        loader,
+        registry: registry.clone(),
+        store: store.clone(),
+        config: config.clone(),
+        reloads,
+        heartbeat: watching,
+    };
+    let reload = Reload {
+        path: config_path.to_owned(),
+        config: config.clone(),
+        registry,
+        webhooks: webhooks.clone(),
+        account,
+        connections,
+        changed,
+    };
+
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    tasks.spawn(dispatcher.run(committed, stop.clone()));
+    tasks.spawn(watcher.run(stop.clone()));
+    tasks.spawn(reload.run(stop.clone()));
+    tasks.spawn(http::serve(listener, AppState { webhooks, health }, stop.clone()));
+    tasks.close();
+    let listening = config.load().data_dir.join(LISTENING);
+    write_address(&listening, address).with_context(|| format!("cannot write {}", listening.display()))?;
+    tracing::info!(%address, "listening: webhooks at http://{address}/webhooks/livechat, health at http://{address}/health");
+
+    let failure = tokio::select! {
+        () = stopped() => None,
+        error = store.failed() => Some(error),
+    };
+    tracing::info!("stopping: no new work is begun, what runs may end");
+    stop.cancel();
+    tasks.wait().await;
+    // It only says where a host listens while one does.
+    let _ = std::fs::remove_file(&listening);
+    drop(lock);
+    failure.map_or(Ok(()), |error| Err(anyhow::Error::new(error).context("the store failed; start again")))
+}
+
+/// Prints every plugin with its state.
+///
+/// # Errors
+/// Those of the store and of the output.
+pub async fn list_plugins(config: &Config, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+    let is_running = Store::is_owned(&config.data_dir)?;
+    let statuses = match Reader::open(&config.data_dir)? {
+        Some(reader) if is_running => reader.plugin_statuses()?,
+        _ => watcher::survey(&loader(config, Services::none())?, config).await.0,
+    };
+    Ok(cli::plugins_list::run(&statuses, is_running, json, out)?)
+}
+
+/// Tests a connection and prints what came of it; false if it does not work.
+///
+/// # Errors
+/// An unknown name, or those of the output.
+pub async fn test_connection(config: &Config, name: &str, json: bool, out: &mut dyn Write) -> anyhow::Result<bool> {
+    let connections = Connections::new(services::connections(config))?;
+    let trial = connections.test(name).await?;
+    cli::connections_test::run(&trial, json, out)?;
+    Ok(trial.works)
+}
+
+fn loader(config: &Config, services: Services) -> anyhow::Result<Loader> {
+    let program = std::env::current_exe().context("cannot find the path of this program")?;
+    let compiler = Compiler::new(program, &config.data_dir).map_err(anyhow::Error::msg)?;
+    let runtime = Runtime::new(services).map_err(|error| anyhow::anyhow!("cannot start the engine: {error:#}"))?;
+    Ok(Loader { runtime, compiler })
+}
+
+fn write_address(path: &Path, address: std::net::SocketAddr) -> std::io::Result<()> {
+    let unfinished = path.with_extension("part");
+    std::fs::write(&unfinished, format!("{address}\n"))?;
+    std::fs::rename(unfinished, path)
+}
+
+/// Returns on Ctrl-C and on SIGTERM.
+async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated => {}
+    }
+}

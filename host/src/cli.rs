@@ -10,7 +10,12 @@ use crate::event::types;
 
 pub mod config_default;
 pub mod connections_list;
+pub mod connections_test;
+pub mod dead_list;
+pub mod events_list;
+pub mod events_show;
 pub mod events_types;
+pub mod plugins_list;
 pub mod send;
 pub mod table;
 pub mod text;

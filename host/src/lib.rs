@@ -33,3 +33,6 @@ pub mod http;
 pub mod app;
 pub mod simulator;
 pub mod telemetry;
+
+#[cfg(test)]
+mod double;

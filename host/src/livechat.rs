@@ -1,3 +1,4 @@
 //! The edge to the LiveChat platform: its webhooks and its API.
 
+pub mod client;
 pub mod webhook;

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::{Component, InstancePre, Linker};
 
-use crate::action::http::Connections;
+use crate::action::http::{Connections, Request, Response};
 use crate::action::livechat::LiveChat;
-use crate::action::memory::Memory;
+use crate::action::memory::{Answer, Memory};
+use crate::action::{self, BoxFuture, Code, Error, Origin};
 use crate::delivery::{DeliveryId, Outcome};
 use crate::event::Event;
 use crate::grant::{self, Policy};
@@ -39,6 +40,38 @@ pub struct Services {
     pub connections: Arc<dyn Connections>,
     /// The plugin's own key-value store.
     pub memory: Arc<dyn Memory>,
+}
+
+impl Services {
+    /// Services that refuse everything: for looking at plugins without running them.
+    pub fn none() -> Services {
+        let nothing = Arc::new(Nothing);
+        Services { livechat: nothing.clone(), connections: nothing.clone(), memory: nothing }
+    }
+}
+
+struct Nothing;
+
+fn refused<T: Send + 'static>() -> BoxFuture<'static, Result<T, Error>> {
+    Box::pin(std::future::ready(Err(Error::new(Code::Unavailable, "nothing can be reached from here"))))
+}
+
+impl LiveChat for Nothing {
+    fn call<'a>(&'a self, _: &'a Origin, _: action::livechat::Call) -> BoxFuture<'a, Result<String, Error>> {
+        refused()
+    }
+}
+
+impl Connections for Nothing {
+    fn send<'a>(&'a self, _: &'a Origin, _: Request) -> BoxFuture<'a, Result<Response, Error>> {
+        refused()
+    }
+}
+
+impl Memory for Nothing {
+    fn call<'a>(&'a self, _: &'a Origin, _: action::memory::Call) -> BoxFuture<'a, Result<Answer, Error>> {
+        refused()
+    }
 }
 
 /// What the operator's config says of a plugin, as a run needs it.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use notify::Watcher as _;
+use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -172,23 +173,21 @@ impl Watcher {
 }
 
 /// What each file of the plugin folder comes to under a config, without running anything: for `check` and
-/// for listings while no host is running.
-pub async fn survey(loader: &Loader, config: &Config) -> Vec<PluginStatus> {
+/// for listings while no host is running. With the settings schema of each plugin, by its name.
+pub async fn survey(loader: &Loader, config: &Config) -> (Vec<PluginStatus>, Vec<(String, Value)>) {
     let mut files = BTreeMap::new();
     for (file, stamp) in settled(&config.plugins_dir).await.unwrap_or_default() {
         let candidate = loader.load(&config.plugins_dir.join(&file)).await;
         files.insert(file, (stamp, candidate));
     }
-    let mut active = HashMap::new();
-    for (file, (_, candidate)) in &files {
-        if let Candidate::Loaded(version) = candidate
-            && conflict(&files, file, &version.manifest.name).is_none()
-        {
-            let active_now = Active { version: version.clone(), file: file.clone() };
-            active.insert(version.manifest.name.clone(), active_now);
+    let statuses = status::of_all(config, &files, &Slots::default());
+    let schema = |(_, candidate): &(Stamp, Candidate)| match candidate {
+        Candidate::Loaded(version) => {
+            Some((version.manifest.name.clone(), version.manifest.settings_schema.clone()))
         }
-    }
-    status::of_all(config, &files, &slots(config, &active))
+        _ => None,
+    };
+    (statuses, files.values().filter_map(schema).collect())
 }
 
 /// Another file with a plugin of the same name.

@@ -63,6 +63,7 @@ pub struct Response {
 /// The connections as a run sees them.
 pub trait Connections: Send + Sync {
     /// Sends one request. Any answer is `Ok`, whatever its status; errors are requests that the host
-    /// refuses (`invalid`, `not-found` for an unknown connection, `limit`) or that got no answer (`unavailable`).
+    /// refuses (`invalid`, `not-found` for an unknown connection, `limit`) or that got no answer (`unavailable`),
+    /// and everything but a success of Slack, whose failures would look like successes.
     fn send<'a>(&'a self, origin: &'a Origin, request: Request) -> BoxFuture<'a, Result<Response, Error>>;
 }

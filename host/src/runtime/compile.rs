@@ -73,7 +73,7 @@ impl Compiler {
     fn keep(&self, hash: &str, bytes: &[u8]) -> Result<PathBuf, String> {
         let path = self.component_path(hash);
         if !path.exists() {
-            let unfinished = path.with_extension("part");
+            let unfinished = unfinished(&path);
             fs::write(&unfinished, bytes)
                 .and_then(|()| fs::rename(&unfinished, &path))
                 .map_err(|error| format!("cannot keep it in {}: {error}", self.dir.display()))?;
@@ -131,10 +131,15 @@ pub fn in_child(source: &Path, target: &Path) -> Result<(), String> {
     let bytes = fs::read(source).map_err(|error| format!("cannot read {}: {error}", source.display()))?;
     let code = engine.precompile_component(&bytes).map_err(|error| format!("{error:#}"))?;
     // The name appears only when the file is whole.
-    let unfinished = target.with_extension("part");
+    let unfinished = unfinished(target);
     fs::write(&unfinished, code)
         .and_then(|()| fs::rename(&unfinished, target))
         .map_err(|error| format!("cannot write {}: {error}", target.display()))
+}
+
+/// The name of a file while it is written: another process may be writing the same one.
+fn unfinished(path: &Path) -> PathBuf {
+    path.with_extension(format!("{}.part", std::process::id()))
 }
 
 /// Text that is the same for engines that can load each other's code.

@@ -1,0 +1,189 @@
+//! `chatplug check`: config, secrets and plugins, without starting anything.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{loader, services};
+use crate::cli::text;
+use crate::config::Config;
+use crate::runtime::Services;
+use crate::store::PluginStatus;
+use crate::watcher;
+
+/// What a plugin's settings schema writes as the `format` of a text that names a LiveChat tag.
+const TAG_FORMAT: &str = "livechat-tag";
+/// And of a text that names a namespace of LiveChat properties.
+const NAMESPACE_FORMAT: &str = "livechat-property-namespace";
+
+/// What a check found.
+#[derive(Debug, Default, Serialize)]
+struct Findings {
+    /// What keeps something from working.
+    problems: Vec<String>,
+    /// What may not be as somebody expects.
+    warnings: Vec<String>,
+    /// What was looked at and is well.
+    checked: Vec<String>,
+}
+
+/// Checks a config that could be read, and prints what was found; false if there are problems.
+///
+/// # Errors
+/// Those of the engine and of the output.
+pub async fn run(config: &Config, online: bool, json: bool, out: &mut dyn Write) -> anyhow::Result<bool> {
+    let mut findings = Findings { warnings: config.warnings(), ..Findings::default() };
+    findings.checked.push("the config and the secrets that it refers to".to_owned());
+    let loader = loader(config, Services::none())?;
+    let (statuses, schemas) = watcher::survey(&loader, config).await;
+    check_plugins(&mut findings, &statuses);
+    if online {
+        check_account(&mut findings, config, &schemas).await?;
+    }
+    print(&findings, json, out)?;
+    Ok(findings.problems.is_empty())
+}
+
+fn check_plugins(findings: &mut Findings, statuses: &[PluginStatus]) {
+    for status in statuses {
+        let name = status.name.as_deref().or(status.file.as_deref()).unwrap_or("a plugin");
+        let line = format!("{name}: {}", [status.state.as_str(), &status.reason].join(": "));
+        match status.state.as_str() {
+            "active" => findings.checked.push(format!("{name}: ready to run")),
+            "disabled" | "unconfigured" => findings.warnings.push(line),
+            _ => findings.problems.push(line),
+        }
+    }
+}
+
+/// Asks LiveChat whether it takes the credentials and knows the tags and namespaces of the settings.
+async fn check_account(
+    findings: &mut Findings,
+    config: &Config,
+    schemas: &[(String, Value)],
+) -> anyhow::Result<()> {
+    let Some(client) = services::client(&config.livechat)? else {
+        findings.problems.push("livechat.token is missing: nothing can be asked of the LiveChat API".to_owned());
+        return Ok(());
+    };
+    if let Err(error) = client.check_credentials().await {
+        findings.problems.push(format!("LiveChat refuses the credentials: {error}"));
+        return Ok(());
+    }
+    findings.checked.push("LiveChat takes the credentials".to_owned());
+    let named = |format: &str| {
+        let mut names = BTreeSet::new();
+        for (plugin, schema) in schemas {
+            if let Some(plugin) = config.plugins.get(plugin) {
+                collect(schema, schema, &plugin.settings, format, &mut names);
+            }
+        }
+        names
+    };
+    let (tags, namespaces) = (named(TAG_FORMAT), named(NAMESPACE_FORMAT));
+    if !tags.is_empty() {
+        match client.list_tags().await {
+            Ok(known) => missing(findings, "tag", &tags, &known, "create it in LiveChat under Settings > Tags"),
+            Err(error) => findings.problems.push(format!("cannot list LiveChat's tags: {error}")),
+        }
+    }
+    for namespace in namespaces {
+        match client.list_properties(&namespace).await {
+            Ok(known) if !known.is_empty() => findings.checked.push(format!("the namespace `{namespace}` exists")),
+            Ok(_) => findings.problems.push(format!("LiveChat has no properties in the namespace `{namespace}`: register them")),
+            Err(error) => findings.problems.push(format!("cannot look at the namespace `{namespace}`: {error}")),
+        }
+    }
+    Ok(())
+}
+
+fn missing(findings: &mut Findings, what: &str, wanted: &BTreeSet<String>, known: &[String], advice: &str) {
+    for name in wanted {
+        if known.contains(name) {
+            findings.checked.push(format!("the {what} `{name}` exists"));
+        } else {
+            findings.problems.push(format!("LiveChat has no {what} `{name}` (case counts): {advice}"));
+        }
+    }
+}
+
+/// The texts in `settings` to which the schema gives a format.
+fn collect(root: &Value, schema: &Value, settings: &Value, format: &str, names: &mut BTreeSet<String>) {
+    let schema = resolve(root, schema);
+    for branch in ["anyOf", "oneOf", "allOf"].iter().filter_map(|key| schema.get(key)?.as_array()).flatten() {
+        collect(root, branch, settings, format, names);
+    }
+    match settings {
+        Value::String(text) if schema.get("format").and_then(Value::as_str) == Some(format) => {
+            names.insert(text.clone());
+        }
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let property = schema.pointer("/properties").and_then(|all| all.get(name));
+                if let Some(property) = property.or(schema.get("additionalProperties")) {
+                    collect(root, property, value, format, names);
+                }
+            }
+            // A setting that was left out has its default.
+            let defaults = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+            for (_, property) in defaults.filter(|(name, _)| !fields.contains_key(*name)) {
+                if let Some(default) = property.get("default") {
+                    collect(root, property, default, format, names);
+                }
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                collect(root, schema.get("items").unwrap_or(&Value::Null), item, format, names);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+    let target = schema.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix('#'));
+    target.and_then(|pointer| root.pointer(pointer)).unwrap_or(schema)
+}
+
+fn print(findings: &Findings, json: bool, out: &mut dyn Write) -> std::io::Result<()> {
+    if json {
+        return text::json(out, findings);
+    }
+    let groups = [("ok", &findings.checked), ("warning", &findings.warnings), ("problem", &findings.problems)];
+    for (word, lines) in groups {
+        for line in lines {
+            writeln!(out, "{word:8} {}", line.split('\n').map(text::escape).collect::<Vec<_>>().join("\n         "))?;
+        }
+    }
+    match findings.problems.len() {
+        0 => writeln!(out, "No problems."),
+        count => writeln!(out, "{count} problem{}.", if count == 1 { "" } else { "s" }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn tags_are_found_wherever_the_schema_says_so() {
+        let schema = json!({
+            "properties": {
+                "tag": { "anyOf": [{ "type": "string", "format": "livechat-tag" }, { "type": "null" }] },
+                "rules": { "items": { "$ref": "#/$defs/rule" } },
+                "other": { "type": "string" },
+                "late": { "type": "string", "format": "livechat-tag", "default": "slow" },
+            },
+            "$defs": { "rule": { "properties": { "tag": { "format": "livechat-tag" } } } },
+        });
+        let settings = json!({ "tag": "a", "rules": [{ "tag": "b" }, {}], "other": "c" });
+        let mut names = BTreeSet::new();
+        collect(&schema, &schema, &settings, TAG_FORMAT, &mut names);
+        assert_eq!(names, ["a", "b", "slow"].map(str::to_owned).into());
+    }
+}

@@ -1,0 +1,80 @@
+//! Picks changes of the config up while the host runs: checked first, and refused whole if wrong.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::bail;
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::services::{self, Account};
+use crate::config::Config;
+use crate::connections::Connections;
+use crate::http::Webhooks;
+use crate::registry::{Registry, fits};
+
+/// How often the file, and the secrets it refers to, are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Everything that a new config changes.
+pub(super) struct Reload {
+    pub(super) path: PathBuf,
+    pub(super) config: Arc<ArcSwap<Config>>,
+    pub(super) registry: Arc<Registry>,
+    pub(super) webhooks: Arc<Webhooks>,
+    pub(super) account: Arc<Account>,
+    pub(super) connections: Arc<Connections>,
+    pub(super) changed: watch::Sender<()>,
+}
+
+impl Reload {
+    /// Runs until `stop`.
+    pub(super) async fn run(self, stop: CancellationToken) {
+        let mut said = String::new();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+            let problem = self.look().err().map(|error| format!("{error:#}")).unwrap_or_default();
+            if problem != said && !problem.is_empty() {
+                tracing::error!("the changed config is refused, the one before it goes on:\n{problem}");
+            }
+            said = problem;
+        }
+    }
+
+    fn look(&self) -> anyhow::Result<()> {
+        let now = self.config.load_full();
+        let next = Config::load(&self.path)?;
+        let differences = now.differences(&next);
+        if differences.is_empty() {
+            return Ok(());
+        }
+        self.check(&next)?;
+        self.connections.replace(services::connections(&next))?;
+        self.account.replace(services::client(&next.livechat)?);
+        self.webhooks.reception.store(Arc::new(services::reception(&next)));
+        // The data folder can't move under a running host.
+        self.config.store(Arc::new(Config { data_dir: now.data_dir.clone(), ..next }));
+        self.changed.send_replace(());
+        tracing::info!("the config was changed: {}", differences.join("; "));
+        Ok(())
+    }
+
+    /// What can only be known beside the plugins that run, and what the edges say.
+    fn check(&self, next: &Config) -> anyhow::Result<()> {
+        services::client(&next.livechat)?;
+        Connections::new(services::connections(next))?;
+        for (name, slot) in self.registry.all().iter() {
+            if let (Some(plugin), Some(version)) = (next.plugins.get(&**name), &slot.active)
+                && let Err(reason) = fits(&version.manifest, plugin)
+            {
+                bail!("{}: {reason}", self.path.display());
+            }
+        }
+        Ok(())
+    }
+}

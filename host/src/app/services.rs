@@ -1,0 +1,99 @@
+//! From the config to the parts that act on it.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::action::livechat::{Call, LiveChat};
+use crate::action::{BoxFuture, Code, Error, Origin};
+use crate::config::{self, Address, Config};
+use crate::connections::{Connection, Credential, Kind, Target};
+use crate::http::Reception;
+use crate::livechat::client::{Client, Credentials, Options, SetupError};
+use crate::livechat::webhook::{Door, Secrets};
+use crate::store::Routes;
+
+/// The LiveChat API with the credentials of the config as it is now, if it has any.
+pub(super) struct Account {
+    client: ArcSwap<Option<Client>>,
+}
+
+impl Account {
+    pub(super) fn new(livechat: &config::Livechat) -> Result<Account, SetupError> {
+        Ok(Account { client: ArcSwap::from_pointee(client(livechat)?) })
+    }
+
+    pub(super) fn replace(&self, client: Option<Client>) {
+        self.client.store(Arc::new(client));
+    }
+}
+
+impl LiveChat for Account {
+    fn call<'a>(&'a self, origin: &'a Origin, call: Call) -> BoxFuture<'a, Result<String, Error>> {
+        Box::pin(async move {
+            match &**self.client.load() {
+                Some(client) => client.clone().call(origin, call).await,
+                None => Err(Error::new(
+                    Code::Denied,
+                    "the host has no credentials for the LiveChat API: set `token` and `account_id` under [livechat]",
+                )),
+            }
+        })
+    }
+}
+
+/// A client for the account of the config; `None` if it has no token.
+pub(super) fn client(livechat: &config::Livechat) -> Result<Option<Client>, SetupError> {
+    let Some(token) = livechat.token.clone() else { return Ok(None) };
+    let credentials = match livechat.account_id.clone() {
+        Some(account_id) => Credentials::Pat { account_id, token },
+        None => Credentials::Bearer { token },
+    };
+    let options = Options {
+        base_url: livechat.base_url.clone(),
+        join: livechat.join,
+        agent_id: livechat.agent_id.clone(),
+        ..Options::new(credentials)
+    };
+    Client::new(options).map(Some)
+}
+
+/// The connections of the config.
+pub(super) fn connections(config: &Config) -> Vec<Connection> {
+    let connection = |connection: &config::Connection| Connection {
+        name: connection.name.clone(),
+        kind: match connection.kind {
+            config::Kind::Hubspot => Kind::Hubspot,
+            config::Kind::Slack => Kind::Slack,
+            config::Kind::Generic => Kind::Generic,
+        },
+        target: match connection.address.clone() {
+            Address::Base(url) => Target::BaseUrl(url),
+            Address::Secret(url) => Target::SecretUrl(url),
+        },
+        credential: match connection.credentials.clone() {
+            config::Credentials::None => Credential::None,
+            config::Credentials::Bearer(token) => Credential::Bearer(token),
+            config::Credentials::Basic { user, password } => Credential::Basic { user, password },
+            config::Credentials::Header { name, value } => Credential::Header { name, value },
+        },
+        post: connection.post,
+    };
+    config.connections.iter().map(connection).collect()
+}
+
+/// What the webhook door takes, and who gets it.
+pub(super) fn reception(config: &Config) -> Reception {
+    let mut routes = Routes::new();
+    for (name, plugin) in &config.plugins {
+        let name: Arc<str> = Arc::from(name.as_str());
+        for event in &plugin.events {
+            routes.entry(event.clone()).or_default().push(name.clone());
+        }
+    }
+    let door = Door {
+        secrets: Secrets::new(config.livechat.webhook_secrets.iter().cloned()),
+        organization: config.livechat.organization.clone(),
+    };
+    Reception { door, routes: Arc::new(routes) }
+}

@@ -1,0 +1,75 @@
+//! `chatplug events show ID`
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::bail;
+
+use super::text;
+use crate::event::EventId;
+use crate::store::{DeliveryView, EventView, Reader};
+
+/// Prints one event with its payload and its deliveries.
+///
+/// # Errors
+/// An event that is not stored; those of the store and of the output.
+pub fn run(data_dir: &Path, id: EventId, json: bool, out: &mut dyn Write) -> anyhow::Result<bool> {
+    let event = match Reader::open(data_dir)? {
+        Some(reader) => reader.event(id)?,
+        None => None,
+    };
+    let Some(event) = event else { bail!("{id} is not stored in {} (any more)", data_dir.display()) };
+    if json {
+        text::json(out, &event)?;
+    } else {
+        print(&event, out)?;
+    }
+    Ok(true)
+}
+
+fn print(event: &EventView, out: &mut dyn Write) -> io::Result<()> {
+    let line = |out: &mut dyn Write, name: &str, value: Option<&str>| match value {
+        Some(value) => writeln!(out, "{name:<12}{}", text::escape(value)),
+        None => Ok(()),
+    };
+    line(out, "event", Some(&event.id))?;
+    line(out, "type", Some(&event.event_type))?;
+    line(out, "chat", event.chat_id.as_deref())?;
+    line(out, "thread", event.thread_id.as_deref())?;
+    line(out, "occurred", event.occurred_at.as_deref())?;
+    line(out, "received", Some(&event.received_at))?;
+    if event.possible_duplicate {
+        line(out, "flag", Some("possible-duplicate"))?;
+    }
+    for (name, document) in [("payload", &event.payload), ("extra", &event.extra)] {
+        if let Some(document) = document {
+            writeln!(out, "\n{name}")?;
+            text::json(out, document)?;
+        }
+    }
+    for delivery in &event.deliveries {
+        print_delivery(delivery, out)?;
+    }
+    Ok(())
+}
+
+fn print_delivery(delivery: &DeliveryView, out: &mut dyn Write) -> io::Result<()> {
+    let attempts = format!("{} attempt{}", delivery.attempts, if delivery.attempts == 1 { "" } else { "s" });
+    writeln!(out, "\n{} to {}: {}, {attempts}", delivery.id, delivery.plugin, delivery.state)?;
+    let facts = [
+        ("outcome", &delivery.outcome),
+        ("reason", &delivery.reason),
+        ("version", &delivery.version),
+        ("next", &delivery.due_at),
+        ("ended", &delivery.ended_at),
+    ];
+    for (name, value) in facts {
+        if let Some(value) = value {
+            writeln!(out, "  {name:<10}{}", text::escape(value))?;
+        }
+    }
+    for line in delivery.log.as_deref().unwrap_or_default().lines() {
+        writeln!(out, "  log       {}", text::escape(line))?;
+    }
+    Ok(())
+}

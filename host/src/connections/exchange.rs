@@ -1,0 +1,152 @@
+//! One request on its way: built, sent, its answer read up to the limit.
+
+use std::time::Duration;
+
+use reqwest::header::HeaderValue;
+use reqwest::{Method, RequestBuilder, Url};
+
+use super::route::Route;
+use super::{SetupError, TIMEOUT, headers, path};
+use crate::action::http::{Request, Response};
+use crate::action::{Code, Error};
+use crate::limits::HTTP_BODY_BYTES_MAX;
+
+const USER_AGENT: &str = concat!("chatplug/", env!("CARGO_PKG_VERSION"));
+const METHODS: [Method; 6] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+
+/// The HTTP client that all connections share.
+pub(super) fn client() -> Result<reqwest::Client, SetupError> {
+    reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .map_err(|error| SetupError::Http(cause(error)))
+}
+
+/// Checks a plugin's request and adds what is the host's: URL, credential, and `key` as `Idempotency-Key`
+/// unless the plugin has set one.
+///
+/// # Errors
+/// `invalid` or `limit`, saying what is wrong with the request.
+pub(super) fn prepare(
+    http: &reqwest::Client,
+    route: &Route,
+    request: &Request,
+    key: Option<String>,
+) -> Result<RequestBuilder, Error> {
+    let method = METHODS.into_iter().find(|method| method.as_str() == request.method).ok_or_else(|| {
+        let method: String = request.method.chars().take(20).flat_map(char::escape_debug).collect();
+        invalid(format!("`{method}` is not a method that is sent: GET, HEAD, POST, PUT, PATCH, DELETE"))
+    })?;
+    let credential = route.credential();
+    let mut headers = headers::checked(&request.headers, credential.map(|(name, _)| name))?;
+    if let Some(key) = key {
+        let key = HeaderValue::from_str(&key)
+            .map_err(|_| invalid("`once` holds a character that no Idempotency-Key may hold".to_owned()))?;
+        headers.entry("idempotency-key").or_insert(key);
+    }
+    let timeout = timeout(request)?;
+    let mut prepared = http.request(method, url(route, request)?).headers(headers).timeout(timeout);
+    if let Some((name, value)) = credential {
+        prepared = prepared.header(name, value);
+    }
+    match &request.body {
+        Some(body) if body.len() > HTTP_BODY_BYTES_MAX => Err(Error::new(
+            Code::Limit,
+            format!(
+                "the body for `{}` has {} bytes, {HTTP_BODY_BYTES_MAX} are allowed",
+                route.name(),
+                body.len()
+            ),
+        )),
+        Some(body) => Ok(prepared.body(body.clone())),
+        None => Ok(prepared),
+    }
+}
+
+/// A GET of the base URL itself.
+pub(super) fn get_base(http: &reqwest::Client, route: &Route) -> RequestBuilder {
+    let prepared = http.get(route.url().clone()).timeout(TIMEOUT);
+    match route.credential() {
+        Some((name, value)) => prepared.header(name, value),
+        None => prepared,
+    }
+}
+
+/// Sends and reads the whole answer.
+///
+/// # Errors
+/// `unavailable` without an answer, `limit` for one that is too long.
+pub(super) async fn fetch(route: &Route, prepared: RequestBuilder) -> Result<Response, Error> {
+    let mut answer = prepared.send().await.map_err(|error| no_answer(route, error))?;
+    let own = route.credential().map(|(name, _)| name);
+    let mut response = Response {
+        status: answer.status().as_u16(),
+        headers: headers::shown(answer.headers(), own),
+        body: Vec::new(),
+    };
+    while let Some(chunk) = answer.chunk().await.map_err(|error| no_answer(route, error))? {
+        if response.body.len() + chunk.len() > HTTP_BODY_BYTES_MAX {
+            return Err(Error::new(
+                Code::Limit,
+                format!(
+                    "the answer of `{}` (HTTP {}) is longer than {HTTP_BODY_BYTES_MAX} bytes: ask for less",
+                    route.name(),
+                    response.status
+                ),
+            ));
+        }
+        response.body.extend_from_slice(&chunk);
+    }
+    Ok(response)
+}
+
+fn url(route: &Route, request: &Request) -> Result<Url, Error> {
+    if !route.is_secret_url() {
+        return path::below(route.url(), &request.path, &request.query);
+    }
+    if !request.path.is_empty() || !request.query.is_empty() {
+        return Err(invalid(format!(
+            "the whole URL of `{}` is configured: path and query must be empty",
+            route.name()
+        )));
+    }
+    Ok(route.url().clone())
+}
+
+fn timeout(request: &Request) -> Result<Duration, Error> {
+    match request.timeout_ms {
+        None => Ok(TIMEOUT),
+        Some(0) => Err(invalid("a timeout of 0 ms leaves no time for an answer".to_owned())),
+        Some(ms) => Ok(Duration::from_millis(ms.into()).min(TIMEOUT)),
+    }
+}
+
+fn no_answer(route: &Route, error: reqwest::Error) -> Error {
+    let name = route.name();
+    let message = if error.is_timeout() {
+        format!("`{name}` did not answer in time")
+    } else if error.is_connect() {
+        let cause = cause(error);
+        format!("`{name}` could not be reached ({cause}): check its URL and the network")
+    } else {
+        format!("`{name}` did not answer ({})", cause(error))
+    };
+    Error::new(Code::Unavailable, message)
+}
+
+/// The innermost cause, which says more than the layers around it. The URL may be a secret and stays out.
+fn cause(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(Code::Invalid, message)
+}

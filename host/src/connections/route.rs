@@ -1,0 +1,122 @@
+//! A connection that was checked: what requests to it are built from.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Url;
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::headers::is_reserved;
+use super::{Connection, Credential, Kind, SetupError, Target};
+use crate::action::http::Effect;
+
+/// A connection, checked. Has no `Debug` text: its URL and its header can be secrets.
+pub(super) struct Route {
+    connection: Connection,
+    url: Url,
+    credential: Option<(HeaderName, HeaderValue)>,
+}
+
+impl Route {
+    pub(super) fn new(connection: Connection) -> Result<Route, SetupError> {
+        let wrong = |problem| SetupError::Connection { connection: connection.name.clone(), problem };
+        let url = match &connection.target {
+            Target::BaseUrl(text) => base_url(text).map_err(wrong)?,
+            Target::SecretUrl(_) if connection.kind == Kind::Hubspot => {
+                return Err(wrong("HubSpot's API has no secret URL: set base_url and bearer"));
+            }
+            Target::SecretUrl(text) => web_url(text.expose_secret()).map_err(wrong)?,
+        };
+        let credential = header(&connection.credential).map_err(wrong)?;
+        Ok(Route { url, credential, connection })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.connection.name
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.connection.kind
+    }
+
+    pub(super) fn post(&self) -> Effect {
+        self.connection.post
+    }
+
+    /// The base URL, or the secret one.
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    pub(super) fn is_secret_url(&self) -> bool {
+        matches!(self.connection.target, Target::SecretUrl(_))
+    }
+
+    /// The header that carries the credential; its value is marked as sensitive.
+    pub(super) fn credential(&self) -> Option<&(HeaderName, HeaderValue)> {
+        self.credential.as_ref()
+    }
+
+    pub(super) fn problem(&self, problem: &'static str) -> SetupError {
+        SetupError::Connection { connection: self.name().to_owned(), problem }
+    }
+}
+
+fn base_url(text: &str) -> Result<Url, &'static str> {
+    let url = web_url(text)?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("base_url holds credentials: put them into `basic`");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("base_url must end before `?` and `#`; if the whole URL is a secret, set `url` instead");
+    }
+    Ok(url)
+}
+
+fn web_url(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_| "its URL is no URL; it looks like https://api.example.com")?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        _ => Err("its URL must begin with http:// or https://"),
+    }
+}
+
+fn header(credential: &Credential) -> Result<Option<(HeaderName, HeaderValue)>, &'static str> {
+    match credential {
+        Credential::None => Ok(None),
+        Credential::Bearer(token) => {
+            let value = format!("Bearer {}", present(token)?).into();
+            Ok(Some((AUTHORIZATION, sensitive(&value)?)))
+        }
+        Credential::Basic { user, password } => {
+            if user.contains(':') {
+                return Err("the user of `basic` holds a colon, which Basic authentication can't carry");
+            }
+            let pair = STANDARD.encode(format!("{user}:{}", present(password)?));
+            Ok(Some((AUTHORIZATION, sensitive(&format!("Basic {pair}").into())?)))
+        }
+        Credential::Header { name, value } => {
+            let name = HeaderName::from_bytes(name.as_bytes())
+                .map_err(|_| "the name of its credential's header is no header name")?;
+            if is_reserved(name.as_str()) && !super::headers::carries_credentials(name.as_str()) {
+                return Err("its credential can't stand in a header that frames the message");
+            }
+            present(value)?;
+            Ok(Some((name, sensitive(value)?)))
+        }
+    }
+}
+
+fn present(secret: &SecretString) -> Result<&str, &'static str> {
+    match secret.expose_secret() {
+        "" => Err("its credential is empty"),
+        secret => Ok(secret),
+    }
+}
+
+fn sensitive(text: &SecretString) -> Result<HeaderValue, &'static str> {
+    let mut value = HeaderValue::from_str(text.expose_secret())
+        .map_err(|_| "its credential holds a line break or another character that no header can carry")?;
+    value.set_sensitive(true);
+    Ok(value)
+}

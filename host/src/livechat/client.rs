@@ -1,0 +1,137 @@
+//! The client of LiveChat's Agent Chat API and Configuration API, version 3.6.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::action::livechat::{Call, LiveChat};
+use crate::action::{BoxFuture, Code, Error, Origin};
+
+mod api;
+mod configuration;
+mod credentials;
+mod failure;
+mod me;
+mod request;
+mod sender;
+#[cfg(test)]
+mod tests;
+
+pub use credentials::Credentials;
+
+use api::Api;
+use sender::{Audience, Message, Sender};
+
+/// The platform's own address.
+pub const BASE_URL: &str = "https://api.livechatinc.com";
+/// How long one request may take, unless the options say otherwise.
+pub const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What a client is made of.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The API's address, without a path below it that belongs to a version; by default [`BASE_URL`].
+    pub base_url: String,
+    /// Whose calls these are.
+    pub credentials: Credentials,
+    /// Whether `send-message` may join a chat, visible to its customer (`livechat.join`).
+    pub join: bool,
+    /// How long one request may take, answer included; by default [`TIMEOUT`].
+    pub timeout: Duration,
+    /// The account's data centre, `dal` or `fra`, sent as `X-Region`. Without it the client learns it from
+    /// the token's prefix, or when LiveChat says that it was asked in the wrong place.
+    pub region: Option<String>,
+    /// LiveChat's id of the agent or bot whose token this is (`livechat.agent_id`). Needed for notes into
+    /// chats that it isn't in; with a personal access token the client finds it out.
+    pub agent_id: Option<String>,
+}
+
+impl Options {
+    /// The options for the platform itself, with nothing but credentials.
+    pub fn new(credentials: Credentials) -> Options {
+        Options {
+            base_url: BASE_URL.to_owned(),
+            credentials,
+            join: false,
+            timeout: TIMEOUT,
+            region: None,
+            agent_id: None,
+        }
+    }
+}
+
+/// Why no client could be made of the options. Shows no secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SetupError {
+    /// Not a URL that the client can build on.
+    #[error("livechat.base_url {0}; it looks like {BASE_URL}")]
+    BaseUrl(&'static str),
+    /// A credential that can't be sent.
+    #[error("livechat.{key} {problem}")]
+    Credential {
+        /// The key in the config.
+        key: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Not a region's name.
+    #[error("livechat.region is not the name of a data centre; it is `dal` or `fra`")]
+    Region,
+    /// The TLS library or the system's certificates.
+    #[error("the HTTP client of the LiveChat API could not be set up: {0}")]
+    Http(String),
+}
+
+/// The client. Clones share connections and what was learnt.
+#[derive(Clone)]
+pub struct Client {
+    api: Arc<Api>,
+    sender: Arc<Sender>,
+}
+
+impl Client {
+    /// Makes a client; sends nothing yet.
+    ///
+    /// # Errors
+    /// Options that no request can be built from.
+    pub fn new(options: Options) -> Result<Client, SetupError> {
+        let api = Arc::new(Api::new(&options)?);
+        let sender = Arc::new(Sender::new(api.clone(), &options));
+        Ok(Client { api, sender })
+    }
+
+    async fn make(&self, origin: &Origin, call: Call) -> Result<String, Error> {
+        let request = request::of(origin, &call)?;
+        match call {
+            Call::SendMessage { chat_id, .. } => {
+                self.send(Message { chat_id, audience: Audience::Everybody, request }).await
+            }
+            Call::SendNote { chat_id, .. } => {
+                self.send(Message { chat_id, audience: Audience::Agents, request }).await
+            }
+            Call::Deactivate { .. } => match self.api.post(&request).await {
+                Err(failure) if failure.error.code != Code::Inactive => Err(failure.error),
+                _ => Ok(String::new()),
+            },
+            call => {
+                let body = self.api.post(&request).await.map_err(|failure| failure.error)?;
+                if call.is_read() { request.answered(body) } else { Ok(String::new()) }
+            }
+        }
+    }
+
+    /// Sends in a task of its own: it may take several requests, and if the caller goes away in the middle
+    /// our user must still leave the chat that it joined.
+    async fn send(&self, message: Message) -> Result<String, Error> {
+        let sender = self.sender.clone();
+        let task = tokio::spawn(async move { sender.send(&message).await });
+        task.await.unwrap_or_else(|gone| {
+            Err(Error::new(Code::Unavailable, format!("sending to LiveChat was cut off: {gone}")))
+        })
+    }
+}
+
+impl LiveChat for Client {
+    fn call<'a>(&'a self, origin: &'a Origin, call: Call) -> BoxFuture<'a, Result<String, Error>> {
+        Box::pin(self.make(origin, call))
+    }
+}

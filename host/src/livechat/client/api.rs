@@ -1,0 +1,223 @@
+//! One request to LiveChat and its answer.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use jiff::Timestamp;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Response, Url};
+use serde_json::Value;
+
+use super::credentials::Credentials;
+use super::failure::{Failure, Refusal, is_region, unanswered};
+use super::request::Request;
+use super::{Options, SetupError};
+use crate::action::Code;
+use crate::action::retry_after::retry_after;
+
+/// The longest answer that is read, bytes.
+const ANSWER_BYTES_MAX: usize = 8 << 20;
+const USER_AGENT: &str = concat!("chatplug/", env!("CARGO_PKG_VERSION"));
+
+/// The way to the API: address, credentials, and what was learnt of both.
+pub(super) struct Api {
+    http: reqwest::Client,
+    base: String,
+    pub(super) credentials: Credentials,
+    authorization: HeaderValue,
+    timeout: Duration,
+    region: ArcSwapOption<String>,
+    /// The actions whose retirement was announced and logged.
+    announced: Mutex<HashSet<&'static str>>,
+}
+
+impl Api {
+    pub(super) fn new(options: &Options) -> Result<Api, SetupError> {
+        let region = options.region.clone().or(options.credentials.region().map(str::to_owned));
+        if region.as_deref().is_some_and(|region| !is_region(region)) {
+            return Err(SetupError::Region);
+        }
+        let http = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .timeout(options.timeout)
+            .build()
+            .map_err(|error| SetupError::Http(causes(error)))?;
+        Ok(Api {
+            http,
+            base: base(&options.base_url)?,
+            authorization: options.credentials.header()?,
+            credentials: options.credentials.clone(),
+            timeout: options.timeout,
+            region: ArcSwapOption::from(region.map(Arc::new)),
+            announced: Mutex::new(HashSet::new()),
+        })
+    }
+
+    /// Makes a call as our own user, and answers the body, which is JSON or empty. Asks a second time if
+    /// LiveChat names another region, and stays with that.
+    pub(super) async fn post(&self, request: &Request) -> Result<String, Failure> {
+        let region = self.region.load_full();
+        let failure = match self.post_to(request, region.as_deref()).await {
+            Err(failure) if failure.region.is_some() && failure.region != region.as_deref().cloned() => {
+                failure
+            }
+            settled => return settled,
+        };
+        self.region.store(failure.region.map(Arc::new));
+        let region = self.region.load_full();
+        self.post_to(request, region.as_deref()).await
+    }
+
+    /// Makes a call that needs no credentials, and sends none.
+    pub(super) async fn post_anonymously(&self, request: &Request) -> Result<String, Failure> {
+        let answer = self.prepare(request).send().await;
+        self.read(request, answer).await
+    }
+
+    async fn post_to(&self, request: &Request, region: Option<&String>) -> Result<String, Failure> {
+        let mut prepared = self.prepare(request).header(AUTHORIZATION, self.authorization.clone());
+        if let Some(region) = region {
+            prepared = prepared.header("X-Region", region);
+        }
+        let answer = prepared.send().await;
+        self.read(request, answer).await
+    }
+
+    fn prepare(&self, request: &Request) -> reqwest::RequestBuilder {
+        let url = format!("{}/v3.6/{}/action/{}", self.base, request.api.as_str(), request.action);
+        self.http.post(url).json(&request.body)
+    }
+
+    async fn read(
+        &self,
+        request: &Request,
+        answer: Result<Response, reqwest::Error>,
+    ) -> Result<String, Failure> {
+        let mut answer = answer.map_err(|error| self.no_answer(request, error))?;
+        let status = answer.status().as_u16();
+        let headers = std::mem::take(answer.headers_mut());
+        self.announce(request.action, &headers);
+        let body = match up_to_limit(&mut answer).await {
+            Ok(Some(body)) => body,
+            Ok(None) => return Err(too_long(request)),
+            Err(error) => return Err(self.no_answer(request, error)),
+        };
+        self.judge(request, status, &headers, body)
+    }
+
+    fn judge(
+        &self,
+        request: &Request,
+        status: u16,
+        headers: &HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<String, Failure> {
+        let success = (200..300).contains(&status);
+        if success && body.trim_ascii().is_empty() {
+            return Ok(String::new());
+        }
+        let json: Option<Value> = serde_json::from_slice(&body).ok();
+        if success {
+            let refused = json.as_ref().is_some_and(|json| !json["error"].is_null());
+            match String::from_utf8(body) {
+                Ok(text) if json.is_some() && !refused => return Ok(text),
+                _ if !refused => return Err(unanswered(request, Code::Unavailable, NOT_JSON)),
+                _ => {}
+            }
+        }
+        let wait =
+            header(headers, RETRY_AFTER.as_str()).and_then(|value| retry_after(value, Timestamp::now()));
+        let refusal = Refusal::new(status, json.as_ref(), wait);
+        let debug_id = header(headers, "x-debug-id").unwrap_or_default();
+        tracing::debug!(
+            action = request.action,
+            status,
+            class = refusal.class,
+            debug_id,
+            "LiveChat refused a call"
+        );
+        Err(refusal.of(request, &self.credentials))
+    }
+
+    fn no_answer(&self, request: &Request, error: reqwest::Error) -> Failure {
+        let what = if error.is_timeout() {
+            format!("LiveChat did not answer within {:?}", self.timeout)
+        } else if error.is_connect() {
+            format!(
+                "LiveChat could not be reached ({}); check livechat.base_url and the network",
+                causes(error)
+            )
+        } else {
+            format!("LiveChat did not answer ({})", causes(error))
+        };
+        unanswered(request, Code::Unavailable, &what)
+    }
+
+    /// Tells the operator once per action that LiveChat is going to take it away.
+    fn announce(&self, action: &'static str, headers: &HeaderMap) {
+        let Some(notice) = header(headers, "deprecation").or(header(headers, "legacy")) else { return };
+        let mut announced = self.announced.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if announced.insert(action) {
+            tracing::warn!(
+                action,
+                notice,
+                "LiveChat is retiring an API action that this host uses: update chatplug"
+            );
+        }
+    }
+}
+
+const NOT_JSON: &str = "the answer was a success without LiveChat's JSON; check livechat.base_url and what stands \
+                        between this host and LiveChat";
+
+fn too_long(request: &Request) -> Failure {
+    let what = format!("the answer is longer than {} MiB", ANSWER_BYTES_MAX >> 20);
+    unanswered(request, Code::Limit, &what)
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The whole body, or `None` if it is longer than the limit.
+async fn up_to_limit(answer: &mut Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await? {
+        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body))
+}
+
+/// The innermost cause, which says more than the layers around it; without the URL.
+fn causes(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+/// The base without a slash at its end.
+fn base(text: &str) -> Result<String, SetupError> {
+    let url = Url::parse(text).map_err(|_| SetupError::BaseUrl("is not a URL"))?;
+    if !["http", "https"].contains(&url.scheme()) {
+        return Err(SetupError::BaseUrl("is not an http or https URL"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(SetupError::BaseUrl(
+            "holds credentials; they belong into livechat.account_id and livechat.token",
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(SetupError::BaseUrl("holds a query or a fragment"));
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}

@@ -1,0 +1,80 @@
+//! What `chatplug check --online` asks of the Configuration API.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use super::Client;
+use super::request::{self, Request};
+use crate::action::{Code, Error};
+
+#[derive(Deserialize)]
+struct Tag {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct WebhookName {
+    action: String,
+}
+
+impl Client {
+    /// Asks for the names of all webhooks, which needs no credentials: whether LiveChat can be reached, and
+    /// which events it sends.
+    ///
+    /// # Errors
+    /// `unavailable` if it can't be reached.
+    pub async fn ping(&self) -> Result<Vec<String>, Error> {
+        let request = request::configuration("list_webhook_names", "", json!({}));
+        let body = self.api.post_anonymously(&request).await.map_err(|failure| failure.error)?;
+        let names: Vec<WebhookName> = parse(&request, &body)?;
+        Ok(names.into_iter().map(|name| name.action).collect())
+    }
+
+    /// Whether LiveChat takes the credentials, whatever they are allowed to do.
+    ///
+    /// # Errors
+    /// `denied` with what to check if LiveChat doesn't know them; others if it can't say.
+    pub async fn check_credentials(&self) -> Result<(), Error> {
+        let request = request::configuration("list_agents", "agents--all:ro", json!({}));
+        match self.api.post(&request).await {
+            Ok(_) => Ok(()),
+            Err(failure) if failure.known => Ok(()),
+            Err(failure) => Err(failure.error),
+        }
+    }
+
+    /// The names of the account's tags.
+    ///
+    /// # Errors
+    /// As LiveChat has it; `denied` if the token lacks the scope.
+    pub async fn list_tags(&self) -> Result<Vec<String>, Error> {
+        let request = request::configuration("list_tags", "tags--all:ro or tags--groups:ro", json!({}));
+        let tags: Vec<Tag> = self.ask(&request).await?;
+        Ok(tags.into_iter().map(|tag| tag.name).collect())
+    }
+
+    /// The names of the properties that are registered in a namespace, which is the client id of the app
+    /// that owns them. Empty if nothing is registered there.
+    ///
+    /// # Errors
+    /// As LiveChat has it; `denied` if the token lacks the scope.
+    pub async fn list_properties(&self, namespace: &str) -> Result<Vec<String>, Error> {
+        let body = json!({ "owner_client_id": namespace });
+        let request = request::configuration("list_properties", "properties.configuration:rw", body);
+        let properties: Map<String, Value> = self.ask(&request).await?;
+        Ok(properties.into_iter().map(|(name, _)| name).collect())
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, request: &Request) -> Result<T, Error> {
+        let body = self.api.post(request).await.map_err(|failure| failure.error)?;
+        parse(request, &body)
+    }
+}
+
+fn parse<T: DeserializeOwned>(request: &Request, body: &str) -> Result<T, Error> {
+    serde_json::from_str(body).map_err(|error| {
+        let action = request.action;
+        Error::new(Code::Unavailable, format!("LiveChat's answer to {action} has an unknown shape: {error}"))
+    })
+}

@@ -1,0 +1,140 @@
+//! Whose calls the client makes.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::SetupError;
+
+/// What LiveChat takes for an identity.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// A personal access token; it acts with the role of the agent who made it.
+    Pat {
+        /// The account's id, shown beside the token: not an e-mail address, not the licence's number.
+        account_id: String,
+        /// The token.
+        token: SecretString,
+    },
+    /// An OAuth access token or a bot's token.
+    Bearer {
+        /// The token.
+        token: SecretString,
+    },
+}
+
+impl Credentials {
+    /// The value of the header `Authorization`, marked as sensitive.
+    pub(super) fn header(&self) -> Result<HeaderValue, SetupError> {
+        let text = match self {
+            Credentials::Pat { account_id, token } => basic(account_id, token)?,
+            Credentials::Bearer { token } => bearer(token)?,
+        };
+        let mut value = HeaderValue::from_str(text.expose_secret())
+            .map_err(|_| token_problem("holds a line break or another character that no token has"))?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+
+    /// The region that an OAuth token names in front of its first colon.
+    pub(super) fn region(&self) -> Option<&'static str> {
+        let Credentials::Bearer { token } = self else { return None };
+        let token = token.expose_secret();
+        ["dal", "fra"].into_iter().find(|region| {
+            token.strip_prefix(region).is_some_and(|rest| rest.starts_with(':') || rest.starts_with("%3A"))
+        })
+    }
+
+    /// What to check when LiveChat doesn't know who we are.
+    pub(super) fn advice(&self) -> &'static str {
+        match self {
+            Credentials::Pat { .. } => {
+                "check that livechat.account_id is the account's id (not its e-mail address) and that \
+                 livechat.token is a personal access token of that account which has not been revoked"
+            }
+            Credentials::Bearer { .. } => {
+                "the token has expired or was revoked: put a new one where livechat.token points"
+            }
+        }
+    }
+}
+
+fn basic(account_id: &str, token: &SecretString) -> Result<SecretString, SetupError> {
+    if account_id.is_empty() || account_id.contains(':') {
+        return Err(SetupError::Credential {
+            key: "account_id",
+            problem: "is empty or holds a colon; it is the account's id, shown beside the token",
+        });
+    }
+    let token = present(token)?;
+    if token.contains(|c: char| c.is_ascii_control()) {
+        return Err(token_problem("holds a line break or another character that no token has"));
+    }
+    Ok(format!("Basic {}", STANDARD.encode(format!("{account_id}:{token}"))).into())
+}
+
+fn bearer(token: &SecretString) -> Result<SecretString, SetupError> {
+    // Tokens that were copied out of a redirect's URL still have their colon encoded.
+    Ok(format!("Bearer {}", present(token)?.replace("%3A", ":")).into())
+}
+
+fn present(token: &SecretString) -> Result<&str, SetupError> {
+    match token.expose_secret() {
+        "" => Err(token_problem("is empty")),
+        token => Ok(token),
+    }
+}
+
+fn token_problem(problem: &'static str) -> SetupError {
+    SetupError::Credential { key: "token", problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pat(account_id: &str, token: &str) -> Credentials {
+        Credentials::Pat { account_id: account_id.to_owned(), token: token.into() }
+    }
+
+    fn bearer(token: &str) -> Credentials {
+        Credentials::Bearer { token: token.into() }
+    }
+
+    #[test]
+    fn a_token_becomes_the_header_that_its_kind_needs() {
+        let check = |credentials: Credentials, expected: &str| {
+            let header = credentials.header().expect("a header");
+            assert!(header.is_sensitive());
+            assert_eq!(header.to_str().expect("text"), expected);
+        };
+        check(pat("acc", "s3cret"), "Basic YWNjOnMzY3JldA==");
+        check(bearer("fra:abc"), "Bearer fra:abc");
+        check(bearer("fra%3Aabc"), "Bearer fra:abc");
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused_without_showing_it() {
+        for credentials in [
+            pat("", "s3cret"),
+            pat("a:b", "s3cret"),
+            pat("acc", ""),
+            pat("acc", "s3cret\n"),
+            bearer(""),
+            bearer("s3cret\r\nX: y"),
+        ] {
+            let error = credentials.header().expect_err("refused");
+            assert!(!error.to_string().contains("s3cret"), "{error}");
+            assert!(!format!("{credentials:?}").contains("s3cret"));
+        }
+    }
+
+    #[test]
+    fn the_region_stands_in_front_of_an_oauth_token() {
+        assert_eq!(bearer("fra:abc").region(), Some("fra"));
+        assert_eq!(bearer("dal%3Aabc").region(), Some("dal"));
+        assert_eq!(bearer("frankly").region(), None);
+        assert_eq!(pat("acc", "fra:abc").region(), None);
+    }
+}

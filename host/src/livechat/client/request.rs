@@ -1,0 +1,217 @@
+//! What the client asks of LiveChat: paths, bodies, and what is wrong before anything is sent.
+//!
+//! Which field holds a chat's id differs by action: `id` for deactivating, transferring and properties,
+//! `chat_id` for the rest.
+
+use serde_json::{Value, json};
+
+use crate::action::livechat::{Call, TransferTarget};
+use crate::action::{Code, Error, Origin};
+
+/// The longest text of a message or note, bytes: the platform's 16 KB.
+const TEXT_BYTES_MAX: usize = 16 << 10;
+
+/// One request, before credentials.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Request {
+    pub(super) api: ApiName,
+    pub(super) action: &'static str,
+    pub(super) body: Value,
+    /// What the action is done to, for error messages: `chat C1`.
+    pub(super) subject: String,
+    /// What the token must be allowed.
+    pub(super) scope: &'static str,
+}
+
+/// The API that an action belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ApiName {
+    Agent,
+    Configuration,
+}
+
+impl ApiName {
+    /// Its part of the path.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            ApiName::Agent => "agent",
+            ApiName::Configuration => "configuration",
+        }
+    }
+}
+
+impl Request {
+    /// The body that answered a read; an empty one is no answer.
+    pub(super) fn answered(&self, body: String) -> Result<String, Error> {
+        let Request { action, subject, .. } = self;
+        match body.as_str() {
+            "" => Err(Error::new(
+                Code::Unavailable,
+                format!("LiveChat answered {action} on {subject} with nothing"),
+            )),
+            _ => Ok(body),
+        }
+    }
+}
+
+/// The request behind a call.
+pub(super) fn of(origin: &Origin, call: &Call) -> Result<Request, Error> {
+    match call {
+        Call::GetChat { chat_id, thread_id } => get_chat(chat_id, thread_id.as_deref()),
+        Call::SendMessage { chat_id, text } => send_event(origin, chat_id, text, "all"),
+        Call::SendNote { chat_id, text } => send_event(origin, chat_id, text, "agents"),
+        Call::Tag { chat_id, thread_id, tag } => label("tag_thread", chat_id, thread_id, tag),
+        Call::Untag { chat_id, thread_id, tag } => label("untag_thread", chat_id, thread_id, tag),
+        Call::Transfer { chat_id, target } => transfer(chat_id, target),
+        Call::Assign { chat_id, agent_id, visibility } => assign(chat_id, agent_id, visibility),
+        Call::RemoveUser { chat_id, agent_id } => remove(chat_id, agent_id),
+        Call::Deactivate { chat_id } => deactivate(chat_id),
+        Call::SetProperties { chat_id, properties } => set_properties(chat_id, properties),
+        Call::GetCustomer { customer_id } => get_customer(customer_id),
+        Call::ListRoutingStatuses { group_ids } => Ok(list_routing_statuses(group_ids)),
+    }
+}
+
+/// Adds an agent, whether or not our own user is in the chat.
+pub(super) fn assign(chat_id: &str, agent_id: &str, visibility: &str) -> Result<Request, Error> {
+    present("chat-id", chat_id)?;
+    present("agent-id", agent_id)?;
+    if !["all", "agents"].contains(&visibility) {
+        return Err(invalid(format!("`{visibility}` is no visibility; it is `all` or `agents`")));
+    }
+    let body = json!({
+        "chat_id": chat_id, "user_id": agent_id, "user_type": "agent", "visibility": visibility,
+        "ignore_requester_presence": true,
+    });
+    Ok(on_chat("add_user_to_chat", chat_id, body))
+}
+
+/// Removes an agent, whether or not our own user is in the chat.
+pub(super) fn remove(chat_id: &str, agent_id: &str) -> Result<Request, Error> {
+    present("chat-id", chat_id)?;
+    present("agent-id", agent_id)?;
+    let body = json!({
+        "chat_id": chat_id, "user_id": agent_id, "user_type": "agent", "ignore_requester_presence": true,
+    });
+    Ok(on_chat("remove_user_from_chat", chat_id, body))
+}
+
+/// A request to the Configuration API.
+pub(super) fn configuration(action: &'static str, scope: &'static str, body: Value) -> Request {
+    Request { api: ApiName::Configuration, action, body, subject: "the account".to_owned(), scope }
+}
+
+fn get_chat(chat_id: &str, thread_id: Option<&str>) -> Result<Request, Error> {
+    present("chat-id", chat_id)?;
+    let mut body = json!({ "chat_id": chat_id });
+    if let Some(thread_id) = thread_id {
+        present("thread-id", thread_id)?;
+        body["thread_id"] = thread_id.into();
+    }
+    Ok(Request { scope: "chats--all:ro or chats--access:ro", ..on_chat("get_chat", chat_id, body) })
+}
+
+fn send_event(origin: &Origin, chat_id: &str, text: &str, visibility: &str) -> Result<Request, Error> {
+    present("chat-id", chat_id)?;
+    present("text", text)?;
+    if text.len() > TEXT_BYTES_MAX {
+        let length = text.len();
+        return Err(invalid(format!(
+            "the text for chat {chat_id} has {length} bytes, LiveChat takes {TEXT_BYTES_MAX}: shorten it"
+        )));
+    }
+    let event = json!({
+        "type": "message", "text": text, "visibility": visibility, "custom_id": origin.custom_id(),
+    });
+    Ok(on_chat("send_event", chat_id, json!({ "chat_id": chat_id, "event": event })))
+}
+
+fn label(action: &'static str, chat_id: &str, thread_id: &str, tag: &str) -> Result<Request, Error> {
+    present("chat-id", chat_id)?;
+    present("thread-id", thread_id)?;
+    present("tag", tag)?;
+    Ok(on_chat(action, chat_id, json!({ "chat_id": chat_id, "thread_id": thread_id, "tag": tag })))
+}
+
+fn transfer(chat_id: &str, target: &TransferTarget) -> Result<Request, Error> {
+    present("chat-id", chat_id)?;
+    let target_body = match (target.group_ids.as_slice(), target.agent_ids.as_slice()) {
+        ([], []) => return Err(invalid("a transfer needs groups or agents to go to")),
+        (groups, []) => json!({ "type": "group", "ids": groups }),
+        ([], agents) => {
+            agents.iter().try_for_each(|id| present("agent-id", id))?;
+            json!({ "type": "agent", "ids": agents })
+        }
+        _ => return Err(invalid("a transfer goes to groups or to agents, not to both")),
+    };
+    let body = json!({
+        "id": chat_id, "target": target_body,
+        "ignore_agents_availability": target.ignore_availability, "ignore_requester_presence": true,
+    });
+    Ok(on_chat("transfer_chat", chat_id, body))
+}
+
+fn deactivate(chat_id: &str) -> Result<Request, Error> {
+    present("chat-id", chat_id)?;
+    let body = json!({ "id": chat_id, "ignore_requester_presence": true });
+    Ok(on_chat("deactivate_chat", chat_id, body))
+}
+
+fn set_properties(chat_id: &str, properties: &str) -> Result<Request, Error> {
+    present("chat-id", chat_id)?;
+    let properties: Value = serde_json::from_str(properties)
+        .map_err(|error| invalid(format!("the properties for chat {chat_id} are not JSON: {error}")))?;
+    let by_namespace = properties.as_object().is_some_and(|all| all.values().all(Value::is_object));
+    if !by_namespace {
+        return Err(invalid(format!(
+            "the properties for chat {chat_id} must be an object of objects: {{\"namespace\": {{\"name\": value}}}}"
+        )));
+    }
+    Ok(on_chat("update_chat_properties", chat_id, json!({ "id": chat_id, "properties": properties })))
+}
+
+fn get_customer(customer_id: &str) -> Result<Request, Error> {
+    present("customer-id", customer_id)?;
+    Ok(Request {
+        api: ApiName::Agent,
+        action: "get_customer",
+        body: json!({ "id": customer_id }),
+        subject: format!("customer {customer_id}"),
+        scope: "customers:ro",
+    })
+}
+
+fn list_routing_statuses(group_ids: &[i64]) -> Request {
+    let body = match group_ids {
+        [] => json!({}),
+        ids => json!({ "filters": { "group_ids": ids } }),
+    };
+    Request {
+        api: ApiName::Agent,
+        action: "list_routing_statuses",
+        body,
+        subject: "the account".to_owned(),
+        scope: "agents--all:ro and agents-bot--all:ro",
+    }
+}
+
+fn on_chat(action: &'static str, chat_id: &str, body: Value) -> Request {
+    Request {
+        api: ApiName::Agent,
+        action,
+        body,
+        subject: format!("chat {chat_id}"),
+        scope: "chats--all:rw or chats--access:rw",
+    }
+}
+
+fn present(name: &str, value: &str) -> Result<(), Error> {
+    match value {
+        "" => Err(invalid(format!("{name} is empty"))),
+        _ => Ok(()),
+    }
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(Code::Invalid, message)
+}

@@ -1,0 +1,122 @@
+//! Messages and notes. LiveChat takes them only from users of the chat, so our user may have to join first.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::Options;
+use super::api::Api;
+use super::failure::{Failure, Outsider};
+use super::me::Me;
+use super::request::{self, Request};
+use crate::action::{Code, Error};
+
+/// How many chats can be sent to at the same time at most, and about.
+const TURNS: usize = 256;
+
+/// A message or note.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) chat_id: String,
+    pub(super) audience: Audience,
+    /// What sends it.
+    pub(super) request: Request,
+}
+
+/// Who sees a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Audience {
+    Everybody,
+    Agents,
+}
+
+/// Sends messages and notes, in each chat one at a time: whoever joins for a note also leaves, and must not
+/// take another sender's membership away.
+pub(super) struct Sender {
+    api: Arc<Api>,
+    me: Me,
+    join: bool,
+    /// Chats share these by hash, which bounds them; sharing only makes somebody wait.
+    turns: Vec<Mutex<()>>,
+}
+
+impl Sender {
+    pub(super) fn new(api: Arc<Api>, options: &Options) -> Sender {
+        let turns = (0..TURNS).map(|_| Mutex::new(())).collect();
+        Sender { api, me: Me::new(options), join: options.join, turns }
+    }
+
+    /// Sends, and answers the id of LiveChat's event.
+    pub(super) async fn send(&self, message: &Message) -> Result<String, Error> {
+        let _turn = self.turn(&message.chat_id).await;
+        match self.post(message).await {
+            Ok(id) => Ok(id),
+            Err(failure) if failure.outsider == Outsider::No => Err(failure.error),
+            Err(_) if message.audience == Audience::Agents => self.visit(message).await,
+            Err(_) if self.join => self.join(message).await,
+            Err(failure) => Err(not_joining(failure)),
+        }
+    }
+
+    async fn turn(&self, chat_id: &str) -> MutexGuard<'_, ()> {
+        let mut hasher = DefaultHasher::new();
+        chat_id.hash(&mut hasher);
+        self.turns[hasher.finish() as usize % TURNS].lock().await
+    }
+
+    async fn post(&self, message: &Message) -> Result<String, Failure> {
+        let body = self.api.post(&message.request).await?;
+        let answer: Value = serde_json::from_str(&body).unwrap_or_default();
+        // It was sent, whatever the answer lacks: an error here would have it sent again.
+        Ok(answer["event_id"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Joins for agents only, sends, and leaves.
+    async fn visit(&self, message: &Message) -> Result<String, Error> {
+        let me = self.me.id(&self.api).await?;
+        let joined = self.api.post(&request::assign(&message.chat_id, me, "agents")?).await;
+        if let Err(failure) = joined {
+            if failure.error.code == Code::Unavailable {
+                // It may have worked all the same.
+                self.leave(&message.chat_id, me).await?;
+            }
+            return Err(failure.error);
+        }
+        let sent = self.post(message).await;
+        self.leave(&message.chat_id, me).await?;
+        sent.map_err(|failure| failure.error)
+    }
+
+    async fn leave(&self, chat_id: &str, me: &str) -> Result<(), Error> {
+        let left = self.api.post(&request::remove(chat_id, me)?).await;
+        if let Err(Failure { error, .. }) = left {
+            tracing::warn!(chat = chat_id, agent = me, %error, "our user stays in a chat that it joined for a note");
+        }
+        Ok(())
+    }
+
+    /// Joins for everybody, sends, and stays: the customer sees who answered.
+    async fn join(&self, message: &Message) -> Result<String, Error> {
+        let me = self.me.id(&self.api).await?;
+        self.api
+            .post(&request::assign(&message.chat_id, me, "all")?)
+            .await
+            .map_err(|failure| failure.error)?;
+        self.post(message).await.map_err(|failure| failure.error)
+    }
+}
+
+fn not_joining(failure: Failure) -> Error {
+    let Error { code, message, .. } = failure.error;
+    let reason = match failure.outsider {
+        Outsider::Yes => "Our user is not in the chat",
+        _ => "Perhaps our user is not in the chat",
+    };
+    let message = format!(
+        "{message}. {reason}: give the host the token of a bot that is in it, or set livechat.join = true to let \
+         it join, visible to the customer"
+    );
+    Error::new(code, message)
+}
