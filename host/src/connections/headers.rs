@@ -95,9 +95,11 @@ fn one(name: &str, value: &str, own: Option<&HeaderName>) -> Result<(HeaderName,
             "the header `{shown}` is set by the host: credentials belong to the connection in the config"
         )));
     }
-    let value = HeaderValue::from_str(value).map_err(|_| {
-        invalid(format!("the value of the header `{shown}` holds a character that none may hold"))
-    })?;
+    if !value.is_ascii() {
+        return Err(invalid(format!("the value of the header `{shown}` is not ASCII: encode it")));
+    }
+    let value = HeaderValue::from_str(value)
+        .map_err(|_| invalid(format!("the value of the header `{shown}` holds a control character")))?;
     Ok((name, value))
 }
 

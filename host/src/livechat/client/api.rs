@@ -132,14 +132,7 @@ impl Api {
         let wait =
             header(headers, RETRY_AFTER.as_str()).and_then(|value| retry_after(value, Timestamp::now()));
         let refusal = Refusal::new(status, json.as_ref(), wait);
-        let debug_id = header(headers, "x-debug-id").unwrap_or_default();
-        tracing::debug!(
-            action = request.action,
-            status,
-            class = refusal.class,
-            debug_id,
-            "LiveChat refused a call"
-        );
+        log(request.action, &refusal, header(headers, "x-debug-id"));
         Err(refusal.of(request, &self.credentials))
     }
 
@@ -181,6 +174,16 @@ fn too_long(request: &Request) -> Failure {
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// LiveChat's support asks for the debug id of a failure that is its own.
+fn log(action: &str, refusal: &Refusal, debug_id: Option<&str>) {
+    let Refusal { status, class, .. } = refusal;
+    if *status >= 500 {
+        tracing::warn!(action, status, class, debug_id, "LiveChat failed a call");
+    } else {
+        tracing::debug!(action, status, class, debug_id, "LiveChat refused a call");
+    }
 }
 
 /// The whole body, or `None` if it is longer than the limit.

@@ -13,7 +13,7 @@ use super::me::Me;
 use super::request::{self, Request};
 use crate::action::{Code, Error};
 
-/// How many chats can be sent to at the same time at most, and about.
+/// To how many chats at most is sent at the same time.
 const TURNS: usize = 256;
 
 /// A message or note.
