@@ -72,7 +72,7 @@ fn status(status: &mut Value) -> bool {
 
 /// The webhooks about single rules carried an object.
 fn rules(rules: &mut Value) -> bool {
-    let single = rules.is_object();
+    let single = rules.as_object().is_some_and(|rule| !rule.is_empty());
     if single {
         *rules = Value::Array(vec![rules.take()]);
     }
