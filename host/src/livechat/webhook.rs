@@ -11,6 +11,7 @@ mod facts;
 mod flat;
 mod json;
 mod older;
+mod payload;
 mod rating;
 mod reading;
 mod refusal;
@@ -21,6 +22,7 @@ pub use refusal::{Reason, Refusal};
 pub use secrets::Secrets;
 
 use json::Object;
+use payload::Payload;
 
 /// The deepest nesting of a body that is read.
 pub const MAX_DEPTH: usize = 64;
@@ -117,8 +119,8 @@ fn understand(object: &Object, wire_name: &'static str, received_at_ms: i64) -> 
         "v3" => v3::read(object, wire_name),
         _ => flat::read(object, wire_name),
     };
-    let payload = Object::read(&reading.payload);
-    let facts = facts::of(&reading.event_type, &payload, &reading.payload);
+    let payload = Payload::read(&reading.payload);
+    let facts = facts::of(&reading.event_type, &payload);
     let rating = rating::signal(&reading, &payload, &facts, received_at_ms);
     let inside = derived::incoming_events(&reading, &payload, &facts);
     let first = NewEvent {

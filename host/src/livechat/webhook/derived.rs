@@ -5,18 +5,19 @@ use serde_json::value::RawValue;
 
 use super::facts::{self, Facts};
 use super::json::{Object, quoted};
+use super::payload::Payload;
 use super::reading::Reading;
 use crate::event::{NewEvent, Source};
 
 /// The most events that are made of one webhook. A chat begins with a handful; all stay in its payload.
 const MOST: usize = 100;
 
-pub(super) fn incoming_events(reading: &Reading, payload: &Object, facts: &Facts) -> Vec<NewEvent> {
+pub(super) fn incoming_events(reading: &Reading, payload: &Payload, facts: &Facts) -> Vec<NewEvent> {
     if reading.event_type != "incoming_chat" {
         return Vec::new();
     }
     let Some(chat_id) = &facts.chat_id else { return Vec::new() };
-    let inside = payload.object("chat").object("thread").array("events");
+    let inside = payload.thread.array("events");
     inside.into_iter().filter_map(|raw| incoming_event(reading, facts, chat_id, raw)).take(MOST).collect()
 }
 

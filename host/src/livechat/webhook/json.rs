@@ -99,6 +99,9 @@ pub(super) fn to_json<'t>(fields: impl Iterator<Item = (&'t str, &'t str)>) -> S
 
 /// A JSON string literal.
 pub(super) fn quoted(text: &str) -> String {
+    if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        return format!("\"{text}\"");
+    }
     serde_json::Value::from(text).to_string()
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::facts::Facts;
 use super::flat::RATING_ADDED;
 use super::json::Object;
+use super::payload::Payload;
 use super::reading::Reading;
 use crate::event::rating::{Part, Said, Scale, Signal};
 
@@ -15,19 +16,19 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// `None` if the webhook says nothing about a rating, or nothing that can be understood.
 pub(super) fn signal(
     reading: &Reading,
-    payload: &Object,
+    payload: &Payload,
     facts: &Facts,
     received_at_ms: i64,
 ) -> Option<Signal> {
     let (scale, (score, comment)) = match reading.event_type.as_str() {
         "thread_properties_updated" | "chat_properties_updated" | "event_properties_updated" => {
-            (Scale::ZeroToOne, set(&payload.object("properties").object("rating"), Scale::ZeroToOne))
+            (Scale::ZeroToOne, set(&payload.root.object("properties").object("rating"), Scale::ZeroToOne))
         }
         "thread_properties_deleted" | "chat_properties_deleted" | "event_properties_deleted" => {
-            (Scale::ZeroToOne, deleted(payload.object("properties").raw("rating")?))
+            (Scale::ZeroToOne, deleted(payload.root.object("properties").raw("rating")?))
         }
-        "incoming_event" => (Scale::ZeroToOne, system_message(&payload.object("event"))?),
-        RATING_ADDED => (Scale::OneToFive, set(&payload.object("rating"), Scale::OneToFive)),
+        "incoming_event" => (Scale::ZeroToOne, system_message(&payload.event)?),
+        RATING_ADDED => (Scale::OneToFive, set(&payload.root.object("rating"), Scale::OneToFive)),
         _ => return None,
     };
     if (&score, &comment) == (&Part::Unmentioned, &Part::Unmentioned) {
