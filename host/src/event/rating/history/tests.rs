@@ -229,7 +229,8 @@ fn tell(acts: &[Played]) -> (Vec<Rating>, Vec<(i64, Signal)>) {
 
 fn hear_all(signals: &[(i64, Signal)]) -> (History, Vec<Rating>) {
     let mut history = History::default();
-    let heard = signals.iter().filter_map(|(_, signal)| history.hear(signal)).map(|turn| turn.after).collect();
+    let heard =
+        signals.iter().filter_map(|(_, signal)| history.hear(signal)).map(|turn| turn.after).collect();
     (history, heard)
 }
 
