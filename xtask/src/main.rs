@@ -1,1 +1,117 @@
-fn main() {}
+//! What people and CI run: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask plugins`.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, bail};
+
+mod build;
+
+const USAGE: &str = "\
+cargo xtask demo [--once] [--break hubspot|slack|livechat]
+                     build everything and play a day's chats against simulated services
+cargo xtask test     build what the tests need and run all of them
+cargo xtask plugins  build the plugins into target/plugins
+cargo xtask bench [accept|dispatch|instance]
+                     measure; takes a release build of the host
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    match run(&args) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> anyhow::Result<ExitCode> {
+    let (task, rest) = args.split_first().map_or(("", args), |(task, rest)| (task.as_str(), rest));
+    match task {
+        "demo" => demo(rest),
+        "test" => test(rest),
+        "plugins" => build::plugins().map(|_| ExitCode::SUCCESS),
+        "bench" => bench(rest),
+        _ => {
+            eprint!("{USAGE}");
+            Ok(ExitCode::from(64))
+        }
+    }
+}
+
+/// Builds host and plugins, and runs the demo of the executable; its exit code is the demo's.
+fn demo(args: &[String]) -> anyhow::Result<ExitCode> {
+    let plugins = build::plugins()?;
+    let host = build::host("dev")?;
+    eprintln!("starting the demo");
+    let status = Command::new(host)
+        .arg("demo")
+        .arg("--plugins")
+        .arg(plugins)
+        .args(args)
+        .status()
+        .context("cannot start the demo")?;
+    Ok(exit_code(status))
+}
+
+fn test(args: &[String]) -> anyhow::Result<ExitCode> {
+    build::guests()?;
+    let plugins = build::plugins()?;
+    let host = build::host("dev")?;
+    let status = build::cargo()
+        .args(["test", "--workspace"])
+        .args(args)
+        .env("CHATPLUG_HOST", host)
+        .env("CHATPLUG_PLUGINS", plugins)
+        .env("CHATPLUG_GUESTS", build::guests_dir())
+        .status()
+        .context("cannot start cargo")?;
+    Ok(exit_code(status))
+}
+
+fn bench(args: &[String]) -> anyhow::Result<ExitCode> {
+    build::guests()?;
+    let host = build::host("release")?;
+    let status = build::cargo()
+        .args(["run", "--quiet", "--release", "--package", "chatplug-tests", "--bin", "bench", "--"])
+        .args(args)
+        .env("CHATPLUG_HOST", host)
+        .env("CHATPLUG_GUESTS", build::guests_dir())
+        .status()
+        .context("cannot start cargo")?;
+    Ok(exit_code(status))
+}
+
+fn exit_code(status: std::process::ExitStatus) -> ExitCode {
+    ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1))
+}
+
+/// The root of the repository.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the repository")
+}
+
+/// Copies a file so that nobody sees half of it: under another name first, then renamed.
+fn put(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let unfinished = to.with_extension("part");
+    std::fs::copy(from, &unfinished)
+        .and_then(|_| std::fs::rename(&unfinished, to))
+        .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
+}
+
+/// Runs a command to its end.
+fn succeed(command: &mut Command) -> anyhow::Result<()> {
+    let status = command.status().with_context(|| format!("cannot start {:?}", command.get_program()))?;
+    if !status.success() {
+        bail!("{:?} failed ({status})", command.get_program());
+    }
+    Ok(())
+}
+
+/// The folder that cargo builds into.
+fn target_dir() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
