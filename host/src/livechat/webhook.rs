@@ -6,6 +6,7 @@
 use crate::event::rating::Signal;
 use crate::event::{NewEvent, Source};
 
+mod body;
 mod derived;
 mod facts;
 mod flat;
@@ -66,7 +67,7 @@ impl Door {
         if signature.is_some_and(|signature| !self.secrets.signed(body, signature)) {
             return Err(refuse(Reason::WrongSignature));
         }
-        let text = json::text(body).map_err(refuse)?;
+        let text = body::text(body).map_err(refuse)?;
         let mut object = Object::parse(&text).map_err(refuse)?;
         let wrapped;
         if signature.is_some() && !text.trim_start().starts_with('{') {
@@ -76,9 +77,7 @@ impl Door {
         if signature.is_none() {
             self.authenticate(&object).map_err(refuse)?;
         }
-        if let (Some(ours), Some(theirs)) = (&self.organization, v3::organization(&object))
-            && *ours != theirs
-        {
+        if self.is_of_another_organization(&object) {
             return Err(refuse(Reason::OtherOrganization));
         }
         object.remove("secret_key");
@@ -90,6 +89,13 @@ impl Door {
         let scrubbed = self.secrets.scrub(&object.to_json());
         let object = Object::parse(&scrubbed).map_err(refuse)?;
         Ok(understand(&object, wire, received_at_ms))
+    }
+
+    fn is_of_another_organization(&self, object: &Object) -> bool {
+        let named = object.raw("organization_id").filter(|raw| *raw != "null");
+        // What is named but is no text is not ours either.
+        let is_ours = |ours: &str| object.text("organization_id").is_some_and(|theirs| theirs == ours);
+        named.is_some() && self.organization.as_deref().is_some_and(|ours| !is_ours(ours))
     }
 
     fn authenticate(&self, object: &Object) -> Result<(), Reason> {

@@ -27,7 +27,12 @@ pub(super) fn of(event_type: &str, payload: &Payload) -> Facts {
         Some(key) if chat_id.is_some() => {
             Dedupe::Key(prefixed(chat_id.as_deref(), thread_id.as_deref(), event_type, &key))
         }
-        _ => Dedupe::Window(prefixed(chat_id.as_deref(), thread_id.as_deref(), event_type, &hash(payload.text))),
+        _ => Dedupe::Window(prefixed(
+            chat_id.as_deref(),
+            thread_id.as_deref(),
+            event_type,
+            &hash(payload.text),
+        )),
     };
     Facts { lane, occurred_at_ms: occurred_at_ms(event_type, payload), dedupe, chat_id, thread_id }
 }
@@ -79,9 +84,7 @@ fn natural_key(event_type: &str, payload: &Payload, thread_id: Option<&str>) -> 
         }
         "incoming_chat" | "chat_deactivated" if thread_id.is_some() => Some(String::new()),
         // A format without thread ids: a conversation is one by when it began.
-        "incoming_chat" | "chat_deactivated" => {
-            Some(payload.thread.id("created_at")?.into_owned())
-        }
+        "incoming_chat" | "chat_deactivated" => Some(payload.thread.id("created_at")?.into_owned()),
         _ => None,
     }
 }

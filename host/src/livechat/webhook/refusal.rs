@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use super::json::{self, Object};
-use super::{MAX_DEPTH, secrets};
+use super::json::Object;
+use super::{MAX_DEPTH, body, secrets};
 use crate::event::types;
 
 /// A webhook that is not accepted. Holds nothing that the sender chose but a number or two.
@@ -74,8 +74,8 @@ impl Refusal {
 }
 
 /// The known name of the type that a refused body claims. Senders can't invent names for counters.
-fn claimed(body: &[u8]) -> &'static str {
-    let Ok(text) = json::text(body) else { return "none" };
+fn claimed(bytes: &[u8]) -> &'static str {
+    let Ok(text) = body::text(bytes) else { return "none" };
     let Ok(object) = Object::parse(&text) else { return "none" };
     match object.text("action").or(object.text("event_type")) {
         None => "none",

@@ -107,6 +107,11 @@ fn another_organization_or_no_secret_at_all() {
     assert!(ours("org").receive(V2.as_bytes(), None, NOW).is_ok(), "v2 names none");
     let refusal = ours("other").receive(EVENT.as_bytes(), None, NOW).unwrap_err();
     assert_eq!(refusal, Refusal { reason: Reason::OtherOrganization, action: "incoming_event" });
+    for odd in ["\"org \"", "[\"org\"]", "7", "\"\""] {
+        let body = EVENT.replace("\"org\"", odd);
+        let refusal = ours("org").receive(body.as_bytes(), None, NOW).unwrap_err();
+        assert_eq!(refusal.reason, Reason::OtherOrganization, "{body}");
+    }
     let closed = Door { secrets: Secrets::new([SecretString::from("")]), organization: None };
     for (body, signature) in [(EVENT, None), (EVENT, Some(&b""[..])), ("{}", None), ("", None)] {
         let refusal = closed.receive(body.as_bytes(), signature, NOW).unwrap_err();
