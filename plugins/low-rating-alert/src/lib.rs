@@ -13,6 +13,8 @@ mod text;
 
 use settings::Settings;
 
+const RATED: &str = "chat_rated";
+
 struct LowRatingAlert;
 
 impl Plugin for LowRatingAlert {
@@ -24,18 +26,18 @@ impl Plugin for LowRatingAlert {
             env!("CARGO_PKG_VERSION"),
             "Posts bad ratings to Slack, tags the thread and leaves a note.",
         )
-        .on("chat_rated")
+        .on(RATED)
         .connection(slack::CONNECTION)
     }
 
     fn handle(event: Event, settings: Settings) -> Result<(), Failure> {
-        match event.payload()? {
-            Payload::ChatRated(rated) => delivery::handle(&event, &rated, &settings),
-            _ => Err(Failure::reject(format!(
+        if event.event_type != RATED {
+            return Err(Failure::reject(format!(
                 "{} is not for this plugin: leave it out of `events`",
                 event.event_type
-            ))),
+            )));
         }
+        delivery::handle(&event, &event.payload_as()?, &settings)
     }
 }
 
