@@ -1,5 +1,7 @@
+use serde::de::DeserializeOwned;
+
 use crate::exported::bindings::chatplug::plugin::types;
-use crate::{Failure, Payload};
+use crate::{Failure, Payload, json};
 
 /// One event, as the host stored it.
 #[derive(Clone, Debug)]
@@ -35,9 +37,19 @@ impl Event {
     /// The payload in typed form.
     ///
     /// # Errors
-    /// [`Failure::Reject`] with the place, if the payload is not what the event type promises.
+    /// [`Failure::Reject`] if the payload is not what the event type promises.
     pub fn payload(&self) -> Result<Payload, Failure> {
         Payload::read(&self.event_type, &self.payload_json).map_err(Failure::from)
+    }
+
+    /// The payload as one of the types of [`payload`](crate::payload), or one of your own. For a plugin that
+    /// handles one event type: its component holds the code for this type only, and is smaller by half.
+    ///
+    /// # Errors
+    /// [`Failure::Reject`] if the payload is not a `T`.
+    pub fn payload_as<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        json::read(&format!("the payload of this {}", self.event_type), &self.payload_json)
+            .map_err(Failure::from)
     }
 
     /// Whether the same webhook may have come before: LiveChat repeats some without an id to know them by.

@@ -65,7 +65,7 @@ macro_rules! plugin {
         #[allow(unsafe_code, reason = "exports of a component carry attributes that count as unsafe")]
         const _: () = {
             type Exported = $crate::exported::Exported<$plugin>;
-            $crate::exported::bindings::export!(Exported with_types_in $crate::exported::bindings);
+    $crate::exported::bindings::export!(Exported with_types_in $crate::exported::bindings);
         };
     };
 }

@@ -5,9 +5,12 @@ use std::any::TypeId;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, json_schema};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::exported::bindings::chatplug::plugin::settings;
 use crate::{Failure, json};
+
+const SETTINGS: &str = "the plugin's settings";
 
 /// The settings that the host holds for this plugin. It has checked them against the schema; what the
 /// schema can't say is refused here, for good.
@@ -25,7 +28,9 @@ pub(crate) fn schema<S: JsonSchema + 'static>() -> Schema {
 
 fn parse<S: DeserializeOwned + 'static>(text: &str) -> Result<S, Failure> {
     let text = if is_unit::<S>() { "null" } else { text };
-    json::read("the plugin's settings", text).map_err(Failure::from)
+    let value: Value = json::read(SETTINGS, text)?;
+    serde_path_to_error::deserialize(value)
+        .map_err(|error| json::invalid(SETTINGS, &error.to_string()).into())
 }
 
 /// Settings are an object, and serde reads `()` from null only.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
 use super::{Status, Visibility};
-use crate::json::{or_default, read_value};
+use crate::json::or_default;
 
 /// Somebody in a chat.
 #[derive(Clone, Debug)]
@@ -53,11 +53,11 @@ impl<'de> Deserialize<'de> for User {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
         let user = match value["type"].as_str() {
-            Some("agent") => read_value("an agent", value).map(User::Agent),
-            Some("customer") => read_value("a customer", value).map(User::Customer),
+            Some("agent") => serde_json::from_value(value).map(User::Agent),
+            Some("customer") => serde_json::from_value(value).map(User::Customer),
             _ => Ok(User::Other(value)),
         };
-        user.map_err(|error| de::Error::custom(error.message))
+        user.map_err(de::Error::custom)
     }
 }
 
