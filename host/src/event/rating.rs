@@ -88,10 +88,8 @@ pub fn apply(known: &Rating, known_at_ms: Option<i64>, signal: &Signal) -> Optio
     if known_at_ms.is_some_and(|known_at| signal.at_ms < known_at) {
         return None;
     }
-    let mut next = Rating {
-        score: merge(&known.score, &signal.score),
-        comment: merge(&known.comment, &signal.comment),
-    };
+    let mut next =
+        Rating { score: merge(&known.score, &signal.score), comment: merge(&known.comment, &signal.comment) };
     if next.score.is_none() && signal.score == Part::Removed {
         // A comment does not outlive its score: LiveChat removes both, in one webhook or in two.
         next.comment = None;

@@ -109,7 +109,10 @@ mod tests {
         assert_eq!(PLATFORM.len(), 38);
         assert_eq!(resolve("incoming_chat"), Ok("incoming_chat"));
         assert_eq!(resolve("rating_added"), Ok("chat_rated"));
-        assert_eq!(resolve("chat_deactived"), Err("`chat_deactived` is no event type; did you mean `chat_deactivated`?".into()));
+        assert_eq!(
+            resolve("chat_deactived"),
+            Err("`chat_deactived` is no event type; did you mean `chat_deactivated`?".into())
+        );
         assert!(resolve("zzz").unwrap_err().contains("events types"));
     }
 
