@@ -25,7 +25,8 @@ pub enum Fault {
     ErrorAfterSaving,
     /// The request was carried out, and the connection closes after a part of the reply's body.
     CutReply,
-    /// No reply until [`Faults::release`] or the time is over; then the request is carried out.
+    /// No reply until [`Faults::release`] or the time is over; then the request is carried out, unless the
+    /// client has gone away.
     StallBeforeSaving(Option<Duration>),
     /// The request was carried out; no reply until [`Faults::release`] or the time is over.
     StallAfterSaving(Option<Duration>),
@@ -66,6 +67,9 @@ impl Faults {
     /// Makes `operation` (`send_event`, `notes.create`, `chat.postMessage` …; `*` for all) fail. Faults of
     /// one operation come one after the other, in the order in which they were set.
     pub fn set(&self, operation: &str, fault: Fault, times: Times) {
+        if times == Times::Next(0) {
+            return;
+        }
         locked(&self.rules).push_back(Rule { operation: operation.to_owned(), fault, times });
     }
 

@@ -83,11 +83,22 @@ impl Hubspot {
         self.server.stop();
     }
 
-    /// Adds a contact; answers its id.
+    /// Adds a contact with this address; answers its id.
     pub fn add_contact(&self, email: &str) -> u64 {
-        let mut state = locked(&self.state);
-        let properties = [("email".to_owned(), Value::from(email))];
-        state.records.add_contact(properties.into_iter().collect())
+        self.add_contact_with(&[("email", email)])
+    }
+
+    /// Adds a contact with these properties, names and values; answers its id. Names that HubSpot doesn't
+    /// have become properties of the account's own.
+    pub fn add_contact_with(&self, properties: &[(&str, &str)]) -> u64 {
+        let records = &mut locked(&self.state).records;
+        for (name, _) in properties {
+            if !records.has_contact_property(name) {
+                records.own_properties.push((*name).to_owned());
+            }
+        }
+        let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), Value::from(*value));
+        records.add_contact(properties.iter().map(pair).collect())
     }
 
     /// The contacts, oldest first.

@@ -13,7 +13,7 @@ pub use plugins::plugin_config;
 pub use script::{Act, Step, steps};
 
 use super::livechat::{Impossible, Told};
-use super::{Hubspot, Livechat, NotYet, Slack, locked};
+use super::{Fault, Hubspot, Livechat, NotYet, Slack, Times, locked};
 
 /// The three services, and who of the story has which chat.
 pub struct Stage {
@@ -31,6 +31,18 @@ impl Stage {
     pub fn new(livechat: Livechat, hubspot: Hubspot, slack: Slack) -> Stage {
         hubspot.add_contact("Dana@Example.com");
         Stage { livechat, hubspot, slack, chats: Mutex::default() }
+    }
+
+    /// Makes `livechat`, `hubspot` or `slack` answer 503 to everything; false if the name is another.
+    pub fn break_down(&self, service: &str) -> bool {
+        let faults = match service {
+            "livechat" => self.livechat.faults(),
+            "hubspot" => self.hubspot.faults(),
+            "slack" => self.slack.faults(),
+            _ => return false,
+        };
+        faults.set("*", Fault::Down, Times::UntilCleared);
+        true
     }
 
     /// Plays one step; the webhooks leave by themselves.

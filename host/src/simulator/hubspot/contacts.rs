@@ -7,17 +7,6 @@ use super::records::{Contact, object};
 use super::{Answer, Query, State};
 use crate::simulator::server::Request;
 
-/// The properties of a contact that this double has.
-const PROPERTIES: [&str; 8] = [
-    "email",
-    "firstname",
-    "lastname",
-    "phone",
-    "company",
-    "lifecyclestage",
-    "createdate",
-    "hs_additional_emails",
-];
 const SEARCH_LIMIT: u64 = 200;
 
 pub(super) fn get(state: &State, id: &str, query: &Query) -> Answer {
@@ -33,11 +22,11 @@ pub(super) fn get(state: &State, id: &str, query: &Query) -> Answer {
     }
     // A plain miss has no category.
     let contact = contact.ok_or_else(|| Problem::new(404, None, "resource not found"))?;
-    Ok((200, object(contact.id, &contact.properties, &known(query.list("properties")))))
+    Ok((200, object(contact.id, &contact.properties, &known(state, query.list("properties")))))
 }
 
 pub(super) fn create(state: &mut State, request: &Request) -> Answer {
-    let properties = properties(request, &PROPERTIES)?;
+    let properties = properties(request, |name| state.records.has_contact_property(name))?;
     let email = properties.get("email").and_then(Value::as_str).unwrap_or_default().to_owned();
     let named = ["firstname", "lastname"].iter().any(|name| properties.contains_key(*name));
     if email.is_empty() && !named {
@@ -55,7 +44,7 @@ pub(super) fn create(state: &mut State, request: &Request) -> Answer {
 }
 
 pub(super) fn update(state: &mut State, id: &str, request: &Request) -> Answer {
-    let changed = properties(request, &PROPERTIES)?;
+    let changed = properties(request, |name| state.records.has_contact_property(name))?;
     let contacts = &mut state.records.contacts;
     let contact = contacts.iter_mut().find(|contact| contact.id == number(id).unwrap_or(0));
     let contact = contact.ok_or_else(|| Problem::new(404, None, "resource not found"))?;
@@ -80,14 +69,14 @@ pub(super) fn search(state: &State, request: &Request) -> Answer {
     for contact in
         state.records.contacts.iter().filter(|contact| contact.created_at.elapsed() >= state.search_lag)
     {
-        if matches_any(groups, contact)? {
+        if matches_any(state, groups, contact)? {
             found.push(contact);
         }
     }
     let wanted: Vec<String> = serde_json::from_value(body["properties"].clone()).unwrap_or_default();
     let page = found.iter().skip(after).take(limit as usize);
     let results: Vec<Value> =
-        page.map(|contact| object(contact.id, &contact.properties, &known(wanted.clone()))).collect();
+        page.map(|contact| object(contact.id, &contact.properties, &known(state, wanted.clone()))).collect();
     let mut answer = json!({"total": found.len(), "results": results});
     let next = after + limit as usize;
     if next < found.len() {
@@ -97,12 +86,12 @@ pub(super) fn search(state: &State, request: &Request) -> Answer {
 }
 
 /// Groups are alternatives; within one, all filters must hold.
-fn matches_any(groups: &[Value], contact: &Contact) -> Result<bool, Problem> {
+fn matches_any(state: &State, groups: &[Value], contact: &Contact) -> Result<bool, Problem> {
     for group in groups {
         let filters = group["filters"].as_array().map(Vec::as_slice).unwrap_or_default();
         let mut all = true;
         for filter in filters {
-            all &= matches(filter, contact)?;
+            all &= matches(state, filter, contact)?;
         }
         if all {
             return Ok(true);
@@ -111,9 +100,9 @@ fn matches_any(groups: &[Value], contact: &Contact) -> Result<bool, Problem> {
     Ok(groups.is_empty())
 }
 
-fn matches(filter: &Value, contact: &Contact) -> Result<bool, Problem> {
+fn matches(state: &State, filter: &Value, contact: &Contact) -> Result<bool, Problem> {
     let name = filter["propertyName"].as_str().unwrap_or_default();
-    if !PROPERTIES.contains(&name) {
+    if !state.records.has_contact_property(name) {
         return Err(unknown_property(name));
     }
     let value = contact.properties.get(name).and_then(Value::as_str);
@@ -131,7 +120,10 @@ fn matches(filter: &Value, contact: &Contact) -> Result<bool, Problem> {
 }
 
 /// The properties of a body: known names, and text as values.
-pub(super) fn properties(request: &Request, known: &[&str]) -> Result<Map<String, Value>, Problem> {
+pub(super) fn properties(
+    request: &Request,
+    is_known: impl Fn(&str) -> bool,
+) -> Result<Map<String, Value>, Problem> {
     let body = request.json().ok_or_else(not_json)?;
     let unknown = body.as_object().into_iter().flat_map(Map::keys);
     let allowed = ["properties", "associations", "objectWriteTraceId"];
@@ -142,7 +134,7 @@ pub(super) fn properties(request: &Request, known: &[&str]) -> Result<Map<String
     let properties =
         properties.ok_or_else(|| Problem::invalid("REQUIRED_FIELD", "properties is required"))?;
     for (name, value) in &properties {
-        if !known.contains(&name.as_str()) {
+        if !is_known(name) {
             return Err(unknown_property(name));
         }
         if !value.is_string() {
@@ -162,8 +154,8 @@ pub(super) fn number(id: &str) -> Option<u64> {
 }
 
 /// Unknown properties that are only asked for are dropped silently.
-fn known(mut wanted: Vec<String>) -> Vec<String> {
-    wanted.retain(|name| PROPERTIES.contains(&name.as_str()));
+fn known(state: &State, mut wanted: Vec<String>) -> Vec<String> {
+    wanted.retain(|name| state.records.has_contact_property(name));
     wanted
 }
 

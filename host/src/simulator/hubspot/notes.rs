@@ -18,7 +18,7 @@ const NOTE_TO_CONTACT: u64 = 202;
 const FIRST_MILLISECOND: i64 = 1_000_000_000_000;
 
 pub(super) fn create(state: &mut State, request: &Request) -> Answer {
-    let mut properties = properties(request, &PROPERTIES)?;
+    let mut properties = properties(request, |name| PROPERTIES.contains(&name))?;
     if !properties.contains_key("hs_timestamp") {
         return Err(Problem::invalid("REQUIRED_FIELD", "hs_timestamp is required"));
     }
@@ -33,7 +33,7 @@ pub(super) fn create(state: &mut State, request: &Request) -> Answer {
 }
 
 pub(super) fn update(state: &mut State, id: &str, request: &Request) -> Answer {
-    let mut changed = properties(request, &PROPERTIES)?;
+    let mut changed = properties(request, |name| PROPERTIES.contains(&name))?;
     check(&mut changed)?;
     let note = state.records.notes.iter_mut().find(|note| Some(note.id) == number(id));
     let note = note.ok_or_else(missing)?;

@@ -47,10 +47,29 @@ impl Contact {
 pub(super) struct Records {
     pub(super) contacts: Vec<Contact>,
     pub(super) notes: Vec<Note>,
+    /// Contact properties of the account's own.
+    pub(super) own_properties: Vec<String>,
     count: u64,
 }
 
+/// The properties that every account's contacts have, as far as this double needs them.
+const CONTACT_PROPERTIES: [&str; 9] = [
+    "email",
+    "firstname",
+    "lastname",
+    "phone",
+    "mobilephone",
+    "company",
+    "lifecyclestage",
+    "createdate",
+    "hs_additional_emails",
+];
+
 impl Records {
+    pub(super) fn has_contact_property(&self, name: &str) -> bool {
+        CONTACT_PROPERTIES.contains(&name) || self.own_properties.iter().any(|own| own == name)
+    }
+
     pub(super) fn add_contact(&mut self, properties: Map<String, Value>) -> u64 {
         let id = self.new_id();
         self.contacts.push(Contact { id, properties, created_at: Instant::now() });

@@ -99,6 +99,11 @@ async fn the_search_lags_behind_and_has_its_own_limit() {
     let search = json!({"filterGroups": [{"filters": [filter]}], "limit": 2});
     let path = format!("{CONTACTS}/search");
     assert_eq!(call(&hubspot, "POST", &path, search.clone()).await.1["total"], 1);
+    let own = json!({"propertyName": "customer_no", "operator": "EQ", "value": "7"});
+    let by_own = json!({"filterGroups": [{"filters": [own]}]});
+    assert_eq!(call(&hubspot, "POST", &path, by_own.clone()).await.0, 400);
+    hubspot.add_contact_with(&[("customer_no", "7")]);
+    assert_eq!(call(&hubspot, "POST", &path, by_own).await.1["total"], 1);
     hubspot.set_search_lag(Duration::from_secs(3600));
     assert_eq!(call(&hubspot, "POST", &path, search.clone()).await.1["total"], 0);
     hubspot.limit(Some(1), Some(0));

@@ -56,10 +56,13 @@ impl Opening {
             "statistics": {"chats_count": 1, "threads_count": 1, "visits_count": 1, "page_views_count": 1},
             "visit": {
                 "started_at": now, "ip": "203.0.113.7", "user_agent": "Mozilla/5.0",
-                "geolocation": {"country": self.country, "timezone": "Europe/Warsaw"},
+                "geolocation": {"timezone": "Europe/Warsaw"},
                 "last_pages": [{"opened_at": now, "url": self.page_url, "title": "Shop"}],
             },
         });
+        if let Some(country) = &self.country {
+            customer["visit"]["geolocation"]["country"] = json!(country);
+        }
         if let Some(email) = &self.email {
             customer["email"] = json!(email);
             customer["email_verified"] = json!(false);

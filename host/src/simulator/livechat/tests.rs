@@ -1,3 +1,6 @@
+mod refusals;
+mod webhooks;
+
 use std::time::Duration;
 
 use base64::Engine;
@@ -6,7 +9,6 @@ use reqwest::Client;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::simulator::server::{Reply, Request, Server, Service};
 use crate::simulator::{Fault, Times};
 
 const SOON: Duration = Duration::from_secs(5);
@@ -45,184 +47,6 @@ async fn join(livechat: &Livechat, chat_id: &str) {
         "ignore_requester_presence": true,
     });
     assert_eq!(call(livechat, "add_user_to_chat", body).await.0, 200);
-}
-
-/// Makes one call in a world with one chat and checks status, error type and a part of the message.
-async fn check(action: &str, body: Value, status: u16, kind: &str, message: &str) {
-    let (livechat, chat) = opened().await;
-    if message.contains("`agents` only") {
-        join(&livechat, &chat.chat_id).await;
-    }
-    let body = body.to_string().replace("CHAT", &chat.chat_id).replace("THREAD", &chat.thread_id);
-    let body: Value = serde_json::from_str(&body).expect("JSON");
-    let is_configuration =
-        ["list_properties", "create_tag", "register_webhook", "list_agents"].contains(&action);
-    let (got, answer) = match is_configuration {
-        true => configure(&livechat, action, body.clone()).await,
-        false => call(&livechat, action, body.clone()).await,
-    };
-    assert_eq!(got, status, "{action} {body}: {answer}");
-    assert_eq!(answer["error"]["type"], kind, "{action} {body}: {answer}");
-    let text = answer["error"]["message"].as_str().unwrap_or_default();
-    assert!(text.contains(message), "{action} {body}: {text}");
-}
-
-#[tokio::test]
-async fn what_the_platform_would_refuse_is_refused() {
-    let message = json!({"type": "message", "text": "hi"});
-    let long = json!({"type": "message", "text": "x".repeat(16 * 1024 + 1)});
-    let cases = [
-        ("get_chat", json!({"id": "CHAT"}), 422, "validation", "`chat_id` is required"),
-        ("get_chat", json!({"chat_id": "CHAT", "x": 1}), 422, "validation", "unknown field `x`"),
-        ("get_chat", json!({"chat_id": 7}), 422, "validation", "must be a string"),
-        ("get_chat", json!({"chat_id": "NONE"}), 404, "not_found", "Chat not found"),
-        ("get_chat", json!({"chat_id": "CHAT", "thread_id": "NONE"}), 404, "not_found", "Thread"),
-        ("list_chats", json!({"page_id": "[0,1,true,null,[]]", "limit": 1}), 422, "validation", "combined"),
-        ("list_chats", json!({"limit": 101}), 422, "validation", "from 1 to 100"),
-        ("list_chats", json!({"filters": {"include_active": true}}), 422, "validation", "include_active"),
-        (
-            "send_event",
-            json!({"chat_id": "CHAT", "event": message}),
-            403,
-            "authorization",
-            "not user of the chat",
-        ),
-        ("send_event", json!({"chat_id": "CHAT", "event": message}), 403, "authorization", "Requester"),
-        ("send_event", json!({"chat_id": "CHAT", "event": long}), 422, "validation", "16 KB"),
-        (
-            "send_event",
-            json!({"chat_id": "CHAT", "event": {"type": "message"}}),
-            422,
-            "validation",
-            "`event.text`",
-        ),
-        (
-            "send_event",
-            json!({"chat_id": "CHAT", "event": {"type": "system"}}),
-            422,
-            "validation",
-            "event.type",
-        ),
-        (
-            "tag_thread",
-            json!({"chat_id": "CHAT", "thread_id": "THREAD", "tag": "Sales"}),
-            422,
-            "validation",
-            "exist",
-        ),
-        (
-            "tag_thread",
-            json!({"chat_id": "CHAT", "thread_id": "THREAD", "tag": "billing-only"}),
-            422,
-            "validation",
-            "none of the thread's groups",
-        ),
-        (
-            "tag_thread",
-            json!({"chat_id": "CHAT", "thread_id": "NO", "tag": "sales"}),
-            404,
-            "not_found",
-            "Thread",
-        ),
-        ("transfer_chat", json!({"chat_id": "CHAT"}), 422, "validation", "`id` is required"),
-        ("transfer_chat", json!({"id": "CHAT"}), 403, "authorization", "not user of the chat"),
-        (
-            "transfer_chat",
-            json!({"id": "CHAT", "target": {"type": "group", "ids": ["2"]}}),
-            422,
-            "validation",
-            "integers",
-        ),
-        (
-            "transfer_chat",
-            json!({"id": "CHAT", "target": {"type": "group", "ids": [99]}}),
-            422,
-            "validation",
-            "group 99",
-        ),
-        (
-            "transfer_chat",
-            json!({"id": "CHAT", "target": {"type": "group", "ids": [3]}, "ignore_requester_presence": true}),
-            422,
-            "agent_offline",
-            "accepts chats",
-        ),
-        (
-            "add_user_to_chat",
-            json!({"chat_id": "CHAT", "user_id": "12345", "user_type": "agent", "visibility": "all", "ignore_requester_presence": true}),
-            422,
-            "validation",
-            "user_id not found",
-        ),
-        (
-            "add_user_to_chat",
-            json!({"chat_id": "CHAT", "user_id": PAT_OWNER, "user_type": "agent", "visibility": "all", "ignore_requester_presence": true}),
-            422,
-            "validation",
-            "Public agents in chat limit reached",
-        ),
-        (
-            "add_user_to_chat",
-            json!({"chat_id": "CHAT", "user_id": PAT_OWNER, "user_type": "agent"}),
-            422,
-            "validation",
-            "`visibility` is required",
-        ),
-        (
-            "remove_user_from_chat",
-            json!({"chat_id": "CHAT", "user_id": "x", "user_type": "customer"}),
-            422,
-            "validation",
-            "user_type",
-        ),
-        ("deactivate_chat", json!({"chat_id": "CHAT"}), 422, "validation", "`id` is required"),
-        ("deactivate_chat", json!({"id": "CHAT"}), 403, "authorization", "not user of the chat"),
-        (
-            "update_chat_properties",
-            json!({"id": "CHAT", "properties": {"mine": {}}}),
-            422,
-            "validation",
-            "`mine`",
-        ),
-        (
-            "update_chat_properties",
-            json!({"id": "CHAT", "properties": {"test": {"int_property": "1"}}}),
-            422,
-            "validation",
-            "test.int_property",
-        ),
-        (
-            "update_chat_properties",
-            json!({"id": "CHAT", "properties": {"rating": {"score": 1}}}),
-            403,
-            "authorization",
-            "rating",
-        ),
-        ("get_customer", json!({"customer_id": "x"}), 422, "validation", "`id` is required"),
-        ("get_customer", json!({"id": "x"}), 404, "not_found", "Customer"),
-        ("list_archives_of_everything", json!({}), 404, "not_found", "no action"),
-        (
-            "create_tag",
-            json!({"name": "LOW-rating", "group_ids": [0]}),
-            422,
-            "already_exists",
-            "already exists",
-        ),
-        ("create_tag", json!({"name": "new", "group_ids": [99]}), 422, "group_not_found", "Group"),
-        ("list_agents", json!({"fields": ["e-mail"]}), 422, "validation", "fields"),
-        (
-            "register_webhook",
-            json!({"action": "rating_added", "secret_key": "s", "url": "http://x", "owner_client_id": "c", "type": "license"}),
-            422,
-            "validation",
-            "no webhook of v3.6",
-        ),
-    ];
-    for (action, body, status, kind, message) in cases {
-        check(action, body, status, kind, message).await;
-    }
-    let to_all = json!({"chat_id": "CHAT", "event": {"type": "message", "text": "hi"}});
-    check("send_event", to_all, 403, "authorization", "`agents` only").await;
 }
 
 #[tokio::test]
@@ -299,47 +123,6 @@ async fn a_transfer_moves_the_chat_or_queues_it() {
 }
 
 #[tokio::test]
-async fn webhook_bodies_have_the_platforms_shape() {
-    let (livechat, chat) = opened().await;
-    let id = chat.chat_id.clone();
-    let body = &chat.webhooks[0];
-    let keys: Vec<&str> = body.as_object().expect("an object").keys().map(String::as_str).collect();
-    assert_eq!(keys, ["action", "additional_data", "organization_id", "payload", "secret_key", "webhook_id"]);
-    assert_eq!(body["payload"]["chat"]["thread"]["events"][0]["text"], "hello");
-    assert_eq!(
-        body["payload"]["chat"]["users"][0]["visit"]["last_pages"][0]["url"],
-        "https://shop.example.com/"
-    );
-    assert_eq!(body["additional_data"]["chat_presence_user_ids"].as_array().map(Vec::len), Some(2));
-
-    let rated = livechat.rate(&id, 0).expect("a rating").webhooks;
-    assert_eq!(actions(&rated), ["thread_properties_updated", "incoming_event"]);
-    let payload = json!({"chat_id": id, "thread_id": chat.thread_id, "properties": {"rating": {"score": 0}}});
-    assert_eq!(rated[0]["payload"], payload);
-    let event = &rated[1]["payload"]["event"];
-    assert_eq!(event["system_message_type"], "rating.chat_rated");
-    assert_eq!(event["text_vars"], json!({"customer": "Dana", "score": "bad"}));
-    assert!(event.get("author_id").is_none());
-
-    let canceled = livechat.cancel_rating(&id).expect("a change").webhooks;
-    assert_eq!(canceled[0]["payload"]["properties"], json!({"rating": ["score", "comment"]}));
-    let moved = livechat.agent_transfers(&id, "smith@example.com", 3).expect("a transfer").webhooks;
-    let told = moved.iter().find(|body| body["action"] == "chat_transferred").expect("a transfer");
-    assert_eq!(told["payload"]["transferred_to"], json!({"group_ids": [3]}));
-    assert_eq!(told["payload"]["reason"], "manual");
-    assert_eq!(told["payload"]["queue"]["position"], 1);
-    let ended = livechat.end_chat(&id, &EndedBy::Router).expect("an end").webhooks;
-    assert_eq!(ended[1]["payload"], json!({"chat_id": id, "thread_id": chat.thread_id}));
-    let set = livechat.set_routing_status("smith@example.com", RoutingStatus::NotAcceptingChats);
-    assert_eq!(set[0]["payload"]["status"], "not accepting chats");
-    assert_eq!(set[0]["additional_data"], json!({}));
-}
-
-fn actions(bodies: &[Value]) -> Vec<&str> {
-    bodies.iter().filter_map(|body| body["action"].as_str()).collect()
-}
-
-#[tokio::test]
 async fn faults_hit_the_next_calls_and_end() {
     let (livechat, chat) = opened().await;
     join(&livechat, &chat.chat_id).await;
@@ -401,85 +184,6 @@ async fn a_wait_in_vain_says_what_was_missing_and_what_came() {
     let waited = livechat.wait_for("a transfer", Duration::ZERO, |_| false).await;
     let message = waited.expect_err("nothing came").to_string();
     assert!(message.contains("a transfer") && message.contains("list_chats 200"), "{message}");
-}
-
-/// Answers 500 to the first webhooks.
-struct Receiver(std::sync::atomic::AtomicU32);
-
-impl Service for Receiver {
-    fn operation(&self, request: &Request) -> String {
-        request.json().and_then(|body| body["action"].as_str().map(str::to_owned)).unwrap_or_default()
-    }
-
-    fn answer(&self, _: &str, _: &Request) -> Reply {
-        let left = &self.0;
-        let failing = left.fetch_update(
-            std::sync::atomic::Ordering::SeqCst,
-            std::sync::atomic::Ordering::SeqCst,
-            |left| left.checked_sub(1),
-        );
-        Reply::text(if failing.is_ok() { 500 } else { 200 }, "")
-    }
-
-    fn failure(&self, _: &str, status: u16) -> Reply {
-        Reply::text(status, "")
-    }
-}
-
-#[tokio::test]
-async fn webhooks_are_posted_in_the_chats_order_and_three_times_again() {
-    let livechat = Livechat::start().await.expect("a port");
-    livechat.set_retry_spacing(Duration::ZERO);
-    let receiver = Server::start(Receiver(2.into()), Requests::of("receiver")).await.expect("a port");
-    livechat.send_webhooks_to(&format!("{}/hook", receiver.base_url()), "s3cret");
-    let chat = livechat.start_chat(&Opening::by("Dana")).expect("a chat").chat_id;
-    livechat.customer_says(&chat, "hello").expect("a message");
-    livechat.end_chat(&chat, &EndedBy::Router).expect("an end");
-    livechat.wait_delivered(SOON).await.expect("all delivered");
-    let got: Vec<String> = receiver.requests.all().into_iter().map(|request| request.operation).collect();
-    let first = ["incoming_chat"; 3].as_slice();
-    assert_eq!(got, [first, &["incoming_event", "incoming_event", "chat_deactivated"]].concat());
-    let bodies = receiver.requests.all();
-    assert!(
-        bodies.iter().all(|request| request.body.as_ref().is_some_and(|body| body["secret_key"] == "s3cret"))
-    );
-
-    receiver.faults.set("*", Fault::Down, Times::Next(4));
-    livechat.start_chat(&Opening::by("Omar")).expect("a chat");
-    let message = livechat.wait_delivered(SOON).await.expect_err("given up").to_string();
-    assert!(message.contains("incoming_chat [Ok(503), Ok(503), Ok(503), Ok(503)]"), "{message}");
-}
-
-#[tokio::test]
-async fn calls_cause_their_webhooks() {
-    let (livechat, chat) = opened().await;
-    let receiver = Server::start(Receiver(0.into()), Requests::of("receiver")).await.expect("a port");
-    livechat.send_webhooks_to(&receiver.base_url(), "s3cret");
-    let (id, thread) = (&chat.chat_id, &chat.thread_id);
-    join(&livechat, id).await;
-    let tag = json!({"chat_id": id, "thread_id": thread, "tag": "sales"});
-    assert_eq!(call(&livechat, "tag_thread", tag.clone()).await, (200, json!({})));
-    assert_eq!(call(&livechat, "tag_thread", tag.clone()).await.0, 200);
-    assert_eq!(call(&livechat, "untag_thread", tag).await.0, 200);
-    let properties = json!({"id": id, "properties": {"test": {"string_property": "x"}}});
-    assert_eq!(call(&livechat, "update_chat_properties", properties).await.0, 200);
-    let end = json!({"id": id, "ignore_requester_presence": true});
-    assert_eq!(call(&livechat, "deactivate_chat", end).await.0, 200);
-    livechat.wait_delivered(SOON).await.expect("all delivered");
-    assert_eq!(configure(&livechat, "create_tag", json!({"name": "new", "group_ids": [0]})).await.0, 200);
-    livechat.wait_delivered(SOON).await.expect("all delivered");
-    let got: Vec<String> = receiver.requests.all().into_iter().map(|request| request.operation).collect();
-    let expected = [
-        "user_added_to_chat",
-        "thread_tagged",
-        "thread_untagged",
-        "chat_properties_updated",
-        "chat_deactivated",
-        "tag_created",
-    ];
-    assert_eq!(got, expected);
-    let last = receiver.requests.all().pop().and_then(|request| request.body).expect("a body");
-    assert_eq!(last["requester"]["account_id"], ACCOUNT_ID);
 }
 
 #[tokio::test]

@@ -10,31 +10,28 @@ grants = ["chats.get-chat", "chats.tag", "chats.send-note", "http:slack"]
 
 [plugin.low-rating-alert.settings]
 low = { "0-1" = 0, "1-5" = 2 }
-connection = "slack"
-tag = "low-rating"
-note = true
 
 [plugin.routing-rules]
-events = ["incoming_chat", "incoming_event"]
+events = ["incoming_chat", "incoming_event", "chat_transferred"]
 grants = [
-    "chats.get-chat", "chats.transfer", "chats.tag", "chats.set-properties", "agents.list-routing-statuses",
+    "agents.list-routing-statuses", "chats.get-chat", "chats.set-properties", "chats.tag", "chats.transfer",
 ]
 
 [[plugin.routing-rules.settings.rules]]
 name = "pricing pages go to Sales"
-page = "/pricing"
-transfer = { group = 2 }
+when = { page_url = "shop.example.com/pricing*" }
+to_group = 2
 tag = "sales"
 otherwise = "queue"
 
 [[plugin.routing-rules.settings.rules]]
 name = "enterprise customers are marked"
-session = { plan = "enterprise" }
+when = { session_fields = { plan = "enterprise" } }
 properties = { test = { string_property = "enterprise" } }
 
 [[plugin.routing-rules.settings.rules]]
 name = "urgent words"
-keywords = ["urgent", "broken"]
+when = { keywords = ["urgent", "broken"] }
 tag = "urgent"
 
 [plugin.crm-notes]
@@ -42,7 +39,6 @@ events = ["chat_deactivated", "chat_rated"]
 grants = ["chats.get-chat", "http:hubspot"]
 
 [plugin.crm-notes.settings]
-connection = "hubspot"
 create_contact = true
 without_email = "skip"
 "#

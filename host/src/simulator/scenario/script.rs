@@ -121,10 +121,8 @@ fn dana_rates_late() -> Vec<Step> {
 
 /// Whoever shows foreign text has to escape it.
 fn mallory() -> Vec<Step> {
-    let name = format!(
-        "=HYPERLINK(\"https://evil.example\") <!channel> <b>Mallory</b> \u{202e}gpj.exe {}",
-        "x".repeat(2_000)
-    );
+    let name =
+        format!("=HYPERLINK(\"Mallory\") <!channel> <b>bold</b> \u{202e}gpj.exe {}", "x".repeat(2_000));
     let opening = Opening {
         name,
         email: Some("mallory+test@example.com".to_owned()),

@@ -28,6 +28,14 @@ async fn the_story_can_be_played_and_without_a_host_its_effects_are_missing() {
     }
 }
 
+#[tokio::test]
+async fn a_service_that_is_broken_down_answers_nothing() {
+    let stage = stage().await;
+    assert!(stage.break_down("hubspot") && !stage.break_down("post office"));
+    let answer = reqwest::get(format!("{}/crm/v3/objects/contacts/501", stage.hubspot.base_url())).await;
+    assert_eq!(answer.expect("an answer").status().as_u16(), 503);
+}
+
 #[test]
 fn steps_wait_only_for_what_is_expected() {
     let known: Vec<&str> = expected::all().iter().map(|expectation| expectation.name).collect();

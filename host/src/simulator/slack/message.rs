@@ -61,12 +61,18 @@ fn check_block(block: &Value) -> Result<(), Refused> {
     refuse_mentions_within(block)
 }
 
+/// The elements of rich text that mention somebody.
+const MENTIONS: [&str; 4] = ["broadcast", "channel", "user", "usergroup"];
+
 /// Looks at each text of a block, except plain text, in which a mention is only letters.
 fn refuse_mentions_within(value: &Value) -> Result<(), Refused> {
     match value {
         Value::String(text) => refuse_mentions(text),
         Value::Array(items) => items.iter().try_for_each(refuse_mentions_within),
         Value::Object(object) if object.get("type").is_some_and(|kind| kind == "plain_text") => Ok(()),
+        Value::Object(object) if MENTIONS.iter().any(|kind| value["type"] == *kind) => {
+            Err(violated("invalid_blocks", &format!("a mention in rich text: {}", object["type"])))
+        }
         Value::Object(object) => object.values().try_for_each(refuse_mentions_within),
         _ => Ok(()),
     }

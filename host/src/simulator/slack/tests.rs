@@ -38,6 +38,8 @@ async fn the_webhook_refuses_what_no_client_should_send() {
     check(json!({"text": "hi <!channel>"}), 400, "invalid_blocks", 1).await;
     check(json!({"blocks": [section("<@U1>")]}), 400, "invalid_blocks", 1).await;
     check(json!({"blocks": [section("<#C1>")]}), 400, "invalid_blocks", 1).await;
+    let rich = json!({"type": "rich_text", "elements": [{"type": "broadcast", "range": "channel"}]});
+    check(json!({"text": "x", "blocks": [rich]}), 400, "invalid_blocks", 1).await;
     let plain = json!({"type": "section", "text": {"type": "plain_text", "text": "<!channel>"}});
     check(json!({"text": "x", "blocks": [plain]}), 200, "ok", 0).await;
     check(json!({"blocks": vec![section("x"); 51]}), 400, "invalid_blocks", 1).await;

@@ -148,6 +148,9 @@ pub(super) fn register_webhook(account: &mut Account, mut call: Call<'_>) -> Ans
         },
         additional_data: fields.texts("additional_data")?,
     };
+    if fields.object("filters")?.is_some() {
+        return Err(fields.refuse("filters", "can't be simulated: register without them"));
+    }
     if !types::PLATFORM.contains(&action) {
         return Err(fields.refuse("action", "is no webhook of v3.6"));
     }
