@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::cli;
 use crate::config::Config;
 use crate::connections::Connections;
 use crate::dispatcher::Dispatcher;
@@ -21,7 +22,6 @@ use crate::runtime::compile::Compiler;
 use crate::runtime::{Runtime, Services};
 use crate::store::{Opened, Reader, Store};
 use crate::watcher::{self, Loader, Watcher};
-use crate::cli;
 
 pub mod check;
 mod reload;
@@ -137,7 +137,12 @@ pub async fn list_plugins(config: &Config, json: bool, out: &mut dyn Write) -> a
 ///
 /// # Errors
 /// An unknown name, or those of the output.
-pub async fn test_connection(config: &Config, name: &str, json: bool, out: &mut dyn Write) -> anyhow::Result<bool> {
+pub async fn test_connection(
+    config: &Config,
+    name: &str,
+    json: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<bool> {
     let connections = Connections::new(services::connections(config))?;
     let trial = connections.test(name).await?;
     cli::connections_test::run(&trial, json, out)?;
@@ -147,7 +152,8 @@ pub async fn test_connection(config: &Config, name: &str, json: bool, out: &mut 
 fn loader(config: &Config, services: Services) -> anyhow::Result<Loader> {
     let program = std::env::current_exe().context("cannot find the path of this program")?;
     let compiler = Compiler::new(program, &config.data_dir).map_err(anyhow::Error::msg)?;
-    let runtime = Runtime::new(services).map_err(|error| anyhow::anyhow!("cannot start the engine: {error:#}"))?;
+    let runtime =
+        Runtime::new(services).map_err(|error| anyhow::anyhow!("cannot start the engine: {error:#}"))?;
     Ok(Loader { runtime, compiler })
 }
 

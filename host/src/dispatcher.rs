@@ -111,7 +111,10 @@ impl Dispatcher {
     fn take_in(&self, lanes: &mut Lanes, batch: Vec<Pending>, had_gap: bool) {
         for pending in batch {
             if !lanes.knows(&pending.plugin) {
-                lanes.set_concurrency(&pending.plugin, concurrency(self.registry.get(&pending.plugin).as_ref()));
+                lanes.set_concurrency(
+                    &pending.plugin,
+                    concurrency(self.registry.get(&pending.plugin).as_ref()),
+                );
             }
             lanes.offer(pending, now_ms());
         }
@@ -189,7 +192,8 @@ impl Dispatcher {
         let hash = version.hash.clone();
         let number = pending.attempts.saturating_add(1);
         let attempt = Attempt { version, terms, event, delivery: pending.id, number };
-        let report = AssertUnwindSafe(self.runtime.run(attempt)).catch_unwind().await.unwrap_or_else(|_| host_panic());
+        let report =
+            AssertUnwindSafe(self.runtime.run(attempt)).catch_unwind().await.unwrap_or_else(|_| host_panic());
         Some(finish(pending, &report, hash))
     }
 
@@ -241,9 +245,11 @@ fn finish(pending: &Pending, report: &Report, version: String) -> Finish {
     tell(pending, report, history.attempts, &next);
     let (state, due_at_ms, reason) = match next {
         Next::Succeeded => (State::Succeeded, now_ms, String::new()),
-        Next::Again(delay) => {
-            (State::Pending, now_ms + i64::try_from(delay.as_millis()).unwrap_or(i64::MAX / 2), outcome.reason().to_owned())
-        }
+        Next::Again(delay) => (
+            State::Pending,
+            now_ms + i64::try_from(delay.as_millis()).unwrap_or(i64::MAX / 2),
+            outcome.reason().to_owned(),
+        ),
         Next::Dead(reason) => (State::Dead, now_ms, reason),
     };
     Finish {
@@ -269,11 +275,26 @@ fn tell(pending: &Pending, report: &Report, attempt: u32, next: &Next) {
             tracing::debug!(plugin, event, delivery, attempt, wall_ms, cpu_us, "{plugin} handled {event}");
         }
         Next::Again(delay) => tracing::warn!(
-            plugin, event, delivery, attempt, outcome, reason, wall_ms, cpu_us, retry_ms = delay.as_millis() as u64,
+            plugin,
+            event,
+            delivery,
+            attempt,
+            outcome,
+            reason,
+            wall_ms,
+            cpu_us,
+            retry_ms = delay.as_millis() as u64,
             "{plugin} did not handle {event} ({outcome}); it is tried again"
         ),
         Next::Dead(_) => tracing::error!(
-            plugin, event, delivery, attempt, outcome, reason, wall_ms, cpu_us,
+            plugin,
+            event,
+            delivery,
+            attempt,
+            outcome,
+            reason,
+            wall_ms,
+            cpu_us,
             "{plugin} did not handle {event} ({outcome}); it is a dead letter now (chatplug events show {event})"
         ),
     }

@@ -22,10 +22,7 @@ impl FromStr for EventId {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let number = text.strip_prefix("ev-").unwrap_or(text);
-        number
-            .parse()
-            .map(EventId)
-            .map_err(|_| format!("`{text}` is not an event id; ids look like ev-42"))
+        number.parse().map(EventId).map_err(|_| format!("`{text}` is not an event id; ids look like ev-42"))
     }
 }
 

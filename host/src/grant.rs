@@ -96,9 +96,14 @@ pub fn check_entry(entry: &str, connections: &[String]) -> Result<(), String> {
     Err(match nearest {
         Some(nearest) => format!("`{entry}` is no capability; did you mean `{nearest}`?"),
         None if entry.starts_with("http:") => {
-            format!("`{entry}` names a connection that the config does not define: add [connections.{}]", &entry[5..])
+            format!(
+                "`{entry}` names a connection that the config does not define: add [connections.{}]",
+                &entry[5..]
+            )
         }
-        None => format!("`{entry}` is no capability; `chatplug plugins list` shows what each plugin asks for"),
+        None => {
+            format!("`{entry}` is no capability; `chatplug plugins list` shows what each plugin asks for")
+        }
     })
 }
 
@@ -119,7 +124,10 @@ mod tests {
     fn a_version_waits_until_each_ask_is_decided() {
         let asked = asks(&["chats.tag", "http:slack"]);
         assert_eq!(policy(&["chats.tag"], &["http:slack"]).standing(&asked), Standing::Decided);
-        assert_eq!(policy(&["chats.*"], &[]).standing(&asked), Standing::Undecided(vec!["http:slack".into()]));
+        assert_eq!(
+            policy(&["chats.*"], &[]).standing(&asked),
+            Standing::Undecided(vec!["http:slack".into()])
+        );
         assert_eq!(policy(&[], &[]).standing(&asks(&[])), Standing::Decided);
     }
 

@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use chatplug::cli::{Args, Command, ConfigCommand, ConnectionsCommand, DeadCommand, EventsCommand, PluginsCommand};
+use chatplug::cli::{
+    Args, Command, ConfigCommand, ConnectionsCommand, DeadCommand, EventsCommand, PluginsCommand,
+};
 use chatplug::config::Config;
 use chatplug::{app, cli, runtime, telemetry};
 use clap::Parser;
@@ -48,11 +50,15 @@ fn with_config(command: &Command, config: &Config, json: bool, out: &mut dyn Wri
     match command {
         Command::Check(check) => return block_on(app::check::run(config, check.online, json, out)),
         Command::Plugins(PluginsCommand::List) => block_on(app::list_plugins(config, json, out))?,
-        Command::Events(EventsCommand::List(list)) => cli::events_list::run(&config.data_dir, list, json, out)?,
+        Command::Events(EventsCommand::List(list)) => {
+            cli::events_list::run(&config.data_dir, list, json, out)?
+        }
         Command::Events(EventsCommand::Show { id }) => {
             return cli::events_show::run(&config.data_dir, *id, json, out);
         }
-        Command::Dead(DeadCommand::List { limit }) => cli::dead_list::run(&config.data_dir, *limit, json, out)?,
+        Command::Dead(DeadCommand::List { limit }) => {
+            cli::dead_list::run(&config.data_dir, *limit, json, out)?
+        }
         Command::Send(send) => return block_on(cli::send::run(config, send, json, out)),
         Command::Connections(ConnectionsCommand::List) => {
             cli::connections_list::run(&config.connections, json, out)?;
@@ -64,7 +70,9 @@ fn with_config(command: &Command, config: &Config, json: bool, out: &mut dyn Wri
         | Command::Demo(_)
         | Command::Compile(_)
         | Command::Config(_)
-        | Command::Events(EventsCommand::Types) => unreachable!("these were taken before the config was read"),
+        | Command::Events(EventsCommand::Types) => {
+            unreachable!("these were taken before the config was read")
+        }
     }
     Ok(true)
 }

@@ -36,10 +36,13 @@ impl Manifest {
     /// A sentence for the author that says what is wrong with it.
     pub fn parse(text: &str) -> Result<Manifest, String> {
         if text.len() > MANIFEST_BYTES_MAX {
-            return Err(format!("the manifest has {} bytes; at most {MANIFEST_BYTES_MAX} are allowed", text.len()));
+            return Err(format!(
+                "the manifest has {} bytes; at most {MANIFEST_BYTES_MAX} are allowed",
+                text.len()
+            ));
         }
-        let manifest: Manifest =
-            serde_json::from_str(text).map_err(|error| format!("`describe` returned no valid manifest: {error}"))?;
+        let manifest: Manifest = serde_json::from_str(text)
+            .map_err(|error| format!("`describe` returned no valid manifest: {error}"))?;
         if !is_kebab_case(&manifest.name) {
             return Err(format!(
                 "the manifest's name `{}` is not kebab-case (lower-case letters, digits and single hyphens, at most {NAME_BYTES_MAX}): rename the plugin",
@@ -52,7 +55,8 @@ impl Manifest {
 
 /// Whether a text can be the name of a plugin or a connection.
 pub fn is_kebab_case(name: &str) -> bool {
-    let word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let word =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     name.len() <= NAME_BYTES_MAX
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.split('-').all(word)

@@ -118,7 +118,9 @@ pub fn fits(manifest: &Manifest, plugin: &config::Plugin) -> Result<(), String> 
                 Some(nearest) => format!("did you mean `{nearest}`?"),
                 None => format!("it handles {}", handled.join(", ")),
             };
-            return Err(format!("`events` of [plugin.{name}] has `{event}`, which the plugin does not handle; {hint}"));
+            return Err(format!(
+                "`events` of [plugin.{name}] has `{event}`, which the plugin does not handle; {hint}"
+            ));
         }
     }
     let validator = jsonschema::validator_for(&manifest.settings_schema)
@@ -165,14 +167,21 @@ mod tests {
         check(None, Verdict::Unconfigured);
         check(Some(plugin(&[], &["chats.tag"], json!({}))), Verdict::Disabled);
         check(Some(plugin(&["chat_rated"], &["chats.tag"], json!({ "low": 1 }))), Verdict::Run);
-        check(Some(plugin(&["chat_rated"], &[], json!({}))), Verdict::AwaitingApproval(vec!["chats.tag".into()]));
+        check(
+            Some(plugin(&["chat_rated"], &[], json!({}))),
+            Verdict::AwaitingApproval(vec!["chats.tag".into()]),
+        );
     }
 
     #[test]
     fn what_does_not_fit_is_said() {
         let reason = "`events` of [plugin.p] has `incoming_event`, which the plugin does not handle; did you mean `incoming_chat`?";
         check(Some(plugin(&["incoming_event"], &["chats.tag"], json!({}))), Verdict::Rejected(reason.into()));
-        let reason = "the settings of [plugin.p] do not fit the plugin at /low: \"x\" is not of type \"integer\"";
-        check(Some(plugin(&["chat_rated"], &["chats.tag"], json!({ "low": "x" }))), Verdict::Rejected(reason.into()));
+        let reason =
+            "the settings of [plugin.p] do not fit the plugin at /low: \"x\" is not of type \"integer\"";
+        check(
+            Some(plugin(&["chat_rated"], &["chats.tag"], json!({ "low": "x" }))),
+            Verdict::Rejected(reason.into()),
+        );
     }
 }

@@ -178,7 +178,10 @@ impl Runtime {
             .map_err(|error| format!("it does not export what a chatplug plugin exports: {error:#}"))
     }
 
-    #[expect(unsafe_code, reason = "compiled code can only be loaded by trusting it; `Compiled` says why this may be")]
+    #[expect(
+        unsafe_code,
+        reason = "compiled code can only be loaded by trusting it; `Compiled` says why this may be"
+    )]
     fn deserialize(&self, compiled: &compile::Compiled) -> Result<Component, String> {
         // SAFETY: a `Compiled` names a file that this program's own compiler wrote into the host's own
         // folder, which nobody else may write.
@@ -189,6 +192,9 @@ impl Runtime {
 
 impl std::fmt::Debug for Version {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Version").field("name", &self.manifest.name).field("hash", &self.hash).finish_non_exhaustive()
+        f.debug_struct("Version")
+            .field("name", &self.manifest.name)
+            .field("hash", &self.hash)
+            .finish_non_exhaustive()
     }
 }

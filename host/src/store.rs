@@ -52,7 +52,9 @@ pub enum Error {
     #[error("the store failed: {0}")]
     Sqlite(#[from] Arc<rusqlite::Error>),
     /// The store was written by a newer version of the program.
-    #[error("the store has schema {found}, this program knows up to {known}: use the newer chatplug that wrote it")]
+    #[error(
+        "the store has schema {found}, this program knows up to {known}: use the newer chatplug that wrote it"
+    )]
     Newer {
         /// What the file says.
         found: i64,
@@ -214,8 +216,13 @@ fn database(data_dir: &Path) -> PathBuf {
 
 fn lock(data_dir: &Path) -> Result<Lock, Error> {
     let path = data_dir.join("lock");
-    let file =
-        OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(at(&path))?;
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(at(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(Lock { _file: file }),
         Err(TryLockError::WouldBlock) => Err(Error::Locked(data_dir.to_owned())),

@@ -204,7 +204,8 @@ fn conflict<'a>(
 fn slots(config: &Config, active: &HashMap<String, Active>) -> Slots {
     let slot = |name: &String, plugin| {
         let version = active.get(name).map(|active| active.version.clone());
-        let may_run = |version: &Arc<Version>| judge(&version.manifest, &version.asks, Some(plugin)) == Verdict::Run;
+        let may_run =
+            |version: &Arc<Version>| judge(&version.manifest, &version.asks, Some(plugin)) == Verdict::Run;
         (Arc::from(name.as_str()), Slot::new(plugin, version.filter(may_run)))
     };
     config.plugins.iter().map(|(name, plugin)| slot(name, plugin)).collect()
@@ -214,7 +215,9 @@ fn slots(config: &Config, active: &HashMap<String, Active>) -> Slots {
 /// unloaded for want of a look. Files that are being written are waited for, a moment.
 async fn settled(folder: &Path) -> Option<BTreeMap<String, Stamp>> {
     let look = |folder: PathBuf| async {
-        tokio::task::spawn_blocking(move || folder::scan(&folder)).await.unwrap_or_else(|error| Err(error.into()))
+        tokio::task::spawn_blocking(move || folder::scan(&folder))
+            .await
+            .unwrap_or_else(|error| Err(error.into()))
     };
     let mut before = match look(folder.to_owned()).await {
         Ok(found) => found,
@@ -228,8 +231,11 @@ async fn settled(folder: &Path) -> Option<BTreeMap<String, Stamp>> {
     }
     tokio::time::sleep(SETTLE).await;
     let after = look(folder.to_owned()).await.ok()?;
-    let changed: BTreeSet<String> =
-        before.iter().filter(|(file, stamp)| after.get(*file) != Some(*stamp)).map(|(file, _)| file.clone()).collect();
+    let changed: BTreeSet<String> = before
+        .iter()
+        .filter(|(file, stamp)| after.get(*file) != Some(*stamp))
+        .map(|(file, _)| file.clone())
+        .collect();
     // A file that is still changing keeps the place of its old content until a later look.
     before.retain(|file, _| !changed.contains(file));
     Some(before)
@@ -238,7 +244,9 @@ async fn settled(folder: &Path) -> Option<BTreeMap<String, Stamp>> {
 /// Asks the system to say when something happens in the folder.
 fn watch(folder: &Path, hints: Arc<Notify>) -> Option<notify::RecommendedWatcher> {
     let mut watcher = notify::recommended_watcher(move |_| hints.notify_one())
-        .inspect_err(|error| tracing::warn!(%error, "no notifications of the file system; looking every two seconds"))
+        .inspect_err(
+            |error| tracing::warn!(%error, "no notifications of the file system; looking every two seconds"),
+        )
         .ok()?;
     watcher.watch(folder, notify::RecursiveMode::NonRecursive).ok()?;
     Some(watcher)

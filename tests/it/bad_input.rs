@@ -8,8 +8,15 @@ use crate::client::{accept, message, post, post_signed, signature, webhook};
 #[tokio::test]
 async fn bad_webhooks_are_refused_and_counted() {
     let host = Host::start("", &[]);
-    let deep = format!(r#"{{"action":"incoming_chat","secret_key":"{SECRET}","payload":{}{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
-    let large = format!(r#"{{"action":"incoming_chat","secret_key":"{SECRET}","payload":{{"x":"{}"}}}}"#, "a".repeat(2 << 20));
+    let deep = format!(
+        r#"{{"action":"incoming_chat","secret_key":"{SECRET}","payload":{}{}}}"#,
+        "[".repeat(10_000),
+        "]".repeat(10_000)
+    );
+    let large = format!(
+        r#"{{"action":"incoming_chat","secret_key":"{SECRET}","payload":{{"x":"{}"}}}}"#,
+        "a".repeat(2 << 20)
+    );
     let valid = message("C1", 1);
     let cases: Vec<(&str, Vec<u8>, u16)> = vec![
         ("nothing", Vec::new(), 400),
@@ -22,16 +29,26 @@ async fn bad_webhooks_are_refused_and_counted() {
         ("a wrong secret", valid.replace(SECRET, "marker-in-wrong-secret").into_bytes(), 403),
         ("an empty secret", valid.replace(SECRET, "").into_bytes(), 403),
         ("a secret that is no text", valid.replace(&format!("\"{SECRET}\""), "null").into_bytes(), 403),
-        ("a tutorial body that nobody signed", json!({ "event_type": "rating_added" }).to_string().into_bytes(), 403),
-        ("an app's life cycle", json!({ "applicationID": "a", "event": "application_installed" }).to_string().into_bytes(), 403),
+        (
+            "a tutorial body that nobody signed",
+            json!({ "event_type": "rating_added" }).to_string().into_bytes(),
+            403,
+        ),
+        (
+            "an app's life cycle",
+            json!({ "applicationID": "a", "event": "application_installed" }).to_string().into_bytes(),
+            403,
+        ),
     ];
     let count = cases.len() as u64;
     for (what, body, expected) in cases {
         let (status, text) = post(&host, body).await;
         assert_eq!(status.as_u16(), expected, "{what}: {text}");
     }
-    let ready: Value = reqwest::get(host.url("/readyz")).await.expect("an answer").json().await.expect("JSON");
-    let refused: u64 = ready["refused"].as_object().expect("reasons").values().filter_map(|r| r["total"].as_u64()).sum();
+    let ready: Value =
+        reqwest::get(host.url("/readyz")).await.expect("an answer").json().await.expect("JSON");
+    let refused: u64 =
+        ready["refused"].as_object().expect("reasons").values().filter_map(|r| r["total"].as_u64()).sum();
     assert_eq!(refused, count, "{ready}");
     assert_eq!(host.events(), Vec::<Value>::new());
     assert!(!host.log().contains("marker-in"), "{}", host.log());
@@ -44,7 +61,9 @@ async fn a_wrong_signature_refuses_even_a_body_with_the_right_secret() {
     let host = Host::start("", &[]);
     let body = message("C1", 1).into_bytes();
     let right = signature(&body);
-    for wrong in ["", "00", &right[..62], &format!("{right}00"), &"zz".repeat(32), &signature(b"another body")] {
+    for wrong in
+        ["", "00", &right[..62], &format!("{right}00"), &"zz".repeat(32), &signature(b"another body")]
+    {
         let (status, text) = post_signed(&host, body.clone(), wrong).await;
         assert_eq!(status, 403, "{wrong:?}: {text}");
     }

@@ -98,7 +98,10 @@ async fn the_good_version_stays_when_the_file_becomes_bad_even_after_a_restart()
     host.wait_for_plugin("guest_recorder.wasm", "rejected");
     handles(&host, "C2").await;
     let events = host.events();
-    assert!(events.iter().all(|event| deliveries(event).all(|delivery| delivery["version"] == good)), "{events:#?}");
+    assert!(
+        events.iter().all(|event| deliveries(event).all(|delivery| delivery["version"] == good)),
+        "{events:#?}"
+    );
 }
 
 #[tokio::test]

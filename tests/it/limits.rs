@@ -16,7 +16,9 @@ async fn misbehave(what: &str, limits: &str) -> (Host, Value) {
     accept(&host, message("C1", 1)).await;
     accept(&host, message("C2", 1)).await;
     let events = host.wait_until_done(2);
-    let of = |event: &Value, plugin: &str| deliveries(event).find(|d| d["plugin"] == plugin).cloned().expect("a delivery");
+    let of = |event: &Value, plugin: &str| {
+        deliveries(event).find(|d| d["plugin"] == plugin).cloned().expect("a delivery")
+    };
     for event in &events {
         assert_eq!(of(event, "recorder")["state"], "succeeded", "{what}: {event:#}");
     }
@@ -27,7 +29,11 @@ async fn misbehave(what: &str, limits: &str) -> (Host, Value) {
 async fn check(what: &str, limits: &str, outcome: &str, reason: &str) {
     let limits = format!("[plugin.hostile.limits]\n{limits}");
     let (_host, delivery) = misbehave(what, &limits).await;
-    assert_eq!((&delivery["state"], &delivery["outcome"]), (&"dead".into(), &outcome.into()), "{what}: {delivery:#}");
+    assert_eq!(
+        (&delivery["state"], &delivery["outcome"]),
+        (&"dead".into(), &outcome.into()),
+        "{what}: {delivery:#}"
+    );
     let said = delivery["reason"].as_str().unwrap_or_default();
     assert!(said.contains(reason), "{what}: {said}");
     assert_eq!(delivery["attempts"], 3, "{what}");
@@ -65,7 +71,8 @@ async fn leaving_by_exit_is_a_trap() {
 
 #[tokio::test]
 async fn a_flood_of_printed_lines_is_cut_and_harms_nothing() {
-    let (host, delivery) = misbehave("log", "[plugin.hostile.limits]\nlog_bytes = 2000\ncpu_ms = 10000").await;
+    let (host, delivery) =
+        misbehave("log", "[plugin.hostile.limits]\nlog_bytes = 2000\ncpu_ms = 10000").await;
     assert_eq!(delivery["state"], "succeeded", "{delivery:#}");
     assert!(host.log().contains("limits.log_bytes"));
     assert!(!host.log().contains("line 99999 of a flood"));
@@ -74,7 +81,11 @@ async fn a_flood_of_printed_lines_is_cut_and_harms_nothing() {
 #[tokio::test]
 async fn a_denied_call_is_answered_and_the_operator_is_told_what_to_grant() {
     let (host, delivery) = misbehave("tag", "denies = [\"chats.tag\"]").await;
-    assert_eq!((&delivery["state"], &delivery["outcome"]), (&"dead".into(), &"reject".into()), "{delivery:#}");
+    assert_eq!(
+        (&delivery["state"], &delivery["outcome"]),
+        (&"dead".into(), &"reject".into()),
+        "{delivery:#}"
+    );
     assert!(delivery["reason"].as_str().unwrap_or_default().contains("denied"), "{delivery:#}");
     assert!(host.log().contains("`denies` of [plugin.hostile]"), "{}", host.log());
 }

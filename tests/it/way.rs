@@ -87,13 +87,16 @@ async fn what_is_repeated_is_not_delivered_twice() {
 async fn the_old_paths_and_the_health_of_a_webhook_server_go_on_working() {
     let host = Host::start(RECORDER, &[guest("guest_recorder")]);
     let client = reqwest::Client::new();
-    let old = client.post(host.url("/livechat/webhook")).body(message("C1", 1)).send().await.expect("an answer");
+    let old =
+        client.post(host.url("/livechat/webhook")).body(message("C1", 1)).send().await.expect("an answer");
     assert_eq!(old.status(), 200);
     for path in ["/health", "/healthz"] {
-        let health: Value = client.get(host.url(path)).send().await.expect("an answer").json().await.expect("JSON");
+        let health: Value =
+            client.get(host.url(path)).send().await.expect("an answer").json().await.expect("JSON");
         assert_eq!(health, json!({ "status": "ok" }), "{path}");
     }
-    let ready: Value = client.get(host.url("/readyz")).send().await.expect("an answer").json().await.expect("JSON");
+    let ready: Value =
+        client.get(host.url("/readyz")).send().await.expect("an answer").json().await.expect("JSON");
     assert_eq!(ready["status"], "ready");
 }
 
@@ -103,7 +106,8 @@ async fn every_action_of_the_platform_is_stored_under_its_name() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("payloads/v3.6");
     let mut names = Vec::new();
     for action in chatplug::event::types::PLATFORM {
-        let body = std::fs::read(folder.join(format!("{action}.json"))).unwrap_or_else(|e| panic!("{action}: {e}"));
+        let body =
+            std::fs::read(folder.join(format!("{action}.json"))).unwrap_or_else(|e| panic!("{action}: {e}"));
         accept(&host, body).await;
         names.push(*action);
     }

@@ -58,7 +58,10 @@ impl Host {
         let host = Host { folder, env, child: None, address: None };
         fs::create_dir(host.plugins()).expect("the plugin folder");
         for component in components {
-            host.drop_file(component, component.file_name().and_then(|name| name.to_str()).expect("a file name"));
+            host.drop_file(
+                component,
+                component.file_name().and_then(|name| name.to_str()).expect("a file name"),
+            );
         }
         host.set_config(config);
         host
@@ -101,7 +104,8 @@ impl Host {
         // Left over from a host that was killed.
         let _ = fs::remove_file(&listening);
         let log = fs::File::options().create(true).append(true).open(self.log_path())?;
-        let mut child = self.command().arg("serve").stderr(log).stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
+        let mut child =
+            self.command().arg("serve").stderr(log).stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
         let began = Instant::now();
         self.address = loop {
             if let Ok(text) = fs::read_to_string(&listening) {
@@ -129,8 +133,10 @@ impl Host {
     /// Asks the host to stop, waits until it has, and answers whether it said that all is well.
     pub fn stop(&mut self) -> bool {
         let Some(mut child) = self.child.take() else { return true };
-        let id = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
-        rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("the host can be asked to stop");
+        let id =
+            i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
+        rustix::process::kill_process(id, rustix::process::Signal::TERM)
+            .expect("the host can be asked to stop");
         child.wait().expect("the host ends").success()
     }
 
@@ -184,7 +190,10 @@ impl Host {
     /// The executable with the test's config and environment.
     pub fn command(&self) -> Command {
         let mut command = Command::new(built("CHATPLUG_HOST"));
-        command.arg("--config").arg(self.config_path()).envs(self.env.iter().map(|(name, value)| (name, value)));
+        command
+            .arg("--config")
+            .arg(self.config_path())
+            .envs(self.env.iter().map(|(name, value)| (name, value)));
         command.env("CHATPLUG_LOG", "info,chatplug=debug").current_dir(self.folder.path());
         command
     }
@@ -219,7 +228,8 @@ impl Host {
     /// Waits until every delivery of every event is final; answers the events.
     pub fn wait_until_done(&self, events: usize) -> Vec<Value> {
         self.wait_for_events(&format!("{events} events, all delivered"), |all| {
-            all.len() >= events && all.iter().all(|event| deliveries(event).all(|delivery| delivery["state"] != "pending"))
+            all.len() >= events
+                && all.iter().all(|event| deliveries(event).all(|delivery| delivery["state"] != "pending"))
         })
     }
 

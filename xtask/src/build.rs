@@ -67,7 +67,8 @@ fn components(what: &str, packages: &[String], more: &[&str], into: &Path) -> an
 
 /// Installs the target if it is missing. Without rustup it has to be there already: cargo will say.
 fn add_target() -> anyhow::Result<()> {
-    let Ok(installed) = Command::new("rustup").args(["target", "list", "--installed"]).current_dir(root()).output()
+    let Ok(installed) =
+        Command::new("rustup").args(["target", "list", "--installed"]).current_dir(root()).output()
     else {
         return Ok(());
     };

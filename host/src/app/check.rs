@@ -65,7 +65,9 @@ async fn check_account(
     schemas: &[(String, Value)],
 ) -> anyhow::Result<()> {
     let Some(client) = services::client(&config.livechat)? else {
-        findings.problems.push("livechat.token is missing: nothing can be asked of the LiveChat API".to_owned());
+        findings
+            .problems
+            .push("livechat.token is missing: nothing can be asked of the LiveChat API".to_owned());
         return Ok(());
     };
     if let Err(error) = client.check_credentials().await {
@@ -85,15 +87,23 @@ async fn check_account(
     let (tags, namespaces) = (named(TAG_FORMAT), named(NAMESPACE_FORMAT));
     if !tags.is_empty() {
         match client.list_tags().await {
-            Ok(known) => missing(findings, "tag", &tags, &known, "create it in LiveChat under Settings > Tags"),
+            Ok(known) => {
+                missing(findings, "tag", &tags, &known, "create it in LiveChat under Settings > Tags")
+            }
             Err(error) => findings.problems.push(format!("cannot list LiveChat's tags: {error}")),
         }
     }
     for namespace in namespaces {
         match client.list_properties(&namespace).await {
-            Ok(known) if !known.is_empty() => findings.checked.push(format!("the namespace `{namespace}` exists")),
-            Ok(_) => findings.problems.push(format!("LiveChat has no properties in the namespace `{namespace}`: register them")),
-            Err(error) => findings.problems.push(format!("cannot look at the namespace `{namespace}`: {error}")),
+            Ok(known) if !known.is_empty() => {
+                findings.checked.push(format!("the namespace `{namespace}` exists"))
+            }
+            Ok(_) => findings
+                .problems
+                .push(format!("LiveChat has no properties in the namespace `{namespace}`: register them")),
+            Err(error) => {
+                findings.problems.push(format!("cannot look at the namespace `{namespace}`: {error}"))
+            }
         }
     }
     Ok(())
@@ -152,10 +162,15 @@ fn print(findings: &Findings, json: bool, out: &mut dyn Write) -> std::io::Resul
     if json {
         return text::json(out, findings);
     }
-    let groups = [("ok", &findings.checked), ("warning", &findings.warnings), ("problem", &findings.problems)];
+    let groups =
+        [("ok", &findings.checked), ("warning", &findings.warnings), ("problem", &findings.problems)];
     for (word, lines) in groups {
         for line in lines {
-            writeln!(out, "{word:8} {}", line.split('\n').map(text::escape).collect::<Vec<_>>().join("\n         "))?;
+            writeln!(
+                out,
+                "{word:8} {}",
+                line.split('\n').map(text::escape).collect::<Vec<_>>().join("\n         ")
+            )?;
         }
     }
     match findings.problems.len() {

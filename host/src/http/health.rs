@@ -46,7 +46,8 @@ impl Health {
         {
             return answer.clone();
         }
-        let answer = self.store.probe(Timestamp::now().as_millisecond()).await.map_err(|error| error.to_string());
+        let answer =
+            self.store.probe(Timestamp::now().as_millisecond()).await.map_err(|error| error.to_string());
         *tried = Some((std::time::Instant::now(), answer.clone()));
         answer
     }
@@ -72,8 +73,9 @@ pub(super) async fn ready(State(state): State<AppState>) -> (StatusCode, Json<Re
     let refused = state.webhooks.refusals.all();
     match state.health.can_commit().await {
         Ok(()) => (StatusCode::OK, Json(Ready { status: "ready", reason: None, refused })),
-        Err(reason) => {
-            (StatusCode::SERVICE_UNAVAILABLE, Json(Ready { status: "not ready", reason: Some(reason), refused }))
-        }
+        Err(reason) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Json(Ready { status: "not ready", reason: Some(reason), refused }),
+        ),
     }
 }

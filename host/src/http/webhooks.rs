@@ -70,7 +70,8 @@ pub(super) async fn receive(State(state): State<AppState>, headers: HeaderMap, b
 async fn accept(webhooks: &Webhooks, reception: &Reception, webhook: Webhook, now_ms: i64) -> Response {
     let Webhook { events, rating, known } = webhook;
     if !known {
-        let name: String = events.first().map(|event| event.event_type.chars().take(64).collect()).unwrap_or_default();
+        let name: String =
+            events.first().map(|event| event.event_type.chars().take(64).collect()).unwrap_or_default();
         tracing::info!("stored a webhook of the unknown type {name:?}; no plugin can be switched on for it");
     }
     let stored = webhooks.store.accept(NewWebhook { events, rating }, reception.routes.clone(), now_ms).await;

@@ -63,7 +63,8 @@ pub(super) async fn describe(
         instance.chatplug_plugin_plugin().call_describe(&mut *store).await
     })
     .await;
-    let text = ended.map_err(|outcome| format!("`describe` failed ({}): {}", outcome.as_str(), outcome.reason()))?;
+    let text =
+        ended.map_err(|outcome| format!("`describe` failed ({}): {}", outcome.as_str(), outcome.reason()))?;
     Manifest::parse(&text)
 }
 
@@ -88,7 +89,8 @@ async fn call<T>(
     let watched = meter.clone();
     store.epoch_deadline_callback(move |_| {
         if watched.used_in_poll() >= limits.cpu() {
-            let message = format!("more than {} ms of CPU time in one attempt (limits.cpu_ms)", limits.cpu_ms);
+            let message =
+                format!("more than {} ms of CPU time in one attempt (limits.cpu_ms)", limits.cpu_ms);
             return Err(RanOut(Resource::Cpu, message).into());
         }
         Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
@@ -113,7 +115,8 @@ fn failure(error: &wasmtime::Error, guest: &Guest) -> Outcome {
         return Outcome::OutOf(*resource, message.clone());
     }
     if guest.memory.refused {
-        let message = format!("more than {} bytes of memory (limits.memory_bytes)", guest.terms.limits.memory_bytes);
+        let message =
+            format!("more than {} bytes of memory (limits.memory_bytes)", guest.terms.limits.memory_bytes);
         return Outcome::OutOf(Resource::Memory, message);
     }
     if let Some(Trap::StackOverflow) = error.downcast_ref::<Trap>() {

@@ -28,7 +28,11 @@ impl From<Error> for types::Error {
 
 impl Guest {
     /// Makes a call to the LiveChat API, if the operator lets the plugin.
-    async fn livechat(&mut self, call: Call, once: Option<String>) -> wasmtime::Result<Result<String, types::Error>> {
+    async fn livechat(
+        &mut self,
+        call: Call,
+        once: Option<String>,
+    ) -> wasmtime::Result<Result<String, types::Error>> {
         self.count_call()?;
         if let Err(denied) = self.permit(call.capability()) {
             return Ok(Err(denied.into()));
@@ -41,7 +45,11 @@ impl Guest {
     }
 
     /// The same for calls that answer nothing.
-    async fn livechat_done(&mut self, call: Call, once: Option<String>) -> wasmtime::Result<Result<(), types::Error>> {
+    async fn livechat_done(
+        &mut self,
+        call: Call,
+        once: Option<String>,
+    ) -> wasmtime::Result<Result<(), types::Error>> {
         Ok(self.livechat(call, once).await?.map(|_| ()))
     }
 }

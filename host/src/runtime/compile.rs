@@ -125,8 +125,10 @@ impl Compiler {
 /// A sentence for the plugin's author.
 pub fn in_child(source: &Path, target: &Path) -> Result<(), String> {
     let limit = |bytes| Rlimit { current: Some(bytes), maximum: Some(bytes) };
-    setrlimit(Resource::As, limit(COMPILE_MEMORY_BYTES)).map_err(|error| format!("cannot limit the memory: {error}"))?;
-    setrlimit(Resource::Cpu, limit(2 * COMPILE_TIME.as_secs())).map_err(|error| format!("cannot limit CPU: {error}"))?;
+    setrlimit(Resource::As, limit(COMPILE_MEMORY_BYTES))
+        .map_err(|error| format!("cannot limit the memory: {error}"))?;
+    setrlimit(Resource::Cpu, limit(2 * COMPILE_TIME.as_secs()))
+        .map_err(|error| format!("cannot limit CPU: {error}"))?;
     let engine = engine::for_compiling().map_err(|error| format!("{error:#}"))?;
     let bytes = fs::read(source).map_err(|error| format!("cannot read {}: {error}", source.display()))?;
     let code = engine.precompile_component(&bytes).map_err(|error| format!("{error:#}"))?;

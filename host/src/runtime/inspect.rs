@@ -66,7 +66,8 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspected, String> {
     check_kind(bytes)?;
     check_functions(bytes)?;
     let mut validator = Validator::new_with_features(WasmFeatures::default());
-    let types = validator.validate_all(bytes).map_err(|error| format!("it is not a valid component: {error}"))?;
+    let types =
+        validator.validate_all(bytes).map_err(|error| format!("it is not a valid component: {error}"))?;
     let types = types.as_ref();
     let mut wanted = Wanted::default();
     let mut is_plugin = false;
@@ -99,7 +100,9 @@ fn check_kind(bytes: &[u8]) -> Result<(), String> {
         return Err("it is a core module, not a component: build with --target wasm32-wasip2".to_owned());
     }
     if !Parser::is_component(bytes) {
-        return Err("it is a WebAssembly file of an unknown kind: build with --target wasm32-wasip2".to_owned());
+        return Err(
+            "it is a WebAssembly file of an unknown kind: build with --target wasm32-wasip2".to_owned()
+        );
     }
     Ok(())
 }

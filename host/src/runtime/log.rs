@@ -49,8 +49,14 @@ pub(super) type SharedLog = Arc<Mutex<Log>>;
 
 impl Log {
     pub(super) fn new(speaker: Speaker, bytes_max: usize) -> SharedLog {
-        let log =
-            Log { speaker, left: bytes_max, discarded: false, tail: VecDeque::new(), tail_bytes: 0, panic: None };
+        let log = Log {
+            speaker,
+            left: bytes_max,
+            discarded: false,
+            tail: VecDeque::new(),
+            tail_bytes: 0,
+            panic: None,
+        };
         Arc::new(Mutex::new(log))
     }
 
@@ -64,7 +70,11 @@ impl Log {
             self.left = 0;
             if !self.discarded {
                 self.discarded = true;
-                self.emit(Level::Warn, "the attempt's log is full; further lines are discarded (limit: limits.log_bytes)", "");
+                self.emit(
+                    Level::Warn,
+                    "the attempt's log is full; further lines are discarded (limit: limits.log_bytes)",
+                    "",
+                );
             }
             return;
         }
@@ -83,10 +93,18 @@ impl Log {
         let chat = chat.as_deref().unwrap_or_default();
         let (plugin, event, delivery) = (&**plugin, event.as_str(), delivery.as_str());
         match level {
-            Level::Debug => tracing::debug!(target: "plugin", plugin, event, delivery, chat, fields, "{message}"),
-            Level::Info => tracing::info!(target: "plugin", plugin, event, delivery, chat, fields, "{message}"),
-            Level::Warn => tracing::warn!(target: "plugin", plugin, event, delivery, chat, fields, "{message}"),
-            Level::Error => tracing::error!(target: "plugin", plugin, event, delivery, chat, fields, "{message}"),
+            Level::Debug => {
+                tracing::debug!(target: "plugin", plugin, event, delivery, chat, fields, "{message}")
+            }
+            Level::Info => {
+                tracing::info!(target: "plugin", plugin, event, delivery, chat, fields, "{message}")
+            }
+            Level::Warn => {
+                tracing::warn!(target: "plugin", plugin, event, delivery, chat, fields, "{message}")
+            }
+            Level::Error => {
+                tracing::error!(target: "plugin", plugin, event, delivery, chat, fields, "{message}")
+            }
         }
         let line = format!("{level:?} {message} {fields}").trim_end().to_owned();
         self.tail_bytes += line.len();
@@ -158,11 +176,17 @@ impl AsyncWrite for Printed {
         std::task::Poll::Ready(Ok(bytes.len()))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<std::io::Result<()>> {
+    fn poll_flush(
+        self: Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
         std::task::Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<std::io::Result<()>> {
+    fn poll_shutdown(
+        self: Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
         std::task::Poll::Ready(Ok(()))
     }
 }

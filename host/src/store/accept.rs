@@ -46,7 +46,12 @@ impl Store {
     /// # Errors
     /// [`Error::Full`] if nothing was stored and asking again later may help; any other error says that
     /// nothing may be called stored.
-    pub async fn accept(&self, webhook: NewWebhook, routes: Arc<Routes>, now_ms: i64) -> Result<Accepted, Error> {
+    pub async fn accept(
+        &self,
+        webhook: NewWebhook,
+        routes: Arc<Routes>,
+        now_ms: i64,
+    ) -> Result<Accepted, Error> {
         self.write(move |group| {
             let mut accepted = Accepted::default();
             for event in webhook.events {
@@ -106,8 +111,9 @@ fn check_repetition(group: &mut Group<'_>, dedupe: &Dedupe, now_ms: i64) -> rusq
     match dedupe {
         Dedupe::Always => Ok(Some(false)),
         Dedupe::Key(key) => {
-            let mut insert =
-                group.connection.prepare_cached("INSERT INTO dedupe (key, at) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
+            let mut insert = group
+                .connection
+                .prepare_cached("INSERT INTO dedupe (key, at) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
             let is_new = insert.execute(params![key, now_ms])? == 1;
             Ok(is_new.then_some(false))
         }
@@ -193,13 +199,18 @@ fn apply_rating(group: &mut Group<'_>, signal: &Signal) -> rusqlite::Result<Opti
         "INSERT INTO ratings (chat_id, thread_id, history) VALUES (?1, ?2, ?3)
          ON CONFLICT (chat_id, thread_id) DO UPDATE SET history = ?3",
     )?;
-    upsert.execute(params![signal.chat_id, thread_key, serde_json::to_string(&history).unwrap_or_default()])?;
+    upsert.execute(params![
+        signal.chat_id,
+        thread_key,
+        serde_json::to_string(&history).unwrap_or_default()
+    ])?;
     Ok(turn.map(|turn| rating::chat_rated(signal, thread_id.as_deref(), &turn)))
 }
 
 fn history(group: &mut Group<'_>, chat: &str, thread: &str) -> rusqlite::Result<History> {
-    let mut select =
-        group.connection.prepare_cached("SELECT history FROM ratings WHERE chat_id = ?1 AND thread_id = ?2")?;
+    let mut select = group
+        .connection
+        .prepare_cached("SELECT history FROM ratings WHERE chat_id = ?1 AND thread_id = ?2")?;
     let text: Option<String> = select.query_row([chat, thread], |row| row.get(0)).optional()?;
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }

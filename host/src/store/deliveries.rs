@@ -92,7 +92,12 @@ impl Store {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn pending(&self, plugin: Arc<str>, after: DeliveryId, limit: usize) -> Result<Vec<Pending>, Error> {
+    pub async fn pending(
+        &self,
+        plugin: Arc<str>,
+        after: DeliveryId,
+        limit: usize,
+    ) -> Result<Vec<Pending>, Error> {
         self.read(move |connection| {
             let sql = select("deliveries_pending", "plugin = ?1 AND deliveries.id > ?2", "?3");
             collect(connection, &sql, params![plugin, after.0, limit as i64])
@@ -151,7 +156,11 @@ fn select(index: &str, condition: &str, limit: &str) -> String {
     )
 }
 
-fn collect(connection: &Connection, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<Vec<Pending>> {
+fn collect(
+    connection: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+) -> rusqlite::Result<Vec<Pending>> {
     connection.prepare_cached(sql)?.query_map(params, pending)?.collect()
 }
 

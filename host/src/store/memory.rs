@@ -22,17 +22,26 @@ impl Memory for Store {
 }
 
 impl Store {
-    async fn memory_call(&self, plugin: &str, delivery: i64, call: Call, now_ms: i64) -> Result<Answer, Error> {
+    async fn memory_call(
+        &self,
+        plugin: &str,
+        delivery: i64,
+        call: Call,
+        now_ms: i64,
+    ) -> Result<Answer, Error> {
         check_size(&call)?;
         let plugin = plugin.to_owned();
         let answer = match call {
             Call::Get { key } => {
-                self.read(move |connection| get(connection, &plugin, &key, now_ms).map(|found| Ok(Answer::Value(found))))
-                    .await
+                self.read(move |connection| {
+                    get(connection, &plugin, &key, now_ms).map(|found| Ok(Answer::Value(found)))
+                })
+                .await
             }
             Call::ListKeys { prefix, after, limit } => {
                 self.read(move |connection| {
-                    list(connection, &plugin, &prefix, after.as_deref(), limit, now_ms).map(|keys| Ok(Answer::Keys(keys)))
+                    list(connection, &plugin, &prefix, after.as_deref(), limit, now_ms)
+                        .map(|keys| Ok(Answer::Keys(keys)))
                 })
                 .await
             }
@@ -56,21 +65,34 @@ fn check_size(call: &Call) -> Result<(), Error> {
     let (key, value) = match call {
         Call::ListKeys { .. } => return Ok(()),
         Call::Set { key, value, .. } | Call::CompareAndSwap { key, value, .. } => (key, value.len()),
-        Call::Get { key } | Call::Delete { key } | Call::Increment { key, .. } | Call::Claim { key, .. } => (key, 0),
+        Call::Get { key } | Call::Delete { key } | Call::Increment { key, .. } | Call::Claim { key, .. } => {
+            (key, 0)
+        }
     };
     if key.is_empty() || key.len() > limits::MEMORY_KEY_BYTES_MAX {
-        let message = format!("a key of memory has 1 to {} bytes, this one has {}", limits::MEMORY_KEY_BYTES_MAX, key.len());
+        let message = format!(
+            "a key of memory has 1 to {} bytes, this one has {}",
+            limits::MEMORY_KEY_BYTES_MAX,
+            key.len()
+        );
         return Err(Error::new(Code::Invalid, message));
     }
     if value > limits::MEMORY_VALUE_BYTES_MAX {
-        let message =
-            format!("a value of memory has at most {} bytes, that of `{key}` has {value}", limits::MEMORY_VALUE_BYTES_MAX);
+        let message = format!(
+            "a value of memory has at most {} bytes, that of `{key}` has {value}",
+            limits::MEMORY_VALUE_BYTES_MAX
+        );
         return Err(Error::new(Code::Limit, message));
     }
     Ok(())
 }
 
-fn get(connection: &rusqlite::Connection, plugin: &str, key: &str, now_ms: i64) -> rusqlite::Result<Option<Vec<u8>>> {
+fn get(
+    connection: &rusqlite::Connection,
+    plugin: &str,
+    key: &str,
+    now_ms: i64,
+) -> rusqlite::Result<Option<Vec<u8>>> {
     let mut select = connection.prepare_cached(
         "SELECT value FROM memory WHERE plugin = ?1 AND key = ?2 AND (expires_at IS NULL OR expires_at > ?3)",
     )?;
@@ -104,7 +126,11 @@ struct Entries<'a, 'g> {
 }
 
 /// Applies a call that may change something. The inner result is the answer to the plugin.
-fn apply(entries: &mut Entries<'_, '_>, delivery: i64, call: Call) -> rusqlite::Result<Result<Answer, Error>> {
+fn apply(
+    entries: &mut Entries<'_, '_>,
+    delivery: i64,
+    call: Call,
+) -> rusqlite::Result<Result<Answer, Error>> {
     match call {
         Call::Set { key, value, ttl_ms } => {
             Ok(entries.put(&key, &value, ttl_ms, None)?.map(|()| Answer::Done))
@@ -118,12 +144,20 @@ fn apply(entries: &mut Entries<'_, '_>, delivery: i64, call: Call) -> rusqlite::
             Ok(entries.put(&key, &value, ttl_ms, None)?.map(|()| Answer::Whether(true)))
         }
         Call::Claim { key, ttl_ms } => entries.claim(&key, ttl_ms, delivery),
-        Call::Get { .. } | Call::ListKeys { .. } => Ok(Err(Error::new(Code::Other, "a read is not a change"))),
+        Call::Get { .. } | Call::ListKeys { .. } => {
+            Ok(Err(Error::new(Code::Other, "a read is not a change")))
+        }
     }
 }
 
 impl Entries<'_, '_> {
-    fn put(&mut self, key: &str, value: &[u8], ttl_ms: Option<u64>, claimed_by: Option<i64>) -> rusqlite::Result<Result<(), Error>> {
+    fn put(
+        &mut self,
+        key: &str,
+        value: &[u8],
+        ttl_ms: Option<u64>,
+        claimed_by: Option<i64>,
+    ) -> rusqlite::Result<Result<(), Error>> {
         let before = self.size_of(key)?;
         let change = value.len() as i64 + key.len() as i64 - before.unwrap_or(0);
         if let Err(error) = self.reserve(i64::from(before.is_none()), change)? {
@@ -140,18 +174,29 @@ impl Entries<'_, '_> {
 
     fn remove(&mut self, key: &str) -> rusqlite::Result<()> {
         if let Some(size) = self.size_of(key)? {
-            let mut delete = self.group.connection.prepare_cached("DELETE FROM memory WHERE plugin = ?1 AND key = ?2")?;
+            let mut delete =
+                self.group.connection.prepare_cached("DELETE FROM memory WHERE plugin = ?1 AND key = ?2")?;
             delete.execute([self.plugin, key])?;
             release(self.group, self.plugin, 1, size)?;
         }
         Ok(())
     }
 
-    fn increment(&mut self, key: &str, by: i64, ttl_ms: Option<u64>) -> rusqlite::Result<Result<Answer, Error>> {
+    fn increment(
+        &mut self,
+        key: &str,
+        by: i64,
+        ttl_ms: Option<u64>,
+    ) -> rusqlite::Result<Result<Answer, Error>> {
         let value = get(self.group.connection, self.plugin, key, self.now_ms)?;
         let text = value.as_deref().map_or(Ok("0"), std::str::from_utf8);
-        let Some(sum) = text.ok().and_then(|text| text.parse::<i64>().ok()).and_then(|number| number.checked_add(by)) else {
-            return Ok(Err(Error::new(Code::Invalid, format!("the value of `{key}` is not a number that can grow by {by}"))));
+        let Some(sum) =
+            text.ok().and_then(|text| text.parse::<i64>().ok()).and_then(|number| number.checked_add(by))
+        else {
+            return Ok(Err(Error::new(
+                Code::Invalid,
+                format!("the value of `{key}` is not a number that can grow by {by}"),
+            )));
         };
         Ok(self.put(key, sum.to_string().as_bytes(), ttl_ms, None)?.map(|()| Answer::Number(sum)))
     }
@@ -170,20 +215,24 @@ impl Entries<'_, '_> {
 
     /// The bytes of an entry, expired or not; `None` if there is none.
     fn size_of(&mut self, key: &str) -> rusqlite::Result<Option<i64>> {
-        let mut select = self
-            .group
-            .connection
-            .prepare_cached("SELECT length(value) + length(CAST(key AS BLOB)) FROM memory WHERE plugin = ?1 AND key = ?2")?;
+        let mut select = self.group.connection.prepare_cached(
+            "SELECT length(value) + length(CAST(key AS BLOB)) FROM memory WHERE plugin = ?1 AND key = ?2",
+        )?;
         select.query_row([self.plugin, key], |row| row.get(0)).optional()
     }
 
     /// Counts keys and bytes in, if the limits allow it.
     fn reserve(&mut self, keys: i64, bytes: i64) -> rusqlite::Result<Result<(), Error>> {
-        let mut select = self.group.connection.prepare_cached("SELECT keys, bytes FROM memory_use WHERE plugin = ?1")?;
-        let (used_keys, used_bytes): (i64, i64) =
-            select.query_row([self.plugin], |row| Ok((row.get(0)?, row.get(1)?))).optional()?.unwrap_or_default();
+        let mut select =
+            self.group.connection.prepare_cached("SELECT keys, bytes FROM memory_use WHERE plugin = ?1")?;
+        let (used_keys, used_bytes): (i64, i64) = select
+            .query_row([self.plugin], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?
+            .unwrap_or_default();
         if keys > 0 && used_keys + keys > limits::MEMORY_KEYS_MAX {
-            let message = format!("the plugin's memory holds {used_keys} keys already, the limit: delete some, or let them expire");
+            let message = format!(
+                "the plugin's memory holds {used_keys} keys already, the limit: delete some, or let them expire"
+            );
             return Ok(Err(Error::new(Code::Limit, message)));
         }
         if bytes > 0 && used_bytes + bytes > limits::MEMORY_TOTAL_BYTES_MAX {
@@ -217,8 +266,9 @@ fn sweep(group: &Group<'_>, now_ms: i64) -> rusqlite::Result<()> {
             (SELECT plugin, key FROM memory WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)
          RETURNING plugin, length(value) + length(CAST(key AS BLOB))",
     )?;
-    let gone: Vec<(String, i64)> =
-        delete.query_map(params![now_ms, SWEEP], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
+    let gone: Vec<(String, i64)> = delete
+        .query_map(params![now_ms, SWEEP], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
     for (plugin, bytes) in gone {
         release(group, &plugin, 1, bytes)?;
     }

@@ -53,7 +53,9 @@ impl Store {
     pub async fn set_plugin_statuses(&self, statuses: Vec<PluginStatus>) -> Result<(), Error> {
         self.write(move |group| {
             group.connection.execute("DELETE FROM plugin_status", [])?;
-            let mut insert = group.connection.prepare_cached("INSERT INTO plugin_status (position, status) VALUES (?1, ?2)")?;
+            let mut insert = group
+                .connection
+                .prepare_cached("INSERT INTO plugin_status (position, status) VALUES (?1, ?2)")?;
             for (position, status) in statuses.iter().enumerate() {
                 let json = serde_json::to_string(status).unwrap_or_default();
                 insert.execute(params![position as i64, json])?;
@@ -85,9 +87,11 @@ impl Store {
     /// See [`Error`].
     pub async fn good_versions(&self) -> Result<Vec<GoodVersion>, Error> {
         self.read(|connection| {
-            let mut select = connection.prepare("SELECT plugin, hash, file FROM good_versions ORDER BY plugin")?;
-            let rows = select
-                .query_map([], |row| Ok(GoodVersion { plugin: row.get(0)?, hash: row.get(1)?, file: row.get(2)? }))?;
+            let mut select =
+                connection.prepare("SELECT plugin, hash, file FROM good_versions ORDER BY plugin")?;
+            let rows = select.query_map([], |row| {
+                Ok(GoodVersion { plugin: row.get(0)?, hash: row.get(1)?, file: row.get(2)? })
+            })?;
             rows.collect()
         })
         .await

@@ -91,7 +91,8 @@ pub struct DeadLetter {
     pub delivery: DeliveryView,
 }
 
-pub(super) const EVENT_COLUMNS: &str = "events.id, type, source, organization, occurred_at, received_at, chat_id,
+pub(super) const EVENT_COLUMNS: &str =
+    "events.id, type, source, organization, occurred_at, received_at, chat_id,
     thread_id, possible_duplicate, payload, extra";
 const DELIVERY_COLUMNS: &str =
     "deliveries.id, plugin, state, attempts, outcome, reason, version, due_at, ended_at, log";
@@ -239,7 +240,10 @@ impl Store {
     /// See [`Error`].
     pub async fn probe(&self, now_ms: i64) -> Result<(), Error> {
         self.write(move |group| {
-            group.connection.execute("INSERT INTO probe (id, at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET at = ?1", [now_ms])?;
+            group.connection.execute(
+                "INSERT INTO probe (id, at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET at = ?1",
+                [now_ms],
+            )?;
             Ok(())
         })
         .await

@@ -106,7 +106,10 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
     connection.set_prepared_statement_cache_capacity(64);
     let from = version(connection)?;
     for (number, step) in STEPS.iter().enumerate().skip(from) {
-        connection.execute_batch(&format!("BEGIN IMMEDIATE; {step} PRAGMA user_version = {}; COMMIT;", number + 1))?;
+        connection.execute_batch(&format!(
+            "BEGIN IMMEDIATE; {step} PRAGMA user_version = {}; COMMIT;",
+            number + 1
+        ))?;
     }
     Ok(())
 }

@@ -147,11 +147,20 @@ fn is_final(error: &Error) -> bool {
     let Error::Sqlite(error) = error else { return false };
     matches!(
         error.sqlite_error_code(),
-        Some(ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::CannotOpen)
+        Some(
+            ErrorCode::SystemIoFailure
+                | ErrorCode::DatabaseCorrupt
+                | ErrorCode::NotADatabase
+                | ErrorCode::CannotOpen
+        )
     )
 }
 
-fn commit(connection: &Connection, group: &mut [Box<dyn Command>], made: &mut Vec<Pending>) -> Result<(), Error> {
+fn commit(
+    connection: &Connection,
+    group: &mut [Box<dyn Command>],
+    made: &mut Vec<Pending>,
+) -> Result<(), Error> {
     let run = || -> rusqlite::Result<()> {
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let mut transaction = Group { connection, made };
@@ -173,7 +182,9 @@ fn commit(connection: &Connection, group: &mut [Box<dyn Command>], made: &mut Ve
 fn checkpoint(path: &std::path::Path, ended: &std::sync::mpsc::Receiver<()>) {
     let connection = match Connection::open(path) {
         Ok(connection) => connection,
-        Err(error) => return tracing::error!(%error, "cannot open the store for checkpoints; its log will grow"),
+        Err(error) => {
+            return tracing::error!(%error, "cannot open the store for checkpoints; its log will grow");
+        }
     };
     while let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(CHECKPOINT_EVERY) {
         if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {

@@ -48,7 +48,8 @@ impl Loader {
     /// # Errors
     /// If its component is gone or no longer loads.
     pub(super) async fn kept(&self, hash: &str) -> Result<Version, String> {
-        let bytes = self.compiler.kept(hash).map_err(|error| format!("{hash} is not kept any more: {error}"))?;
+        let bytes =
+            self.compiler.kept(hash).map_err(|error| format!("{hash} is not kept any more: {error}"))?;
         if content_hash(&bytes) != hash {
             return Err(format!("the kept component of {hash} was changed"));
         }

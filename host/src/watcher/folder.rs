@@ -22,11 +22,7 @@ pub(super) struct Stamp {
 impl Stamp {
     fn of(metadata: &Metadata) -> Stamp {
         use std::os::unix::fs::MetadataExt;
-        Stamp {
-            size: metadata.len(),
-            modified: metadata.modified().ok(),
-            inode: metadata.ino(),
-        }
+        Stamp { size: metadata.len(), modified: metadata.modified().ok(), inode: metadata.ino() }
     }
 
     /// Whether the file has not been written for a while.
@@ -48,7 +44,8 @@ pub(super) fn scan(folder: &Path) -> io::Result<BTreeMap<String, Stamp>> {
     let mut found = BTreeMap::new();
     for entry in entries.take(FILES_MAX) {
         let path = entry?.path();
-        let (Some(name), Some("wasm")) = (path.file_name().and_then(|n| n.to_str()), path.extension().and_then(|e| e.to_str()))
+        let (Some(name), Some("wasm")) =
+            (path.file_name().and_then(|n| n.to_str()), path.extension().and_then(|e| e.to_str()))
         else {
             continue;
         };

@@ -19,13 +19,13 @@ pub(super) fn of_all(
     let mut statuses: Vec<PluginStatus> = files
         .iter()
         .map(|(file, (_, candidate))| match candidate {
-            Candidate::Loaded(version) => of_version(config, file, version, conflict(files, file, &version.manifest.name)),
+            Candidate::Loaded(version) => {
+                of_version(config, file, version, conflict(files, file, &version.manifest.name))
+            }
             Candidate::Compiling => PluginStatus { file: Some(file.clone()), ..blank("compiling", "") },
-            Candidate::Rejected { hash, reason } => PluginStatus {
-                file: Some(file.clone()),
-                version: hash.clone(),
-                ..blank("rejected", reason)
-            },
+            Candidate::Rejected { hash, reason } => {
+                PluginStatus { file: Some(file.clone()), version: hash.clone(), ..blank("rejected", reason) }
+            }
         })
         .collect();
     for (name, plugin) in &config.plugins {
@@ -44,8 +44,10 @@ pub(super) fn of_all(
         }
     }
     for status in &mut statuses {
-        let running = status.name.as_deref().and_then(|name| slots.get(name)).and_then(|slot| slot.active.as_ref());
-        status.serving = running.map(|version| version.hash.clone()).filter(|hash| status.version.as_ref() != Some(hash));
+        let running =
+            status.name.as_deref().and_then(|name| slots.get(name)).and_then(|slot| slot.active.as_ref());
+        status.serving =
+            running.map(|version| version.hash.clone()).filter(|hash| status.version.as_ref() != Some(hash));
     }
     statuses
 }
@@ -55,19 +57,26 @@ fn of_version(config: &Config, file: &str, version: &Version, conflict: Option<&
     let name = &manifest.name;
     let plugin = config.plugins.get(name);
     let (state, reason) = match (conflict, judge(manifest, &version.asks, plugin)) {
-        (Some(other), _) => {
-            ("conflict", format!("{other} is the plugin `{name}` too: remove one of the files; neither replaces what runs"))
-        }
+        (Some(other), _) => (
+            "conflict",
+            format!(
+                "{other} is the plugin `{name}` too: remove one of the files; neither replaces what runs"
+            ),
+        ),
         (None, Verdict::Run) => ("active", String::new()),
         (None, Verdict::Unconfigured) => {
             ("unconfigured", format!("add this to the config:\n{}", section(version)))
         }
-        (None, Verdict::Disabled) => {
-            ("disabled", format!("`events` of [plugin.{name}] is empty; it handles {}", manifest.events.join(", ")))
-        }
+        (None, Verdict::Disabled) => (
+            "disabled",
+            format!("`events` of [plugin.{name}] is empty; it handles {}", manifest.events.join(", ")),
+        ),
         (None, Verdict::AwaitingApproval(open)) => (
             "awaiting approval",
-            format!("it asks for {}: add each to `grants` or to `denies` of [plugin.{name}]", open.join(", ")),
+            format!(
+                "it asks for {}: add each to `grants` or to `denies` of [plugin.{name}]",
+                open.join(", ")
+            ),
         ),
         (None, Verdict::Rejected(reason)) => ("rejected", reason),
     };
@@ -121,13 +130,21 @@ pub(super) fn tell(before: &[PluginStatus], after: &[PluginStatus]) {
         let plugin = status.name.as_deref().unwrap_or_default();
         let file = status.file.as_deref().unwrap_or_default();
         let version = status.version.as_deref().unwrap_or_default();
-        let (state, reason, serving) = (&status.state, &status.reason, status.serving.as_deref().unwrap_or_default());
+        let (state, reason, serving) =
+            (&status.state, &status.reason, status.serving.as_deref().unwrap_or_default());
         if state == "compiling" {
             tracing::debug!(file, "compiling {file}");
         } else if state == "active" || state == "disabled" {
             tracing::info!(plugin, file, version, "{plugin} is {state}");
         } else {
-            tracing::warn!(plugin, file, version, serving, "{} is {state}: {reason}", if plugin.is_empty() { file } else { plugin });
+            tracing::warn!(
+                plugin,
+                file,
+                version,
+                serving,
+                "{} is {state}: {reason}",
+                if plugin.is_empty() { file } else { plugin }
+            );
         }
     }
 }

@@ -120,7 +120,12 @@ impl World {
                     self.select(|p| p.plugin == *plugin && p.id > *after, *limit)
                 }
                 Load::Lane { plugin, lane, after, until, limit } => self.select(
-                    |p| p.plugin == *plugin && p.lane.as_ref() == Some(lane) && p.id > *after && p.id <= *until,
+                    |p| {
+                        p.plugin == *plugin
+                            && p.lane.as_ref() == Some(lane)
+                            && p.id > *after
+                            && p.id <= *until
+                    },
                     *limit,
                 ),
             };

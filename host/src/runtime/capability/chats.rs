@@ -19,15 +19,32 @@ impl chats::Host for Guest {
         self.livechat(Call::SendNote { chat_id, text }, once).await
     }
 
-    async fn tag(&mut self, chat_id: String, thread_id: String, tag: String, once: Option<String>) -> Answer<()> {
+    async fn tag(
+        &mut self,
+        chat_id: String,
+        thread_id: String,
+        tag: String,
+        once: Option<String>,
+    ) -> Answer<()> {
         self.livechat_done(Call::Tag { chat_id, thread_id, tag }, once).await
     }
 
-    async fn untag(&mut self, chat_id: String, thread_id: String, tag: String, once: Option<String>) -> Answer<()> {
+    async fn untag(
+        &mut self,
+        chat_id: String,
+        thread_id: String,
+        tag: String,
+        once: Option<String>,
+    ) -> Answer<()> {
         self.livechat_done(Call::Untag { chat_id, thread_id, tag }, once).await
     }
 
-    async fn transfer(&mut self, chat_id: String, target: chats::TransferTarget, once: Option<String>) -> Answer<()> {
+    async fn transfer(
+        &mut self,
+        chat_id: String,
+        target: chats::TransferTarget,
+        once: Option<String>,
+    ) -> Answer<()> {
         let target = TransferTarget {
             group_ids: target.group_ids,
             agent_ids: target.agent_ids,
@@ -54,7 +71,12 @@ impl chats::Host for Guest {
         self.livechat_done(Call::Deactivate { chat_id }, once).await
     }
 
-    async fn set_properties(&mut self, chat_id: String, properties: String, once: Option<String>) -> Answer<()> {
+    async fn set_properties(
+        &mut self,
+        chat_id: String,
+        properties: String,
+        once: Option<String>,
+    ) -> Answer<()> {
         self.livechat_done(Call::SetProperties { chat_id, properties }, once).await
     }
 }

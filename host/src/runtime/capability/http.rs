@@ -27,7 +27,11 @@ impl http::Host for Guest {
         };
         let answer = self.services.connections.send(&origin, request).await;
         Ok(answer
-            .map(|response| Response { status: response.status, headers: response.headers, body: response.body })
+            .map(|response| Response {
+                status: response.status,
+                headers: response.headers,
+                body: response.body,
+            })
             .map_err(Error::from))
     }
 }
