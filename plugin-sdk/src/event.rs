@@ -43,7 +43,7 @@ impl Event {
     }
 
     /// The payload as one of the types of [`payload`](crate::payload), or one of your own. For a plugin that
-    /// handles one event type: its component holds the code for this type only, and is smaller by half.
+    /// handles one event type: its component holds the code for this type only, and is smaller.
     ///
     /// # Errors
     /// [`Failure::Reject`] if the payload is not a `T`.

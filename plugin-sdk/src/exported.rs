@@ -30,13 +30,17 @@ pub struct Exported<P>(PhantomData<P>);
 impl<P: Plugin> Guest for Exported<P> {
     fn describe() -> String {
         panic::set_hook(Box::new(report_panic));
-        P::manifest().with_settings_schema(settings::schema::<P::Settings>()).to_json()
+        manifest::<P>()
     }
 
     fn handle(event: contract::Event) -> Result<(), contract::Failure> {
         panic::set_hook(Box::new(report_panic));
         settings::read().and_then(|settings| P::handle(Event::from(event), settings)).map_err(Into::into)
     }
+}
+
+fn manifest<P: Plugin>() -> String {
+    P::manifest().with_settings_schema(settings::schema::<P::Settings>()).to_json()
 }
 
 impl From<Failure> for contract::Failure {
@@ -53,4 +57,38 @@ fn report_panic(info: &PanicHookInfo<'_>) {
     let message = info.payload_as_str().unwrap_or("the panic has no message");
     let place = info.location().map(ToString::to_string).unwrap_or_default();
     log::write(Level::Error, &format!("panicked at {place}: {message}"), &[("place", &place)]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+
+    struct Hello;
+
+    impl Plugin for Hello {
+        type Settings = ();
+
+        fn manifest() -> Manifest {
+            Manifest::new("hello", "1.0.0", "Greets.")
+                .on("incoming_chat")
+                .on("chat_rated")
+                .connection("slack")
+        }
+
+        fn handle(_: Event, (): ()) -> Result<(), Failure> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_manifest_is_as_the_contract_has_it() {
+        let manifest: Value = serde_json::from_str(&manifest::<Hello>()).expect("JSON");
+        let expected = json!({
+            "name": "hello", "release": "1.0.0", "description": "Greets.",
+            "events": ["incoming_chat", "chat_rated"], "connections": ["slack"],
+            "settings_schema": { "type": "object", "additionalProperties": false },
+        });
+        assert_eq!(manifest, expected);
+    }
 }

@@ -8,6 +8,10 @@ use crate::json::or_default;
 
 /// Somebody in a chat.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a chat has a handful of users; a box would be in the author's way"
+)]
 #[non_exhaustive]
 pub enum User {
     /// A person or bot of the team.

@@ -1,4 +1,5 @@
 //! Remembers each event under `seen/EVENT`, with its type, its payload and the release that saw it.
+//! A payload without its typed form is a failure.
 
 use chatplug_sdk::prelude::*;
 
@@ -25,7 +26,8 @@ impl Plugin for Recorder {
     }
 
     fn handle(event: Event, (): ()) -> Result<(), Failure> {
-        let payload = format!("{:?}", event.payload()?);
+        event.payload()?;
+        let payload: Value = event.payload_as()?;
         let seen = json!({ "type": event.event_type, "release": RELEASE, "attempt": event.attempt, "payload": payload });
         memory::set(&format!("seen/{}", event.id), &seen)?;
         info!(event = event.id, release = RELEASE, "saw {}", event.event_type);
