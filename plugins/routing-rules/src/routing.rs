@@ -11,8 +11,8 @@ use crate::decision::{Decision, Transfer, decide};
 use crate::settings::{Rule, Settings, Target};
 use crate::thread;
 
-/// How long it is remembered what became of a thread: longer than threads go on.
-const REMEMBERED: Duration = Duration::from_secs(30 * 86_400);
+/// How long it is remembered what became of a thread; later the thread itself tells.
+const REMEMBERED: Duration = Duration::from_secs(86_400);
 
 /// One thread of a chat.
 pub struct Routing<'a> {
