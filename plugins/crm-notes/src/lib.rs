@@ -10,7 +10,7 @@ pub mod writing;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use chatplug_sdk::payload::ChatRated;
+use chatplug_sdk::payload::{ChatDeactivated, ChatRated};
 use chatplug_sdk::prelude::*;
 
 use crate::conversation::Rating;
@@ -33,15 +33,19 @@ impl Plugin for CrmNotes {
 
     fn handle(event: Event, settings: Settings) -> Result<(), Failure> {
         settings.check().map_err(Failure::Reject)?;
-        match event.payload()? {
-            Payload::ChatDeactivated(ended) => {
-                let chat = fetch(&ended.chat_id, &ended.thread_id)?;
-                writing(&settings, &chat).write(&chat)
+        match event.event_type.as_str() {
+            "chat_deactivated" => on_end(&settings, event.payload_as()?),
+            "chat_rated" => on_rating(&settings, event.payload_as()?),
+            other => {
+                Err(Failure::reject(format!("{other} is not for this plugin: leave it out of `events`")))
             }
-            Payload::ChatRated(rated) => on_rating(&settings, rated),
-            _ => Ok(()),
         }
     }
+}
+
+fn on_end(settings: &Settings, ended: ChatDeactivated) -> Result<(), Failure> {
+    let chat = fetch(&ended.chat_id, &ended.thread_id)?;
+    writing(settings, &chat).write(&chat)
 }
 
 /// A rating mostly comes after the chat's end, and changes the note; during the chat it waits for the end.

@@ -20,7 +20,7 @@ pub fn body(conversation: &Conversation, settings: &Settings) -> String {
     if whole.shown == lines.len() {
         return format!("{head}{}{foot}", whole.html);
     }
-    // The sentence is longest when nothing was shown whole, for no number has more digits than the total.
+    // No number of complete messages makes the sentence longer than the total does.
     let most = units(&cut_sentence(lines.len(), lines.len(), &link));
     let cut = transcript::render(&lines, room.saturating_sub(most));
     format!("{head}{}{}{foot}", cut.html, cut_sentence(cut.shown, lines.len(), &link))
@@ -40,7 +40,7 @@ pub fn is_about(body: &str, thread_id: &str) -> bool {
 fn link(conversation: &Conversation, template: &str) -> String {
     let filled =
         template.replace("{chat_id}", &conversation.chat_id).replace("{thread_id}", &conversation.thread_id);
-    html(&one_line(&filled, 2_000))
+    html(&one_line(&filled, 500))
 }
 
 fn cut_sentence(shown: usize, total: usize, link: &str) -> String {

@@ -13,7 +13,7 @@ use crate::settings::Settings;
 use crate::text::units;
 
 /// How long it is remembered which note is about a thread.
-const REMEMBERED: Duration = Duration::from_secs(90 * 86_400);
+const REMEMBERED: Duration = Duration::from_secs(30 * 86_400);
 
 /// How long a note whose fate isn't known may take to appear, in milliseconds: HubSpot may still be saving.
 const SETTLING_MS: u64 = 10_000;

@@ -35,16 +35,18 @@ impl Plugin for RoutingRules {
 
     fn handle(event: Event, settings: Settings) -> Result<(), Failure> {
         settings.check().map_err(Failure::Reject)?;
-        match event.payload()? {
-            Payload::ChatTransferred(transferred) => on_transfer(&event, &settings, &transferred),
-            Payload::IncomingChat(incoming) => on_chat(&event, &settings, *incoming),
-            Payload::IncomingEvent(said) => on_event(&event, &settings, &said),
-            _ => Ok(()),
+        match event.event_type.as_str() {
+            "incoming_chat" => on_chat(&event, &settings, event.payload_as()?),
+            "incoming_event" => on_event(&event, &settings, event.payload_as()?),
+            "chat_transferred" => on_transfer(&event, &settings, event.payload_as()?),
+            other => {
+                Err(Failure::reject(format!("{other} is not for this plugin: leave it out of `events`")))
+            }
         }
     }
 }
 
-fn on_transfer(event: &Event, settings: &Settings, transferred: &ChatTransferred) -> Result<(), Failure> {
+fn on_transfer(event: &Event, settings: &Settings, transferred: ChatTransferred) -> Result<(), Failure> {
     let Some(thread_id) = &transferred.thread_id else { return Ok(()) };
     if transferred.reason != "manual" || event.own() {
         return Ok(());
@@ -68,7 +70,7 @@ fn on_chat(event: &Event, settings: &Settings, incoming: IncomingChat) -> Result
     Routing { thread_id: &chat.thread.id, ..routing }.route(&chat, event.at_ms())
 }
 
-fn on_event(event: &Event, settings: &Settings, said: &EventInChat) -> Result<(), Failure> {
+fn on_event(event: &Event, settings: &Settings, said: EventInChat) -> Result<(), Failure> {
     let routing = Routing { settings, chat_id: &said.chat_id, thread_id: &said.thread_id };
     if !may_be_customers_message(&said.event) || is_past(event, now_ms()) || routing.is_examined()? {
         return Ok(());

@@ -1,6 +1,7 @@
 //! Routing one thread: at most once, and never out of somebody's hands.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use chatplug_sdk::objects::{RoutingStatus, Status};
@@ -10,8 +11,8 @@ use crate::decision::{Decision, Transfer, decide};
 use crate::settings::{Rule, Settings, Target};
 use crate::thread;
 
-/// How long it is remembered what became of a thread: longer than threads go on.
-const REMEMBERED: Duration = Duration::from_secs(30 * 86_400);
+/// How long it is remembered what became of a thread; later the thread itself tells.
+const REMEMBERED: Duration = Duration::from_secs(86_400);
 
 /// One thread of a chat.
 pub struct Routing<'a> {
@@ -152,7 +153,7 @@ impl Routing<'_> {
     }
 
     fn key(&self, what: &str) -> String {
-        // Both ids: a chat's events run one after the other, so no other event touches its keys meanwhile.
+        // A chat's events run one after the other: what one remembers, the next one sees.
         format!("{what}/{}/{}", self.chat_id, self.thread_id)
     }
 }
@@ -167,11 +168,10 @@ impl Availability {
             Target::Group(id) => (Some(id), None),
             Target::Agent(id) => (None, Some(id)),
         };
-        if !self.0.contains_key(&group) {
-            let groups: Vec<i64> = group.into_iter().collect();
-            self.0.insert(group, agents::routing_statuses(&groups)?);
-        }
-        let statuses = self.0.get(&group).map(Vec::as_slice).unwrap_or_default();
+        let statuses = match self.0.entry(group) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(agents::routing_statuses(group.as_slice())?),
+        };
         Ok(statuses
             .iter()
             .filter(|status| agent.is_none_or(|agent| status.agent_id.eq_ignore_ascii_case(agent)))

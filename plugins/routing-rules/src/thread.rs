@@ -7,9 +7,11 @@ use jiff::Timestamp;
 use crate::facts::Facts;
 use crate::settings::Target;
 
-/// The most that is read of what the customer wrote: the first messages, and of each as much as LiveChat's
-/// longest message has.
+/// The most that is read of what the customer wrote: messages and forms.
 const MESSAGES: usize = 20;
+
+/// The most that is read of one message or answer, in characters.
+const LENGTH: usize = 4_000;
 
 /// What the rules look at. `at_ms` is when the customer came, in milliseconds since 1970.
 pub fn facts(chat: &Chat, at_ms: u64) -> Facts {
@@ -95,15 +97,21 @@ fn country(customer: &Customer) -> Vec<String> {
 
 fn words_of_customer(chat: &Chat) -> Vec<String> {
     let events = chat.thread.events.iter().filter(|event| is_from_customer(chat, event)).take(MESSAGES);
-    let mut said = Vec::new();
+    let mut said: Vec<String> = Vec::new();
     for event in events {
         match event.kind {
-            ChatEventKind::Message => said.extend(event.text.clone()),
-            ChatEventKind::FilledForm => said.extend(event.fields.iter().map(|field| field.answer_text())),
+            ChatEventKind::Message => said.extend(event.text.as_deref().map(start)),
+            ChatEventKind::FilledForm => {
+                said.extend(event.fields.iter().take(MESSAGES).map(|field| start(&field.answer_text())));
+            }
             _ => {}
         }
     }
     said
+}
+
+fn start(text: &str) -> String {
+    text.chars().take(LENGTH).collect()
 }
 
 #[cfg(test)]
