@@ -57,7 +57,7 @@ pub(super) fn all() -> Vec<Expectation> {
 
 type Check = (&'static str, fn(&Stage) -> bool);
 
-const LIVECHAT: [Check; 6] = [
+const LIVECHAT: [Check; 7] = [
     ("LiveChat: Dana's chat is in the group Sales (2)", |stage| {
         chat(stage, "Dana")["access"]["group_ids"] == serde_json::json!([2])
     }),
@@ -71,6 +71,9 @@ const LIVECHAT: [Check; 6] = [
             let is_ours = [PAT_OWNER, BOT_ID].iter().any(|author| event["author_id"] == *author);
             is_ours && event["visibility"] == "agents"
         })
+    }),
+    ("LiveChat: no tag low-rating on Dana's thread, which had ended", |stage| {
+        !is_tagged(stage, "Dana", "low-rating")
     }),
     ("LiveChat: Mia's chat carries the property of enterprise customers", |stage| {
         chat(stage, "Mia")["properties"]["test"]["string_property"] == "enterprise"
