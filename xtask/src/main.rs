@@ -62,7 +62,7 @@ fn test(args: &[String]) -> anyhow::Result<ExitCode> {
     let plugins = build::plugins()?;
     let host = build::host("dev")?;
     let status = build::cargo()
-        .args(["test", "--workspace"])
+        .args(["test", "--workspace", "--exclude", "guest-*"])
         .args(args)
         .env("CHATPLUG_HOST", host)
         .env("CHATPLUG_PLUGINS", plugins)
