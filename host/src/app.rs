@@ -74,6 +74,7 @@ pub async fn serve(config_path: &Path) -> anyhow::Result<()> {
 
     let dispatcher = Dispatcher {
         store: store.clone(),
+        config: config.clone(),
         registry: registry.clone(),
         runtime: loader.runtime.clone(),
         heartbeat: dispatching,

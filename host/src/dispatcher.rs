@@ -5,13 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::config::Config;
 use crate::delivery::{self, History, Next, Outcome, State};
+use crate::event::Event;
 use crate::registry::{Registry, Slot};
 use crate::runtime::{Attempt, Report, Runtime};
 use crate::store::{Committed, Finish, Pending, Store};
@@ -35,6 +38,8 @@ const STORE_RETRY: Duration = Duration::from_secs(1);
 pub struct Dispatcher {
     /// Where deliveries come from and outcomes go.
     pub store: Store,
+    /// Which plugins get events: what they no longer get is skipped.
+    pub config: Arc<ArcSwap<Config>>,
     /// Which version runs.
     pub registry: Arc<Registry>,
     /// What runs it.
@@ -111,10 +116,7 @@ impl Dispatcher {
     fn take_in(&self, lanes: &mut Lanes, batch: Vec<Pending>, had_gap: bool) {
         for pending in batch {
             if !lanes.knows(&pending.plugin) {
-                lanes.set_concurrency(
-                    &pending.plugin,
-                    concurrency(self.registry.get(&pending.plugin).as_ref()),
-                );
+                lanes.set_concurrency(&pending.plugin, self.concurrency(&pending.plugin));
             }
             lanes.offer(pending, now_ms());
         }
@@ -127,7 +129,18 @@ impl Dispatcher {
     fn set_concurrency(&self, lanes: &mut Lanes) {
         let slots = self.registry.all();
         for plugin in lanes.plugins().iter().chain(slots.keys()) {
-            lanes.set_concurrency(plugin, concurrency(slots.get(plugin)));
+            lanes.set_concurrency(plugin, self.concurrency(plugin));
+        }
+    }
+
+    /// How many attempts of a plugin may run at the same time.
+    fn concurrency(&self, plugin: &str) -> usize {
+        if !self.config.load().plugins.contains_key(plugin) {
+            return SKIPPING;
+        }
+        match self.registry.get(plugin) {
+            Some(Slot { active: Some(_), terms }) => terms.limits.concurrency,
+            _ => 0,
         }
     }
 
@@ -170,24 +183,18 @@ impl Dispatcher {
 
     /// `None` if the delivery has to go on waiting as it is.
     async fn attempt(&self, pending: &Pending) -> Option<Finish> {
-        let Some(Slot { events, terms, active }) = self.registry.get(&pending.plugin) else {
+        let config = self.config.load_full();
+        let Some(plugin) = config.plugins.get(&*pending.plugin) else {
             return Some(skip(pending, "the config has no section for the plugin any more"));
         };
-        let event = match &pending.event {
-            Some(event) => event.clone(),
-            None => match self.store.event(pending.event_id).await {
-                Ok(Some(event)) => Arc::new(event),
-                Ok(None) => return Some(skip(pending, "the event is no longer stored")),
-                Err(error) => {
-                    tracing::error!(%error, event = %pending.event_id, "cannot read an event; trying again");
-                    tokio::time::sleep(STORE_RETRY).await;
-                    return None;
-                }
-            },
+        let event = match self.event(pending).await? {
+            Some(event) => event,
+            None => return Some(skip(pending, "the event is no longer stored")),
         };
-        if !events.contains(&event.event_type) {
+        if !plugin.events.contains(&event.event_type) {
             return Some(skip(pending, "the event type was switched off"));
         }
+        let Slot { active, terms } = self.registry.get(&pending.plugin)?;
         let version = active?;
         let hash = version.hash.clone();
         let number = pending.attempts.saturating_add(1);
@@ -195,6 +202,21 @@ impl Dispatcher {
         let report =
             AssertUnwindSafe(self.runtime.run(attempt)).catch_unwind().await.unwrap_or_else(|_| host_panic());
         Some(finish(pending, &report, hash))
+    }
+
+    /// The event of a delivery, from memory or from the store. The outer `None`: it can't be read right now.
+    async fn event(&self, pending: &Pending) -> Option<Option<Arc<Event>>> {
+        if let Some(event) = &pending.event {
+            return Some(Some(event.clone()));
+        }
+        match self.store.event(pending.event_id).await {
+            Ok(event) => Some(event.map(Arc::new)),
+            Err(error) => {
+                tracing::error!(%error, event = %pending.event_id, "cannot read an event; trying again");
+                tokio::time::sleep(STORE_RETRY).await;
+                None
+            }
+        }
     }
 
     /// Records an outcome, however long it takes: while the disk is full nothing else is lost.
@@ -218,15 +240,6 @@ fn take(lanes: &mut Lanes, message: Message) {
         Message::Loaded { load: Load::Lane { plugin, lane, until, limit, .. }, rows } => {
             lanes.loaded_lane(&plugin, &lane, rows, (until, limit), now_ms());
         }
-    }
-}
-
-/// How many attempts of a plugin may run at the same time.
-fn concurrency(slot: Option<&Slot>) -> usize {
-    match slot {
-        None => SKIPPING,
-        Some(Slot { active: None, .. }) => 0,
-        Some(Slot { terms, .. }) => terms.limits.concurrency,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which version of each plugin runs, on which terms. Replaced as a whole, in one step, by the watcher and
 //! on a change of the config; read without a lock by every attempt.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -16,8 +16,6 @@ use crate::runtime::{Terms, Version};
 /// A configured plugin.
 #[derive(Clone)]
 pub struct Slot {
-    /// The event types that the config switches on.
-    pub events: Arc<HashSet<String>>,
     /// What the config says of it.
     pub terms: Arc<Terms>,
     /// The version that runs; `None` while its deliveries have to wait.
@@ -70,7 +68,7 @@ impl Slot {
             settings: plugin.settings.to_string(),
             limits: plugin.limits,
         };
-        Slot { events: Arc::new(plugin.events.iter().cloned().collect()), terms: Arc::new(terms), active }
+        Slot { terms: Arc::new(terms), active }
     }
 }
 

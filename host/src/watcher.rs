@@ -2,7 +2,7 @@
 //! again; what the file system reports only makes it look sooner.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -113,15 +113,15 @@ impl Watcher {
 
     /// Brings the registry in step with folder and config.
     async fn reconcile(&self, state: &mut State, folder: &Path) {
-        let Some(found) = settled(folder).await else { return };
+        let Some(found) = look(folder).await else { return };
         let known = state.files.len();
-        state.files.retain(|file, _| found.contains_key(file));
+        state.files.retain(|file, _| found.whole.contains_key(file) || found.changing.contains(file));
         let is_gone = state.files.len() < known;
         let is_old = |config: &Arc<Config>| !Arc::ptr_eq(config, &self.config.load());
         if is_gone || state.decided_by.as_ref().is_none_or(is_old) {
             self.decide(state).await;
         }
-        for (file, stamp) in found {
+        for (file, stamp) in found.whole {
             if state.files.get(&file).is_none_or(|(known, _)| *known != stamp) {
                 state.files.insert(file.clone(), (stamp.clone(), Candidate::Compiling));
                 self.decide(state).await;
@@ -176,7 +176,7 @@ impl Watcher {
 /// for listings while no host is running. With the settings schema of each plugin, by its name.
 pub async fn survey(loader: &Loader, config: &Config) -> (Vec<PluginStatus>, Vec<(String, Value)>) {
     let mut files = BTreeMap::new();
-    for (file, stamp) in settled(&config.plugins_dir).await.unwrap_or_default() {
+    for (file, stamp) in look(&config.plugins_dir).await.map(|found| found.whole).unwrap_or_default() {
         let candidate = loader.load(&config.plugins_dir.join(&file)).await;
         files.insert(file, (stamp, candidate));
     }
@@ -211,15 +211,24 @@ fn slots(config: &Config, active: &HashMap<String, Active>) -> Slots {
     config.plugins.iter().map(|(name, plugin)| slot(name, plugin)).collect()
 }
 
-/// The files of the folder that are whole; `None` if the folder can't be read to its end, so that nothing is
-/// unloaded for want of a look. Files that are being written are waited for, a moment.
-async fn settled(folder: &Path) -> Option<BTreeMap<String, Stamp>> {
-    let look = |folder: PathBuf| async {
+/// What a look at the folder found.
+struct Found {
+    /// The files that are whole.
+    whole: BTreeMap<String, Stamp>,
+    /// Those that are being written: their old content keeps its place until a later look.
+    changing: BTreeSet<String>,
+}
+
+/// Looks at the folder; `None` if it can't be read to its end, so that nothing is unloaded for want of a
+/// look. New files are looked at twice, a moment apart.
+async fn look(folder: &Path) -> Option<Found> {
+    let scan = async || {
+        let folder = folder.to_owned();
         tokio::task::spawn_blocking(move || folder::scan(&folder))
             .await
             .unwrap_or_else(|error| Err(error.into()))
     };
-    let mut before = match look(folder.to_owned()).await {
+    let before = match scan().await {
         Ok(found) => found,
         Err(error) => {
             tracing::warn!(folder = %folder.display(), %error, "cannot read the plugin folder; what runs goes on");
@@ -227,18 +236,12 @@ async fn settled(folder: &Path) -> Option<BTreeMap<String, Stamp>> {
         }
     };
     if before.values().all(Stamp::is_old) {
-        return Some(before);
+        return Some(Found { whole: before, changing: BTreeSet::new() });
     }
     tokio::time::sleep(SETTLE).await;
-    let after = look(folder.to_owned()).await.ok()?;
-    let changed: BTreeSet<String> = before
-        .iter()
-        .filter(|(file, stamp)| after.get(*file) != Some(*stamp))
-        .map(|(file, _)| file.clone())
-        .collect();
-    // A file that is still changing keeps the place of its old content until a later look.
-    before.retain(|file, _| !changed.contains(file));
-    Some(before)
+    let (whole, changing): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        scan().await.ok()?.into_iter().partition(|(file, stamp)| before.get(file) == Some(stamp));
+    Some(Found { whole, changing: changing.into_keys().collect() })
 }
 
 /// Asks the system to say when something happens in the folder.

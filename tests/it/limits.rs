@@ -9,7 +9,7 @@ use crate::client::{accept, message};
 /// Lets the hostile guest do something to two events beside the recorder; answers its last delivery.
 async fn misbehave(what: &str, limits: &str) -> (Host, Value) {
     let config = format!(
-        "[plugin.hostile]\nevents = [\"incoming_event\"]\nsettings = {{ do = \"{what}\" }}\n{limits}\n
+        "[plugin.hostile]\nevents = [\"incoming_event\"]\ndenies = [\"chats.tag\"]\nsettings = {{ do = \"{what}\" }}\n{limits}\n
          [plugin.recorder]\nevents = [\"incoming_event\"]\n"
     );
     let host = Host::start(&config, &[guest("guest_hostile"), guest("guest_recorder")]);
@@ -80,7 +80,7 @@ async fn a_flood_of_printed_lines_is_cut_and_harms_nothing() {
 
 #[tokio::test]
 async fn a_denied_call_is_answered_and_the_operator_is_told_what_to_grant() {
-    let (host, delivery) = misbehave("tag", "denies = [\"chats.tag\"]").await;
+    let (host, delivery) = misbehave("tag", "").await;
     assert_eq!(
         (&delivery["state"], &delivery["outcome"]),
         (&"dead".into(), &"reject".into()),

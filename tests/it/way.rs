@@ -66,7 +66,7 @@ async fn a_signed_webhook_of_the_tutorial_reaches_the_plugin() {
 #[tokio::test]
 async fn a_rating_that_is_signalled_three_times_is_one_event() {
     let host = Host::start(RECORDER, &[guest("guest_recorder")]);
-    for file in ["thread_properties_updated.json", "thread_properties_updated.json"] {
+    for file in ["thread_properties_updated.rating.json", "incoming_event.rating_rated_bad.json"] {
         accept(&host, payload(&format!("v3.6/{file}"))).await;
     }
     let events = host.wait_until_done(3);

@@ -56,9 +56,11 @@ impl Reload {
         self.check(&next)?;
         self.connections.replace(services::connections(&next))?;
         self.account.replace(services::client(&next.livechat)?);
-        self.webhooks.reception.store(Arc::new(services::reception(&next)));
-        // The data folder can't move under a running host.
+        let reception = services::reception(&next);
+        // The data folder can't move under a running host. The config comes before the routes: what is
+        // accepted by the new routes must not be skipped by the old config.
         self.config.store(Arc::new(Config { data_dir: now.data_dir.clone(), ..next }));
+        self.webhooks.reception.store(Arc::new(reception));
         self.changed.send_replace(());
         tracing::info!("the config was changed: {}", differences.join("; "));
         Ok(())
