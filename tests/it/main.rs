@@ -4,4 +4,7 @@ mod bad_input;
 mod client;
 mod folder;
 mod limits;
+mod reload;
+mod restart;
+mod swap;
 mod way;

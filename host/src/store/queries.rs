@@ -229,8 +229,9 @@ fn delivery(row: &Row<'_>, with_log: bool) -> rusqlite::Result<DeliveryView> {
     })
 }
 
+/// With milliseconds always, so that times line up and sort as text.
 fn rfc3339(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| format!("{time:.3}"))
 }
 
 impl Store {
