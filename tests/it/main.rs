@@ -7,4 +7,5 @@ mod limits;
 mod reload;
 mod restart;
 mod swap;
+mod tidy;
 mod way;
