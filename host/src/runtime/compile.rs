@@ -70,10 +70,17 @@ impl Compiler {
         Ok(compiled)
     }
 
+    /// Forgets a compiled form that could not be loaded; the next compile makes it anew.
+    pub fn discard(&self, compiled: &Compiled) {
+        // If it can't be removed it will be refused again, with the reason.
+        let _ = fs::remove_file(&compiled.path);
+    }
+
     /// Keeps a component's bytes under its hash.
     fn keep(&self, hash: &str, bytes: &[u8]) -> Result<PathBuf, String> {
         let path = self.component_path(hash);
-        if !path.exists() {
+        // What is there may have been cut short by a power cut of an earlier time.
+        if fs::read(&path).ok().as_deref() != Some(bytes) {
             write_whole(&path, bytes)
                 .map_err(|error| format!("cannot keep it in {}: {error}", self.dir.display()))?;
         }
@@ -89,6 +96,9 @@ impl Compiler {
             .arg("compile")
             .args([source, target])
             .env_clear()
+            // On machines with many cores, threads and their heaps would use the limit up before any code.
+            .env("RAYON_NUM_THREADS", "2")
+            .env("MALLOC_ARENA_MAX", "2")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -52,9 +52,8 @@ impl Writer {
         let told = log_is_long.clone();
         thread::spawn(move || {
             let after_group = || {
-                if told.swap(false, Ordering::AcqRel) {
-                    move_log(&connection);
-                }
+                let is_told = told.swap(false, Ordering::AcqRel);
+                if is_told { move_log(&connection).map(|_| ()) } else { Ok(()) }
             };
             if let Err(error) = write(&connection, commands, &committed, &gap, after_group) {
                 tracing::error!(%error, "the store failed and takes no more writes");
@@ -130,7 +129,7 @@ fn write(
     mut commands: mpsc::Receiver<Box<dyn Command>>,
     committed: &mpsc::Sender<Vec<Pending>>,
     gap: &AtomicBool,
-    after_group: impl Fn(),
+    after_group: impl Fn() -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while commands.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
@@ -143,12 +142,11 @@ fn write(
         for command in group.drain(..) {
             command.answer(outcome.clone());
         }
-        if let Err(error) = outcome
+        if let Err(error) = outcome.and_then(|()| after_group())
             && is_final(&error)
         {
             return Err(error);
         }
-        after_group();
     }
     Ok(())
 }
@@ -199,16 +197,18 @@ fn checkpoint(path: &std::path::Path, ended: &std::sync::mpsc::Receiver<()>, log
         }
     };
     while let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(CHECKPOINT_EVERY) {
-        if move_log(&connection) > LOG_PAGES_MAX {
+        let is_long = move_log(&connection).map(|pages| pages > LOG_PAGES_MAX).unwrap_or_else(|error| {
+            tracing::warn!(%error, "a checkpoint of the store failed");
+            true
+        });
+        // After a failure, too: the writer tries it itself, and ends if the disk is at fault.
+        if is_long {
             log_is_long.store(true, Ordering::Release);
         }
     }
 }
 
 /// Moves what it can of the log into the database; answers how many pages the log has.
-fn move_log(connection: &Connection) -> i64 {
-    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1)).unwrap_or_else(|error| {
-        tracing::warn!(%error, "a checkpoint of the store failed; the next one will try again");
-        0
-    })
+fn move_log(connection: &Connection) -> Result<i64, Error> {
+    Ok(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))?)
 }

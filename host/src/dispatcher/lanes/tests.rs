@@ -81,6 +81,26 @@ fn plugins_take_turns_and_a_stopped_one_holds_up_nobody() {
     assert_eq!(next(&mut lanes, 0).map(|p| p.plugin.to_string()), Some("stopped".into()));
 }
 
+#[test]
+fn chats_that_wait_for_a_retry_do_not_hold_up_fresh_ones() {
+    let mut lanes = open(&["p"], WINDOW);
+    let table: Vec<Pending> =
+        (1..=3 * WINDOW as i64).map(|id| pending(id, "p", Some(&format!("chat {id}")))).collect();
+    let mut retried = 0;
+    for one in &table {
+        lanes.offer(one.clone(), 0);
+        while let Some(Load::Window { plugin, after, limit }) = lanes.next_load() {
+            let rows = table.iter().filter(|p| p.id > after && p.id <= one.id).take(limit).cloned().collect();
+            lanes.loaded_window(&plugin, rows, limit, 0);
+        }
+        while let Some(ran) = next(&mut lanes, 0) {
+            retried += 1;
+            finish(&mut lanes, &ran, Some(Pending { due_at_ms: 1_000_000, ..ran.clone() }), 0);
+        }
+    }
+    assert_eq!(retried, table.len(), "each chat had its first attempt");
+}
+
 /// The table and the lanes over it, driven by random steps.
 struct World {
     table: BTreeMap<i64, Pending>,
@@ -89,6 +109,7 @@ struct World {
     loads: Vec<(Load, Vec<Pending>)>,
     started: Vec<i64>,
     next_id: i64,
+    now_ms: i64,
 }
 
 impl World {
@@ -100,6 +121,7 @@ impl World {
             loads: Vec::new(),
             started: Vec::new(),
             next_id: 1,
+            now_ms: 0,
         }
     }
 
@@ -110,7 +132,7 @@ impl World {
         self.next_id += 1;
         self.table.insert(new.id.0, new.clone());
         if is_offered {
-            self.lanes.offer(new, 0);
+            self.lanes.offer(new, self.now_ms);
         } else {
             self.lanes.fell_behind(&Arc::from("p"));
             self.lanes.fell_behind(&Arc::from("q"));
@@ -147,14 +169,18 @@ impl World {
             return;
         }
         match self.loads.remove(0) {
-            (Load::Window { plugin, limit, .. }, rows) => self.lanes.loaded_window(&plugin, rows, limit, 0),
+            (Load::Window { plugin, limit, .. }, rows) => {
+                self.lanes.loaded_window(&plugin, rows, limit, self.now_ms)
+            }
             (Load::Lane { plugin, lane, until, limit, .. }, rows) => {
-                self.lanes.loaded_lane(&plugin, &lane, rows, (until, limit), 0);
+                self.lanes.loaded_lane(&plugin, &lane, rows, (until, limit), self.now_ms);
             }
         }
     }
 
     fn start(&mut self) {
+        self.now_ms += 1;
+        self.lanes.wake(self.now_ms);
         if let Some(next) = self.lanes.next() {
             let busy = |p: &Pending| p.plugin == next.plugin && p.lane.is_some() && p.lane == next.lane;
             assert!(!self.running.iter().any(busy), "two of one lane run at the same time: {next:?}");
@@ -171,12 +197,23 @@ impl World {
         if !self.running.is_empty() {
             let ran = self.running.remove(0);
             self.table.remove(&ran.id.0);
-            finish(&mut self.lanes, &ran, None, 0);
+            finish(&mut self.lanes, &ran, None, self.now_ms);
+        }
+    }
+
+    /// The attempt failed: the delivery runs again a little later.
+    fn retry(&mut self) {
+        if !self.running.is_empty() {
+            let ran = self.running.remove(0);
+            self.started.retain(|id| *id != ran.id.0);
+            let again = Pending { due_at_ms: self.now_ms + 3, ..ran.clone() };
+            self.table.insert(ran.id.0, again.clone());
+            finish(&mut self.lanes, &ran, Some(again), self.now_ms);
         }
     }
 
     fn drain(&mut self) {
-        for _ in 0..self.table.len() * 4 + 100 {
+        for _ in 0..self.table.len() * 4 + 200 {
             self.begin_loads();
             self.end_load();
             self.start();
@@ -186,7 +223,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn each_committed_delivery_runs_once_and_in_order(
@@ -201,6 +238,7 @@ proptest! {
                 6 => world.begin_loads(),
                 7 => world.end_load(),
                 8 | 9 => world.start(),
+                10 => world.retry(),
                 _ => world.end(),
             }
             if let Some((at, count, lane)) = burst && at == number {
@@ -214,6 +252,6 @@ proptest! {
         let distinct: HashSet<i64> = world.started.iter().copied().collect();
         prop_assert_eq!(distinct.len(), world.started.len(), "a delivery ran twice");
         prop_assert_eq!(world.started.len() as i64, world.next_id - 1);
-        prop_assert!(world.lanes.queues.values().all(|queue| queue.len == 0 && queue.lanes.is_empty()));
+        prop_assert!(world.lanes.queues.values().all(|queue| queue.len == 0 && queue.waiting == 0 && queue.lanes.is_empty()));
     }
 }
