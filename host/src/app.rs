@@ -3,13 +3,11 @@
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use jiff::Timestamp;
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,7 +15,8 @@ use crate::cli;
 use crate::config::Config;
 use crate::connections::Connections;
 use crate::dispatcher::Dispatcher;
-use crate::http::{self, AppState, Health, Refusals, Webhooks};
+use crate::heartbeat::Heartbeat;
+use crate::http::{self, AppState, BODIES_KIB_MAX, Health, Refusals, Webhooks};
 use crate::registry::Registry;
 use crate::runtime::compile::Compiler;
 use crate::runtime::{Runtime, Services};
@@ -89,9 +88,9 @@ fn start(
         store: store.clone(),
         reception: ArcSwap::from_pointee(services::reception(&config)),
         refusals: Refusals::default(),
+        room: Semaphore::new(BODIES_KIB_MAX),
     });
-    let beat = || Arc::new(AtomicI64::new(Timestamp::now().as_millisecond()));
-    let (dispatching, watching) = (beat(), beat());
+    let (dispatching, watching) = (Arc::new(Heartbeat::new()), Arc::new(Heartbeat::new()));
     let health = Arc::new(Health {
         store: store.clone(),
         heartbeats: vec![("dispatcher", dispatching.clone()), ("watcher", watching.clone())],
@@ -117,6 +116,7 @@ fn start(
     };
     let reload = Reload {
         path: config_path.to_owned(),
+        taken: (**config.load()).clone(),
         config: config.clone(),
         registry,
         webhooks: webhooks.clone(),
@@ -164,8 +164,8 @@ pub async fn test_connection(
 }
 
 fn loader(config: &Config, services: Services) -> anyhow::Result<Loader> {
-    let program = std::env::current_exe().context("cannot find the path of this program")?;
-    let compiler = Compiler::new(program, &config.data_dir).map_err(anyhow::Error::msg)?;
+    // This very file, even if another version was installed under its path meanwhile.
+    let compiler = Compiler::new("/proc/self/exe".into(), &config.data_dir).map_err(anyhow::Error::msg)?;
     let runtime =
         Runtime::new(services).map_err(|error| anyhow::anyhow!("cannot start the engine: {error:#}"))?;
     Ok(Loader { runtime, compiler })

@@ -2,7 +2,6 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -15,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::delivery::{self, History, Next, Outcome, State};
 use crate::event::Event;
+use crate::heartbeat::Heartbeat;
 use crate::registry::{Registry, Slot};
 use crate::runtime::{Attempt, Report, Runtime};
 use crate::store::{Committed, Finish, Pending, Store};
@@ -44,8 +44,8 @@ pub struct Dispatcher {
     pub registry: Arc<Registry>,
     /// What runs it.
     pub runtime: Runtime,
-    /// When the loop turned last, milliseconds since 1970.
-    pub heartbeat: Arc<AtomicI64>,
+    /// Beats as long as the loop turns.
+    pub heartbeat: Arc<Heartbeat>,
 }
 
 /// What the dispatcher's tasks report.
@@ -65,9 +65,11 @@ impl Dispatcher {
         let mut running = 0;
         dispatcher.begin(&mut lanes).await;
         loop {
-            dispatcher.heartbeat.store(now_ms(), Ordering::Relaxed);
+            dispatcher.heartbeat.beat();
+            // Also when no more may run: what has come due must not make the wait below return at once.
+            lanes.wake(now_ms());
             while running < RUNNING_MAX
-                && let Some(pending) = lanes.next(now_ms())
+                && let Some(pending) = lanes.next()
             {
                 running += 1;
                 tasks.spawn(dispatcher.clone().deliver(pending, reports.clone()));
@@ -104,25 +106,35 @@ impl Dispatcher {
         }
     }
 
-    /// Learns which plugins have a backlog from an earlier run of the host.
+    /// Learns which plugins have a backlog from an earlier run of the host. What is accepted meanwhile waits:
+    /// it must not overtake.
     async fn begin(&self, lanes: &mut Lanes) {
-        match self.store.plugins_with_pending().await {
-            Ok(plugins) => plugins.iter().for_each(|plugin| lanes.fell_behind(plugin)),
-            Err(error) => tracing::error!(%error, "cannot read the backlog; it waits for the next start"),
-        }
+        let plugins = loop {
+            match self.store.plugins_with_pending().await {
+                Ok(plugins) => break plugins,
+                Err(error) => tracing::error!(%error, "cannot read the backlog; trying again"),
+            }
+            self.heartbeat.beat();
+            tokio::time::sleep(STORE_RETRY).await;
+        };
+        plugins.iter().for_each(|plugin| lanes.fell_behind(plugin));
         self.set_concurrency(lanes);
     }
 
     fn take_in(&self, lanes: &mut Lanes, batch: Vec<Pending>, had_gap: bool) {
+        if had_gap {
+            // Before the batch: what was dropped may stand before it.
+            let config = self.config.load();
+            let configured = config.plugins.keys().map(|plugin| Arc::from(plugin.as_str()));
+            for plugin in lanes.plugins().into_iter().chain(configured) {
+                lanes.fell_behind(&plugin);
+            }
+        }
         for pending in batch {
             if !lanes.knows(&pending.plugin) {
                 lanes.set_concurrency(&pending.plugin, self.concurrency(&pending.plugin));
             }
             lanes.offer(pending, now_ms());
-        }
-        if had_gap {
-            let slots = self.registry.all();
-            slots.keys().for_each(|plugin| lanes.fell_behind(plugin));
         }
     }
 
@@ -162,23 +174,25 @@ impl Dispatcher {
         let _ = reports.send(Message::Loaded { load, rows }).await;
     }
 
-    /// Makes one attempt at a delivery and records what became of it.
+    /// Makes one attempt at a delivery, records what became of it, and gives its lane back in any case.
     async fn deliver(self: Arc<Self>, pending: Pending, reports: mpsc::Sender<Message>) {
-        let (plugin, key) = (pending.plugin.clone(), Key::of(&pending));
-        let again = match self.attempt(&pending).await {
-            Some(finish) => {
-                let again = (finish.state == State::Pending).then(|| Pending {
-                    due_at_ms: finish.due_at_ms,
-                    attempts: finish.attempts,
-                    crashes: finish.crashes,
-                    ..pending
-                });
-                self.record(finish).await;
-                again
-            }
-            None => Some(pending),
-        };
+        let (plugin, key, later) = (pending.plugin.clone(), Key::of(&pending), later(&pending));
+        let again = AssertUnwindSafe(self.process(pending)).catch_unwind().await.unwrap_or(Some(later));
+        // The loop has ended: the delivery is still pending in the store.
         let _ = reports.send(Message::Finished { plugin, key, again }).await;
+    }
+
+    /// The delivery as it goes on waiting; `None` if it is done with.
+    async fn process(&self, pending: Pending) -> Option<Pending> {
+        let Some(finish) = self.attempt(&pending).await else { return Some(later(&pending)) };
+        let again = (finish.state == State::Pending).then(|| Pending {
+            due_at_ms: finish.due_at_ms,
+            attempts: finish.attempts,
+            crashes: finish.crashes,
+            ..pending
+        });
+        self.record(finish).await;
+        again
     }
 
     /// `None` if the delivery has to go on waiting as it is.
@@ -241,6 +255,11 @@ fn take(lanes: &mut Lanes, message: Message) {
             lanes.loaded_lane(&plugin, &lane, rows, (until, limit), now_ms());
         }
     }
+}
+
+/// The delivery as it is, a moment later: what it waits for isn't there yet.
+fn later(pending: &Pending) -> Pending {
+    Pending { due_at_ms: now_ms() + 1_000, ..pending.clone() }
 }
 
 /// What follows from an attempt.

@@ -19,10 +19,10 @@ mod webhooks;
 
 pub use health::Health;
 pub use refusals::Refusals;
-pub use webhooks::{Reception, Webhooks};
+pub use webhooks::{BODIES_KIB_MAX, Reception, Webhooks};
 
 /// Connections that are open at the same time; more wait in the kernel.
-const CONNECTIONS_MAX: usize = 4096;
+const CONNECTIONS_MAX: usize = 1024;
 /// How long a client may take to send a request's headers, and may idle between requests.
 const HEADERS_TIME: Duration = Duration::from_secs(10);
 /// How long open requests may take when the host stops.
@@ -43,10 +43,13 @@ pub async fn serve(listener: TcpListener, state: AppState, stop: CancellationTok
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
-        let Ok(permit) = room.clone().acquire_owned().await else { break };
-        let accepted = tokio::select! {
+        let next = async {
+            let permit = room.clone().acquire_owned().await;
+            (permit, listener.accept().await)
+        };
+        let (permit, accepted) = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
+            next = next => next,
         };
         match accepted {
             Ok((stream, peer)) => {

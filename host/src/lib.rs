@@ -22,6 +22,7 @@ pub mod config;
 
 // Workings.
 pub mod dispatcher;
+pub mod heartbeat;
 pub mod registry;
 pub mod watcher;
 

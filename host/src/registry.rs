@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::config;
 use crate::event::types;
 use crate::grant::Standing;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, SettingsSchema};
 use crate::runtime::{Terms, Version};
 
 /// A configured plugin.
@@ -87,10 +87,19 @@ pub enum Verdict {
     Rejected(String),
 }
 
-/// Decides whether a version with this manifest and these asks may run.
-pub fn judge(manifest: &Manifest, asks: &BTreeSet<String>, plugin: Option<&config::Plugin>) -> Verdict {
+/// Decides whether a version may run under a config.
+pub fn judge(version: &Version, plugin: Option<&config::Plugin>) -> Verdict {
+    verdict(&version.manifest, &version.settings_schema, &version.asks, plugin)
+}
+
+fn verdict(
+    manifest: &Manifest,
+    schema: &SettingsSchema,
+    asks: &BTreeSet<String>,
+    plugin: Option<&config::Plugin>,
+) -> Verdict {
     let Some(plugin) = plugin else { return Verdict::Unconfigured };
-    if let Err(reason) = fits(manifest, plugin) {
+    if let Err(reason) = fits(manifest, schema, plugin) {
         return Verdict::Rejected(reason);
     }
     if plugin.events.is_empty() {
@@ -102,11 +111,15 @@ pub fn judge(manifest: &Manifest, asks: &BTreeSet<String>, plugin: Option<&confi
     }
 }
 
-/// Whether event types and settings of the config fit the plugin.
+/// Whether event types and settings of a config fit a version.
 ///
 /// # Errors
 /// A sentence for the operator.
-pub fn fits(manifest: &Manifest, plugin: &config::Plugin) -> Result<(), String> {
+pub fn check_fit(version: &Version, plugin: &config::Plugin) -> Result<(), String> {
+    fits(&version.manifest, &version.settings_schema, plugin)
+}
+
+fn fits(manifest: &Manifest, schema: &SettingsSchema, plugin: &config::Plugin) -> Result<(), String> {
     let name = &manifest.name;
     let handled: Vec<&str> =
         manifest.events.iter().map(|event| types::resolve(event).unwrap_or(event.as_str())).collect();
@@ -121,16 +134,7 @@ pub fn fits(manifest: &Manifest, plugin: &config::Plugin) -> Result<(), String> 
             ));
         }
     }
-    let validator = jsonschema::validator_for(&manifest.settings_schema)
-        .map_err(|error| format!("the plugin's settings schema is not valid: {error}"))?;
-    match validator.iter_errors(&plugin.settings).next() {
-        None => Ok(()),
-        Some(error) => {
-            let at = error.instance_path().to_string();
-            let place = if at.is_empty() { String::new() } else { format!(" at {at}") };
-            Err(format!("the settings of [plugin.{name}] do not fit the plugin{place}: {error}"))
-        }
-    }
+    schema.check(&plugin.settings).map_err(|reason| format!("the settings of [plugin.{name}] {reason}"))
 }
 
 #[cfg(test)]
@@ -157,7 +161,8 @@ mod tests {
             settings_schema: json!({ "type": "object", "properties": { "low": { "type": "integer" } } }),
         };
         let asks = BTreeSet::from(["chats.tag".to_owned()]);
-        assert_eq!(judge(&manifest, &asks, plugin.as_ref()), expected);
+        let schema = SettingsSchema::new(&manifest.settings_schema).unwrap();
+        assert_eq!(verdict(&manifest, &schema, &asks, plugin.as_ref()), expected);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::delivery::{DeliveryId, Outcome};
 use crate::event::Event;
 use crate::grant::{self, Policy};
 use crate::limits::Limits;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, SettingsSchema};
 
 mod attempt;
 mod bindings;
@@ -120,9 +120,29 @@ pub struct Version {
     pub hash: String,
     /// What it says of itself.
     pub manifest: Manifest,
+    /// The manifest's settings schema.
+    pub settings_schema: SettingsSchema,
     /// What it asks the operator for.
-    pub asks: BTreeSet<String>,
+    pub asks: Arc<BTreeSet<String>>,
+    name: Arc<str>,
     instance: bindings::ComponentPre<Guest>,
+}
+
+/// Why compiled code became no version.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file of compiled code is of no use: compiling again may help.
+    #[error("{0}")]
+    Compiled(String),
+    /// The component is no plugin for this host.
+    #[error("{0}")]
+    Plugin(String),
+}
+
+impl From<String> for LoadError {
+    fn from(reason: String) -> LoadError {
+        LoadError::Plugin(reason)
+    }
 }
 
 /// The engine with everything that plugins may import.
@@ -149,16 +169,27 @@ impl Runtime {
     /// Makes a version of compiled code: links it and asks it for its manifest.
     ///
     /// # Errors
-    /// A sentence for the plugin's author.
-    pub async fn load(&self, compiled: &compile::Compiled, inspected: &Inspected) -> Result<Version, String> {
-        let component = self.deserialize(compiled)?;
+    /// [`LoadError::Compiled`] if the compiled form is of no use; else a sentence for the plugin's author.
+    pub async fn load(
+        &self,
+        compiled: &compile::Compiled,
+        inspected: &Inspected,
+    ) -> Result<Version, LoadError> {
+        let component = self.deserialize(compiled).map_err(LoadError::Compiled)?;
         let instance = self.link(&component)?;
         let manifest = attempt::describe(&self.engine, &instance, &self.services).await?;
         let mut asks = inspected.asks.clone();
         if inspected.sends_http {
             asks.extend(manifest.connections.iter().map(|connection| grant::http(connection)));
         }
-        Ok(Version { hash: compiled.hash.clone(), manifest, asks, instance })
+        Ok(Version {
+            hash: compiled.hash.clone(),
+            settings_schema: SettingsSchema::new(&manifest.settings_schema)?,
+            name: Arc::from(manifest.name.as_str()),
+            asks: Arc::new(asks),
+            manifest,
+            instance,
+        })
     }
 
     /// Runs one attempt to its end, whatever the guest does.

@@ -1,8 +1,8 @@
 //! The store: one SQLite file in the data folder. Commands go to one writer thread, which commits them in
 //! groups; queries use short-lived read connections beside it.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -61,6 +61,9 @@ pub enum Error {
         /// What this program knows.
         known: i64,
     },
+    /// A commit took too long; it may happen after all.
+    #[error("the store did not commit in time: does the disk hang?")]
+    Slow,
     /// The writer has ended, at shutdown or after a failure of the disk.
     #[error("the store is closed")]
     Closed,
@@ -68,8 +71,11 @@ pub enum Error {
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Error {
+        let extended = error.sqlite_error().map(|error| error.extended_code);
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Error::Full,
+            // The file that readers and writer share can't grow: no room on the disk either.
+            _ if extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) => Error::Full,
             _ => Error::Sqlite(Arc::new(error)),
         }
     }
@@ -123,10 +129,12 @@ impl Store {
     /// [`Error::Locked`] if another process has it; else what the file system or SQLite says.
     pub fn open(data_dir: &Path) -> Result<Opened, Error> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(at(data_dir))?;
-        let lock = lock(data_dir)?;
+        let lock = lock_patiently(data_dir)?;
         let path = database(data_dir);
-        // SQLite would make the file readable for the group; it holds what customers wrote.
-        OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(at(&path))?;
+        // SQLite would make the file readable for others; it holds what customers wrote. The mode counts for
+        // a restored file too, and SQLite gives it to the files beside it.
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(at(&path))?;
+        file.set_permissions(Permissions::from_mode(0o600)).map_err(at(&path))?;
         let connection = Connection::open(&path)?;
         schema::prepare(&connection)?;
         let (sender, batches) = mpsc::channel(COMMITTED_BATCHES_MAX);
@@ -212,6 +220,18 @@ fn open_reader(path: &Path) -> Result<Connection, Error> {
 
 fn database(data_dir: &Path) -> PathBuf {
     data_dir.join("chatplug.db")
+}
+
+/// A command that looks whether a host is running holds the lock for a moment: that is no other host.
+fn lock_patiently(data_dir: &Path) -> Result<Lock, Error> {
+    const TRIES: u32 = 20;
+    for _ in 1..TRIES {
+        match lock(data_dir) {
+            Err(Error::Locked(_)) => std::thread::sleep(Duration::from_millis(50)),
+            done => return done,
+        }
+    }
+    lock(data_dir)
 }
 
 fn lock(data_dir: &Path) -> Result<Lock, Error> {

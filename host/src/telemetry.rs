@@ -39,7 +39,12 @@ where
     let filter = EnvFilter::try_new(filter).with_context(|| {
         format!("the log filter `{filter}` can't be understood: write one such as `info`")
     })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(ansi);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .with_ansi(ansi)
+        // A full disk behind stderr must cost log lines, not the tasks that write them.
+        .log_internal_errors(false);
     Ok(match format {
         LogFormat::Readable => Box::new(builder.finish()),
         LogFormat::Json => Box::new(builder.json().flatten_event(true).with_span_list(false).finish()),

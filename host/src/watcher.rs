@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -15,6 +14,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::heartbeat::Heartbeat;
 use crate::registry::{Registry, Slot, Slots, Verdict, judge};
 use crate::runtime::Version;
 use crate::store::{GoodVersion, PluginStatus, Store};
@@ -45,8 +45,8 @@ pub struct Watcher {
     pub config: Arc<ArcSwap<Config>>,
     /// Told when the config has changed.
     pub reloads: watch::Receiver<()>,
-    /// When the loop turned last, milliseconds since 1970.
-    pub heartbeat: Arc<AtomicI64>,
+    /// Beats as long as the loop turns.
+    pub heartbeat: Arc<Heartbeat>,
 }
 
 /// What is known of the folder and of what runs.
@@ -76,13 +76,13 @@ impl Watcher {
         let mut state = self.begin().await;
         let mut watched = None;
         loop {
-            self.heartbeat.store(Timestamp::now().as_millisecond(), Ordering::Relaxed);
+            self.heartbeat.beat();
             let folder = self.config.load().plugins_dir.clone();
             // A folder that appears later, or again, is watched from then on.
             if watched.as_ref().is_none_or(|(path, _)| *path != folder) && folder.is_dir() {
                 watched = watch(&folder, hints.clone()).map(|watcher| (folder.clone(), watcher));
             }
-            self.reconcile(&mut state, &folder).await;
+            self.reconcile(&mut state, &folder, &stop).await;
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = hints.notified() => {}
@@ -92,14 +92,16 @@ impl Watcher {
         }
     }
 
-    /// Puts the versions back that were active when the host stopped, where their file is still there: if
-    /// the file has become worse meanwhile, the good version goes on.
+    /// Puts the versions back that were active when the host stopped and whose file holds something else by
+    /// now: if that is worse, the good version goes on.
     async fn begin(&self) -> State {
         let mut state = State::default();
         let folder = self.config.load().plugins_dir.clone();
         for good in self.store.good_versions().await.unwrap_or_default() {
-            if !folder.join(&good.file).is_file() {
-                continue;
+            self.heartbeat.beat();
+            match candidate::hash_of(&folder.join(&good.file)).await {
+                Some(hash) if hash != good.hash => {}
+                _ => continue,
             }
             match self.loader.kept(&good.hash).await {
                 Ok(version) => {
@@ -112,28 +114,46 @@ impl Watcher {
     }
 
     /// Brings the registry in step with folder and config.
-    async fn reconcile(&self, state: &mut State, folder: &Path) {
-        let Some(found) = look(folder).await else { return };
-        let is_there = |file: &String| found.whole.contains_key(file) || found.changing.contains(file);
-        let known = state.files.len();
-        state.files.retain(|file, _| is_there(file));
-        state.active.retain(|_, active| is_there(&active.file));
-        let mut is_new = state.files.len() < known;
-        is_new |= state.decided_by.as_ref().is_none_or(|config| !Arc::ptr_eq(config, &self.config.load()));
+    async fn reconcile(&mut self, state: &mut State, folder: &Path, stop: &CancellationToken) {
+        let mut is_new =
+            state.decided_by.as_ref().is_none_or(|config| !Arc::ptr_eq(config, &self.config.load()));
         let mut changed = Vec::new();
-        for (file, stamp) in found.whole {
-            if state.files.get(&file).is_none_or(|(known, _)| *known != stamp) {
-                state.files.insert(file.clone(), (stamp.clone(), Candidate::Compiling));
-                changed.push((file, stamp));
+        if let Some(found) = look(folder).await {
+            let is_there = |file: &String| found.whole.contains_key(file) || found.changing.contains(file);
+            let known = state.files.len();
+            state.files.retain(|file, _| is_there(file));
+            state.active.retain(|_, active| is_there(&active.file));
+            is_new |= state.files.len() < known;
+            for (file, stamp) in found.whole {
+                if state.files.get(&file).is_none_or(|(known, _)| *known != stamp) {
+                    state.files.insert(file.clone(), (stamp.clone(), Candidate::Compiling));
+                    changed.push((file, stamp));
+                }
             }
         }
         if is_new || !changed.is_empty() {
             self.decide(state).await;
         }
         for (file, stamp) in changed {
-            let candidate = self.loader.load(&folder.join(&file)).await;
+            let Some(candidate) = self.load(state, &folder.join(&file), stop).await else { return };
             state.files.insert(file, (stamp, candidate));
             self.decide(state).await;
+        }
+    }
+
+    /// Loads a file, which may take half a minute: a change of the config takes effect meanwhile. `None` if
+    /// the host stops.
+    async fn load(&mut self, state: &mut State, path: &Path, stop: &CancellationToken) -> Option<Candidate> {
+        let loader = self.loader.clone();
+        let mut loading = std::pin::pin!(loader.load(path));
+        loop {
+            self.heartbeat.beat();
+            tokio::select! {
+                candidate = &mut loading => return Some(candidate),
+                () = stop.cancelled() => return None,
+                Ok(()) = self.reloads.changed() => self.decide(state).await,
+                () = tokio::time::sleep(SCAN_EVERY) => {}
+            }
         }
     }
 
@@ -141,13 +161,14 @@ impl Watcher {
     async fn decide(&self, state: &mut State) {
         let config = self.config.load_full();
         state.decided_by = Some(config.clone());
+        state.active.retain(|name, active| !became_another(&state.files, name, &active.file));
         for (file, (_, candidate)) in &state.files {
             let Candidate::Loaded(version) = candidate else { continue };
             let name = &version.manifest.name;
             if conflict(&state.files, file, name).is_some() {
                 continue;
             }
-            if judge(&version.manifest, &version.asks, config.plugins.get(name)) == Verdict::Run {
+            if judge(version, config.plugins.get(name)) == Verdict::Run {
                 self.activate(&mut state.active, file, version).await;
             }
         }
@@ -158,7 +179,10 @@ impl Watcher {
             status::tell(&state.shown, &statuses);
             match self.store.set_plugin_statuses(statuses.clone()).await {
                 Ok(()) => state.shown = statuses,
-                Err(error) => tracing::warn!(%error, "cannot show the plugins' states; trying again"),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot show the plugins' states; trying again");
+                    state.decided_by = None;
+                }
             }
         }
     }
@@ -194,6 +218,11 @@ pub async fn survey(loader: &Loader, config: &Config) -> (Vec<PluginStatus>, Vec
     (statuses, files.values().filter_map(schema).collect())
 }
 
+/// Whether the file that a plugin ran from holds another plugin by now.
+fn became_another(files: &BTreeMap<String, (Stamp, Candidate)>, name: &str, file: &str) -> bool {
+    matches!(files.get(file), Some((_, Candidate::Loaded(version))) if version.manifest.name != name)
+}
+
 /// Another file with a plugin of the same name.
 fn conflict<'a>(
     files: &'a BTreeMap<String, (Stamp, Candidate)>,
@@ -208,8 +237,7 @@ fn conflict<'a>(
 fn slots(config: &Config, active: &HashMap<String, Active>) -> Slots {
     let slot = |name: &String, plugin| {
         let version = active.get(name).map(|active| active.version.clone());
-        let may_run =
-            |version: &Arc<Version>| judge(&version.manifest, &version.asks, Some(plugin)) == Verdict::Run;
+        let may_run = |version: &Arc<Version>| judge(version, Some(plugin)) == Verdict::Run;
         (Arc::from(name.as_str()), Slot::new(plugin, version.filter(may_run)))
     };
     config.plugins.iter().map(|(name, plugin)| slot(name, plugin)).collect()

@@ -1,6 +1,7 @@
 //! The real executable, real components, real HTTP. A file is named by what it proves.
 
 mod bad_input;
+mod cli;
 mod client;
 mod folder;
 mod limits;

@@ -13,7 +13,7 @@ use super::services::{self, Account};
 use crate::config::Config;
 use crate::connections::Connections;
 use crate::http::Webhooks;
-use crate::registry::{Registry, fits};
+use crate::registry::{Registry, check_fit};
 
 /// How often the file, and the secrets it refers to, are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -21,6 +21,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Everything that a new config changes.
 pub(super) struct Reload {
     pub(super) path: PathBuf,
+    /// The file's content as it was taken last; `config` may differ where a restart is needed.
+    pub(super) taken: Config,
     pub(super) config: Arc<ArcSwap<Config>>,
     pub(super) registry: Arc<Registry>,
     pub(super) webhooks: Arc<Webhooks>,
@@ -31,7 +33,7 @@ pub(super) struct Reload {
 
 impl Reload {
     /// Runs until `stop`.
-    pub(super) async fn run(self, stop: CancellationToken) {
+    pub(super) async fn run(mut self, stop: CancellationToken) {
         let mut said = String::new();
         loop {
             tokio::select! {
@@ -46,20 +48,27 @@ impl Reload {
         }
     }
 
-    fn look(&self) -> anyhow::Result<()> {
-        let now = self.config.load_full();
+    fn look(&mut self) -> anyhow::Result<()> {
         let next = Config::load(&self.path)?;
-        let differences = now.differences(&next);
+        let differences = self.taken.differences(&next);
         if differences.is_empty() {
             return Ok(());
         }
         self.check(&next)?;
-        self.connections.replace(services::connections(&next))?;
-        self.account.replace(services::client(&next.livechat)?);
+        let concerns = |section: &str| differences.iter().any(|difference| difference.contains(section));
+        if concerns("connections") {
+            self.connections.replace(services::connections(&next))?;
+        }
+        // A new client knows nothing of the notes that the old one is just leaving: not without need.
+        if concerns("livechat.") {
+            self.account.replace(services::client(&next.livechat)?);
+        }
         let reception = services::reception(&next);
         // The data folder can't move under a running host. The config comes before the routes: what is
         // accepted by the new routes must not be skipped by the old config.
-        self.config.store(Arc::new(Config { data_dir: now.data_dir.clone(), ..next }));
+        let data_dir = self.config.load().data_dir.clone();
+        self.config.store(Arc::new(Config { data_dir, ..next.clone() }));
+        self.taken = next;
         self.webhooks.reception.store(Arc::new(reception));
         self.changed.send_replace(());
         tracing::info!("the config was changed: {}", differences.join("; "));
@@ -72,7 +81,7 @@ impl Reload {
         Connections::new(services::connections(next))?;
         for (name, slot) in self.registry.all().iter() {
             if let (Some(plugin), Some(version)) = (next.plugins.get(&**name), &slot.active)
-                && let Err(reason) = fits(&version.manifest, plugin)
+                && let Err(reason) = check_fit(version, plugin)
             {
                 bail!("{}: {reason}", self.path.display());
             }

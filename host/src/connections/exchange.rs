@@ -81,6 +81,15 @@ pub(super) fn get_base(http: &reqwest::Client, route: &Route) -> RequestBuilder 
 /// `unavailable` without an answer, `limit` for one that is too long.
 pub(super) async fn fetch(route: &Route, prepared: RequestBuilder) -> Result<Response, Error> {
     let mut answer = prepared.send().await.map_err(|error| no_answer(route, error))?;
+    if route.is_secret_url() && answer.status().is_redirection() {
+        // The answer may repeat the URL, which is the secret, in its headers or its body.
+        let message = format!(
+            "`{}` answered HTTP {} and points elsewhere; redirects are not followed: configure the URL that it points to",
+            route.name(),
+            answer.status().as_u16()
+        );
+        return Err(Error::new(Code::Invalid, message));
+    }
     let own = route.credential().map(|(name, _)| name);
     let mut response = Response {
         status: answer.status().as_u16(),

@@ -16,6 +16,10 @@ pub(super) const WINDOW: usize = 2048;
 /// Of these, deliveries of one lane: a chat with thousands of events must not fill the window.
 pub(super) const LANE_WINDOW: usize = 32;
 
+/// Deliveries of one plugin in lanes that wait for a retry. They don't count in the window: retries may take
+/// a day, and fresh chats must not wait for them.
+pub(super) const WAITING_MAX: usize = 50_000;
+
 /// What runs one at a time: a lane, or a delivery that has none.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Key {
@@ -54,8 +58,10 @@ struct Queue {
     lanes: HashMap<Key, Lane>,
     ready: VecDeque<Key>,
     in_turn: bool,
-    /// Deliveries in memory, the running ones included.
+    /// Deliveries in memory, the running ones included, but for those in lanes that wait for a retry.
     len: usize,
+    /// Deliveries in lanes that wait for a retry.
+    waiting: usize,
     running: usize,
     /// How many may run at the same time; 0 while the plugin can't run.
     concurrency: usize,
@@ -123,7 +129,7 @@ impl Lanes {
         if pending.id <= queue.loaded_to {
             return;
         }
-        if queue.behind || queue.len >= WINDOW {
+        if queue.behind || queue.len >= WINDOW || queue.waiting >= WAITING_MAX {
             queue.behind = true;
             queue.skipped = true;
             self.load_window(&plugin);
@@ -166,9 +172,8 @@ impl Lanes {
         self.settle(plugin, key, now_ms);
     }
 
-    /// The next delivery to run, if one may run now.
-    pub(super) fn next(&mut self, now_ms: i64) -> Option<Pending> {
-        self.wake(now_ms);
+    /// The next delivery to run, if one may run as of the last [`Lanes::wake`].
+    pub(super) fn next(&mut self) -> Option<Pending> {
         while let Some(plugin) = self.turns.pop_front() {
             let queue = self.queues.get_mut(&plugin)?;
             queue.in_turn = false;
@@ -186,7 +191,7 @@ impl Lanes {
         None
     }
 
-    /// When [`Lanes::next`] may have something that it hasn't now: milliseconds since 1970.
+    /// When [`Lanes::wake`] will have something to do: milliseconds since 1970.
     pub(super) fn next_due_ms(&self) -> Option<i64> {
         self.waiting.peek().map(|Reverse((due_ms, _, _))| *due_ms)
     }
@@ -226,7 +231,7 @@ impl Lanes {
         } else {
             lane.loaded_to = pending.id;
             lane.deliveries.push_back(pending);
-            queue.len += 1;
+            if lane.status == Status::Waiting { queue.waiting += 1 } else { queue.len += 1 }
         }
         if matches!(lane.status, Status::Idle) {
             self.settle(&plugin, key, now_ms);
@@ -239,8 +244,14 @@ impl Lanes {
         let Some(lane) = queue.lanes.get_mut(&key) else { return };
         match lane.deliveries.front() {
             Some(first) if first.due_at_ms > now_ms => {
+                let due_ms = first.due_at_ms;
                 lane.status = Status::Waiting;
-                self.waiting.push(Reverse((first.due_at_ms, plugin.clone(), key)));
+                // Read again from the store when it is time: a day is long for memory.
+                lane.deliveries.iter_mut().for_each(|delivery| delivery.event = None);
+                queue.len -= lane.deliveries.len();
+                queue.waiting += lane.deliveries.len();
+                self.waiting.push(Reverse((due_ms, plugin.clone(), key)));
+                self.load_window(plugin);
             }
             Some(_) => {
                 lane.status = Status::Ready;
@@ -267,9 +278,13 @@ impl Lanes {
     }
 
     /// Makes the lanes ready whose time has come.
-    fn wake(&mut self, now_ms: i64) {
+    pub(super) fn wake(&mut self, now_ms: i64) {
         while self.next_due_ms().is_some_and(|due_ms| due_ms <= now_ms) {
             let Some(Reverse((_, plugin, key))) = self.waiting.pop() else { return };
+            let queue = self.queue(&plugin);
+            let waited = queue.lanes.get(&key).map_or(0, |lane| lane.deliveries.len());
+            queue.waiting -= waited;
+            queue.len += waited;
             self.settle(&plugin, key, now_ms);
         }
     }
@@ -285,7 +300,7 @@ impl Lanes {
     /// Asks for more of a plugin's deliveries once half of its window is free.
     fn load_window(&mut self, plugin: &Arc<str>) {
         let Some(queue) = self.queues.get_mut(plugin) else { return };
-        if queue.behind && !queue.loading && queue.len <= WINDOW / 2 {
+        if queue.behind && !queue.loading && queue.len <= WINDOW / 2 && queue.waiting < WAITING_MAX {
             (queue.loading, queue.skipped) = (true, false);
             let limit = WINDOW - queue.len;
             self.loads.push_back(Load::Window { plugin: plugin.clone(), after: queue.loaded_to, limit });
@@ -300,6 +315,7 @@ impl Queue {
             ready: VecDeque::new(),
             in_turn: false,
             len: 0,
+            waiting: 0,
             running: 0,
             concurrency: 0,
             loaded_to: DeliveryId(0),

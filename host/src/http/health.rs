@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use axum::Json;
@@ -15,10 +14,13 @@ use tokio::sync::Mutex;
 
 use super::AppState;
 use super::refusals::Refused;
+use crate::heartbeat::Heartbeat;
 use crate::store::Store;
 
 /// A loop that has not turned for this long is stuck.
-const STUCK_MS: i64 = 120_000;
+const STUCK: Duration = Duration::from_secs(120);
+/// A trial commit that takes longer has failed: the disk hangs.
+const PROBE_TIME: Duration = Duration::from_secs(2);
 /// The answer of a trial commit holds this long, so that asking often costs nothing.
 const READY_FOR: Duration = Duration::from_secs(1);
 
@@ -26,17 +28,16 @@ const READY_FOR: Duration = Duration::from_secs(1);
 pub struct Health {
     /// The store.
     pub store: Store,
-    /// When each loop turned last, milliseconds since 1970, by its name.
-    pub heartbeats: Vec<(&'static str, Arc<AtomicI64>)>,
+    /// The heartbeat of each loop, by its name.
+    pub heartbeats: Vec<(&'static str, Arc<Heartbeat>)>,
     /// The last trial commit: when, and what came of it.
     pub tried: Mutex<Option<(std::time::Instant, Result<(), String>)>>,
 }
 
 impl Health {
     fn stuck(&self) -> Vec<&'static str> {
-        let now_ms = Timestamp::now().as_millisecond();
-        let is_stuck = |beat: &AtomicI64| now_ms - beat.load(Ordering::Relaxed) > STUCK_MS;
-        self.heartbeats.iter().filter(|(_, beat)| is_stuck(beat)).map(|(name, _)| *name).collect()
+        let stuck = self.heartbeats.iter().filter(|(_, heartbeat)| heartbeat.age() > STUCK);
+        stuck.map(|(name, _)| *name).collect()
     }
 
     async fn can_commit(&self) -> Result<(), String> {
@@ -46,8 +47,14 @@ impl Health {
         {
             return answer.clone();
         }
-        let answer =
-            self.store.probe(Timestamp::now().as_millisecond()).await.map_err(|error| error.to_string());
+        let probe = self.store.probe(Timestamp::now().as_millisecond());
+        let answer = match tokio::time::timeout(PROBE_TIME, probe).await {
+            Ok(answer) => answer.map_err(|error| error.to_string()),
+            Err(_) => Err(format!(
+                "the store did not commit within {} s: does the disk hang?",
+                PROBE_TIME.as_secs()
+            )),
+        };
         *tried = Some((std::time::Instant::now(), answer.clone()));
         answer
     }

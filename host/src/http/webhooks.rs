@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::State;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::Timestamp;
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use super::AppState;
 use super::refusals::Refusals;
@@ -22,6 +24,11 @@ use crate::store::{self, NewWebhook, Routes, Store};
 
 /// How long a client may take to send a body.
 const BODY_TIME: Duration = Duration::from_secs(10);
+/// A commit that takes longer is answered as failed: LiveChat waits for about ten seconds. If it happens
+/// after all, the repeated webhook is recognised.
+const STORE_TIME: Duration = Duration::from_secs(8);
+/// Bodies that are being read at the same time, KiB in all: nobody has proved anything yet.
+pub const BODIES_KIB_MAX: usize = 64 << 10;
 /// When LiveChat may come again while the store takes nothing, seconds.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
@@ -41,16 +48,21 @@ pub struct Webhooks {
     pub reception: ArcSwap<Reception>,
     /// What was refused.
     pub refusals: Refusals,
+    /// Room for bodies, in KiB; [`BODIES_KIB_MAX`] in all.
+    pub room: Semaphore,
 }
 
 pub(super) async fn receive(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Response {
     let webhooks = &state.webhooks;
     let refuse = |status, reason, action| {
-        webhooks.refusals.count(reason, action);
-        tracing::warn!(reason, action, "refused a webhook");
+        let count = webhooks.refusals.count(reason, action);
+        // Anybody can send these: the log must not grow with them.
+        if count.is_power_of_two() {
+            tracing::warn!(reason, action, count, "refused a webhook ({reason}), {count} since the start");
+        }
         answer(status, reason)
     };
-    let body = match read(body).await {
+    let body = match read(body, &webhooks.room).await {
         Ok(body) => body,
         Err((status, reason)) => return refuse(status, reason, "none"),
     };
@@ -74,8 +86,9 @@ async fn accept(webhooks: &Webhooks, reception: &Reception, webhook: Webhook, no
             events.first().map(|event| event.event_type.chars().take(64).collect()).unwrap_or_default();
         tracing::info!("stored a webhook of the unknown type {name:?}; no plugin can be switched on for it");
     }
-    let stored = webhooks.store.accept(NewWebhook { events, rating }, reception.routes.clone(), now_ms).await;
-    match stored {
+    let accept = webhooks.store.accept(NewWebhook { events, rating }, reception.routes.clone(), now_ms);
+    let stored = tokio::time::timeout(STORE_TIME, accept).await;
+    match stored.unwrap_or(Err(store::Error::Slow)) {
         Ok(accepted) => {
             if let Some(first) = accepted.stored.first() {
                 tracing::debug!(event = %first, deliveries = accepted.deliveries, "stored a webhook");
@@ -93,9 +106,14 @@ async fn accept(webhooks: &Webhooks, reception: &Reception, webhook: Webhook, no
     }
 }
 
-/// Reads a body, up to the limit.
-async fn read(body: Body) -> Result<Bytes, (StatusCode, &'static str)> {
-    let read = Limited::new(body, WEBHOOK_BYTES_MAX).collect();
+/// Reads a body, up to the limit, when there is room for it.
+async fn read(body: Body, room: &Semaphore) -> Result<Bytes, (StatusCode, &'static str)> {
+    let size = body.size_hint().upper().unwrap_or(u64::MAX).min(WEBHOOK_BYTES_MAX as u64);
+    let read = async {
+        let kib = u32::try_from(size / 1024 + 1).unwrap_or(u32::MAX);
+        let _room = room.acquire_many(kib).await;
+        Limited::new(body, WEBHOOK_BYTES_MAX).collect().await
+    };
     match tokio::time::timeout(BODY_TIME, read).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err((StatusCode::PAYLOAD_TOO_LARGE, "too-large")),

@@ -10,7 +10,7 @@ use super::bindings::contract::types;
 use super::bindings::{ComponentPre, export};
 use super::cpu::{Meter, Metered};
 use super::guest::{Guest, RanOut};
-use super::log::{Log, Speaker};
+use super::log::{Log, Speaker, plain};
 use super::{Attempt, Report, Services, Terms};
 use crate::delivery::{Outcome, Resource};
 use crate::event::Event;
@@ -21,7 +21,7 @@ use crate::manifest::Manifest;
 /// Runs one event through a plugin.
 pub(super) async fn run(engine: &Engine, attempt: Attempt, services: Services) -> Report {
     let Attempt { version, terms, event, delivery, number } = attempt;
-    let plugin: Arc<str> = Arc::from(version.manifest.name.as_str());
+    let plugin = version.name.clone();
     let speaker = Speaker {
         plugin: plugin.clone(),
         event: event.id.to_string(),
@@ -29,8 +29,7 @@ pub(super) async fn run(engine: &Engine, attempt: Attempt, services: Services) -
         chat: event.chat_id.clone(),
     };
     let log = Log::new(speaker, terms.limits.log_bytes);
-    let asks = Arc::new(version.asks.clone());
-    let guest = Guest::new(terms, services, asks, plugin, delivery.0, log);
+    let guest = Guest::new(terms, services, version.asks.clone(), plugin, delivery.0, log);
     let argument = contract_event(&event, number);
     let (ended, run) = call(engine, guest, async |store| {
         let instance = version.instance.instantiate_async(&mut *store).await?;
@@ -39,8 +38,8 @@ pub(super) async fn run(engine: &Engine, attempt: Attempt, services: Services) -
     .await;
     let outcome = match ended {
         Ok(Ok(())) => Outcome::Handled,
-        Ok(Err(export::Failure::Retry(reason))) => Outcome::Retry(reason),
-        Ok(Err(export::Failure::Reject(reason))) => Outcome::Reject(reason),
+        Ok(Err(export::Failure::Retry(reason))) => Outcome::Retry(plain(&reason)),
+        Ok(Err(export::Failure::Reject(reason))) => Outcome::Reject(plain(&reason)),
         Err(failure) => failure,
     };
     let log = run.guest.log.lock().expect("nothing panics while it holds the log").tail();
@@ -113,6 +112,9 @@ async fn call<T>(
 fn failure(error: &wasmtime::Error, guest: &Guest) -> Outcome {
     if let Some(RanOut(resource, message)) = error.downcast_ref::<RanOut>() {
         return Outcome::OutOf(*resource, message.clone());
+    }
+    if error.is::<wasmtime::PoolConcurrencyLimitError>() {
+        return Outcome::Suspended("the pool of instances is full".to_owned());
     }
     if guest.memory.refused {
         let message =

@@ -1,7 +1,8 @@
 //! Compiling a component, in a child process of the same executable: a compile can't be cancelled inside a
 //! process, and a small component can take a minute and gigabytes.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -69,13 +70,18 @@ impl Compiler {
         Ok(compiled)
     }
 
+    /// Forgets a compiled form that could not be loaded; the next compile makes it anew.
+    pub fn discard(&self, compiled: &Compiled) {
+        // If it can't be removed it will be refused again, with the reason.
+        let _ = fs::remove_file(&compiled.path);
+    }
+
     /// Keeps a component's bytes under its hash.
     fn keep(&self, hash: &str, bytes: &[u8]) -> Result<PathBuf, String> {
         let path = self.component_path(hash);
-        if !path.exists() {
-            let unfinished = unfinished(&path);
-            fs::write(&unfinished, bytes)
-                .and_then(|()| fs::rename(&unfinished, &path))
+        // What is there may have been cut short by a power cut of an earlier time.
+        if fs::read(&path).ok().as_deref() != Some(bytes) {
+            write_whole(&path, bytes)
                 .map_err(|error| format!("cannot keep it in {}: {error}", self.dir.display()))?;
         }
         Ok(path)
@@ -90,6 +96,9 @@ impl Compiler {
             .arg("compile")
             .args([source, target])
             .env_clear()
+            // On machines with many cores, threads and their heaps would use the limit up before any code.
+            .env("RAYON_NUM_THREADS", "2")
+            .env("MALLOC_ARENA_MAX", "2")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -132,16 +141,17 @@ pub fn in_child(source: &Path, target: &Path) -> Result<(), String> {
     let engine = engine::for_compiling().map_err(|error| format!("{error:#}"))?;
     let bytes = fs::read(source).map_err(|error| format!("cannot read {}: {error}", source.display()))?;
     let code = engine.precompile_component(&bytes).map_err(|error| format!("{error:#}"))?;
-    // The name appears only when the file is whole.
-    let unfinished = unfinished(target);
-    fs::write(&unfinished, code)
-        .and_then(|()| fs::rename(&unfinished, target))
-        .map_err(|error| format!("cannot write {}: {error}", target.display()))
+    write_whole(target, &code).map_err(|error| format!("cannot write {}: {error}", target.display()))
 }
 
-/// The name of a file while it is written: another process may be writing the same one.
-fn unfinished(path: &Path) -> PathBuf {
-    path.with_extension(format!("{}.part", std::process::id()))
+/// Writes a file so that its name appears only when its bytes are on disk: after a power cut, half a file
+/// of machine code must not be there to be loaded. Another process may be writing the same one.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let unfinished = path.with_extension(format!("{}.part", std::process::id()));
+    let mut file = File::create(&unfinished)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)
 }
 
 /// Text that is the same for engines that can load each other's code.

@@ -15,6 +15,12 @@ const TICK: Duration = Duration::from_millis(5);
 /// Instances that can exist at the same time.
 pub(super) const INSTANCES_MAX: u32 = 256;
 
+// What one component may have. The pool holds as much for each instance: one plugin's components must not
+// use up what others need.
+const CORE_INSTANCES_MAX: u32 = 20;
+const MEMORIES_MAX: u32 = 2;
+const TABLES_MAX: u32 = 4;
+
 /// The engine that the host runs plugins on.
 pub(super) fn for_running() -> wasmtime::Result<Engine> {
     let mut config = settings();
@@ -53,12 +59,12 @@ fn pool() -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     // A component made by Rust's toolchain has one main module and a few small adapters.
     pool.total_component_instances(INSTANCES_MAX)
-        .total_core_instances(INSTANCES_MAX * 4)
-        .max_core_instances_per_component(20)
-        .total_memories(INSTANCES_MAX)
-        .max_memories_per_component(4)
-        .total_tables(INSTANCES_MAX * 2)
-        .max_tables_per_component(8)
+        .total_core_instances(INSTANCES_MAX * CORE_INSTANCES_MAX)
+        .max_core_instances_per_component(CORE_INSTANCES_MAX)
+        .total_memories(INSTANCES_MAX * MEMORIES_MAX)
+        .max_memories_per_component(MEMORIES_MAX)
+        .total_tables(INSTANCES_MAX * TABLES_MAX)
+        .max_tables_per_component(TABLES_MAX)
         .table_elements(20_000)
         .total_stacks(INSTANCES_MAX)
         .max_component_instance_size(COMPONENT_BYTES_MAX as usize)

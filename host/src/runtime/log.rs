@@ -13,6 +13,10 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 const TAIL_BYTES: usize = 8 << 10;
 /// A printed line that is longer is cut into several.
 const LINE_BYTES_MAX: usize = 4 << 10;
+/// What a line costs of the limit beside its text: it becomes a line with names and ids in the host's log.
+const LINE_COST: usize = 128;
+/// A guest's reason or panic message is cut to this.
+const REASON_BYTES_MAX: usize = 2 << 10;
 
 /// How much a line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,11 +67,12 @@ impl Log {
     /// One line.
     pub(super) fn write(&mut self, level: Level, message: &str, fields: &[(String, String)]) {
         if message.contains("panicked at") {
-            self.panic = Some(message.to_owned());
+            self.panic = Some(plain(message));
         }
-        let size = message.len() + fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
-        if size > self.left {
-            self.left = 0;
+        let size = LINE_COST
+            + message.len()
+            + fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        if self.discarded || size > self.left {
             if !self.discarded {
                 self.discarded = true;
                 self.emit(
@@ -79,8 +84,9 @@ impl Log {
             return;
         }
         self.left -= size;
-        let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
-        self.emit(level, message, &fields.join(" "));
+        let fields: Vec<String> =
+            fields.iter().map(|(name, value)| format!("{}={value:?}", one_line(name))).collect();
+        self.emit(level, &one_line(message), &fields.join(" "));
     }
 
     /// The last lines.
@@ -113,6 +119,18 @@ impl Log {
             self.tail_bytes -= self.tail.pop_front().map_or(0, |line| line.len());
         }
     }
+}
+
+/// A guest's text as it may go into the store and the host's log: on one line, and not too long.
+pub(super) fn plain(text: &str) -> String {
+    let end =
+        (0..=REASON_BYTES_MAX.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    one_line(&text[..end])
+}
+
+/// The text without what would end the line or act on a terminal: a guest must not forge lines of the host.
+fn one_line(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 /// Standard output or standard error of a guest: each line becomes a line of the log. Beyond the limit it
@@ -222,7 +240,7 @@ mod tests {
 
     #[test]
     fn printed_text_becomes_lines_and_ends_at_the_limit() {
-        let log = Log::new(Speaker::default(), 10);
+        let log = Log::new(Speaker::default(), 2 * LINE_COST + 10);
         let out = Printed::new(log.clone(), Level::Info);
         out.take(b"one\ntw");
         out.take(b"o\nthirteen\nfour\n");
@@ -231,6 +249,19 @@ mod tests {
         assert_eq!(lines[..2], ["Info one", "Info two"]);
         assert!(lines[2].contains("discarded"), "{tail}");
         assert_eq!(lines.len(), 3);
+    }
+
+    #[test]
+    fn empty_lines_cost_too_and_none_can_forge_another() {
+        let log = Log::new(Speaker::default(), 10 * LINE_COST);
+        let mut log = log.lock().unwrap();
+        log.write(Level::Info, "a\nERROR forged \u{1b}[2J", &[]);
+        for _ in 0..100 {
+            log.write(Level::Info, "", &[]);
+        }
+        let tail = log.tail();
+        assert!(tail.starts_with("Info a\\nERROR forged \\u{1b}[2J"), "{tail}");
+        assert_eq!(tail.lines().count(), 10, "{tail}");
     }
 
     #[test]

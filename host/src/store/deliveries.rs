@@ -56,7 +56,7 @@ pub struct Finish {
 }
 
 /// Larger events are not kept in memory while they wait: they are read when they run.
-const KEPT_BYTES_MAX: usize = 16 << 10;
+const KEPT_BYTES_MAX: usize = 4 << 10;
 
 impl Store {
     /// Records what an attempt changed; when it returns it is on disk.

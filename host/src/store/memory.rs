@@ -107,12 +107,14 @@ fn list(
     limit: u32,
     now_ms: i64,
 ) -> rusqlite::Result<Vec<String>> {
+    // No key has a character above U+10FFFF, so this is behind all that begin with the prefix.
+    let end = format!("{prefix}\u{10ffff}");
     let mut select = connection.prepare_cached(
-        "SELECT key FROM memory WHERE plugin = ?1 AND key >= ?2 AND key > ?3 AND substr(key, 1, length(?2)) = ?2
-            AND (expires_at IS NULL OR expires_at > ?4) ORDER BY key LIMIT ?5",
+        "SELECT key FROM memory WHERE plugin = ?1 AND key >= ?2 AND key < ?3 AND key > ?4
+            AND (expires_at IS NULL OR expires_at > ?5) ORDER BY key LIMIT ?6",
     )?;
     let rows = select.query_map(
-        params![plugin, prefix, after.unwrap_or_default(), now_ms, limit.min(LIST_MAX)],
+        params![plugin, prefix, end, after.unwrap_or_default(), now_ms, limit.min(LIST_MAX)],
         |row| row.get(0),
     )?;
     rows.collect()

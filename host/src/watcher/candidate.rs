@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::limits::COMPONENT_BYTES_MAX;
 use crate::runtime::compile::Compiler;
-use crate::runtime::{Runtime, Version, inspect};
+use crate::runtime::{LoadError, Runtime, Version, inspect};
 
 /// What came of a file.
 #[derive(Clone)]
@@ -65,7 +65,16 @@ impl Loader {
                 .unwrap_or_else(|_| Err("it could not be inspected: please report it".to_owned()))?
         };
         let compiled = self.compiler.compile(hash, &bytes).await?;
-        self.runtime.load(&compiled, &inspected).await
+        match self.runtime.load(&compiled, &inspected).await {
+            Ok(version) => Ok(version),
+            Err(LoadError::Plugin(reason)) => Err(reason),
+            Err(LoadError::Compiled(reason)) => {
+                tracing::warn!(version = hash, reason, "compiling a component again");
+                self.compiler.discard(&compiled);
+                let compiled = self.compiler.compile(hash, &bytes).await?;
+                self.runtime.load(&compiled, &inspected).await.map_err(|error| error.to_string())
+            }
+        }
     }
 }
 
@@ -80,6 +89,11 @@ async fn read(path: &Path) -> Result<Vec<u8>, String> {
         ));
     }
     tokio::fs::read(path).await.map_err(unreadable)
+}
+
+/// The content hash of a file; `None` if it can't be read, or is too large to be a component.
+pub(super) async fn hash_of(path: &Path) -> Option<String> {
+    read(path).await.ok().map(|bytes| content_hash(&bytes))
 }
 
 fn content_hash(bytes: &[u8]) -> String {

@@ -12,7 +12,7 @@ const OLD: Duration = Duration::from_secs(2);
 const FILES_MAX: usize = 10_000;
 
 /// Tells whether a file has changed without reading it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Stamp {
     size: u64,
     modified: Option<SystemTime>,
@@ -56,7 +56,10 @@ pub(super) fn scan(folder: &Path) -> io::Result<BTreeMap<String, Stamp>> {
             // A folder, or a file that went away between the listing and the look.
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+            // Such as a link that leads to itself: this file's trouble, not the folder's.
+            Err(_) => {
+                found.insert(name.to_owned(), Stamp::default());
+            }
         }
     }
     Ok(found)

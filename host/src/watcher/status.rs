@@ -67,7 +67,7 @@ fn of_version(config: &Config, file: &str, version: &Version, conflict: Option<&
     let manifest = &version.manifest;
     let name = &manifest.name;
     let plugin = config.plugins.get(name);
-    let (state, reason) = match (conflict, judge(manifest, &version.asks, plugin)) {
+    let (state, reason) = match (conflict, judge(version, plugin)) {
         (Some(other), _) => (
             "conflict",
             format!(

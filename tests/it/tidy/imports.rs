@@ -20,7 +20,11 @@ const ROWS: &[Row] = &[
     },
     Row { name: "edges", modules: &["connections", "livechat", "runtime", "store"], know_each_other: false },
     Row { name: "config", modules: &["config"], know_each_other: false },
-    Row { name: "workings", modules: &["dispatcher", "registry", "watcher"], know_each_other: true },
+    Row {
+        name: "workings",
+        modules: &["dispatcher", "heartbeat", "registry", "watcher"],
+        know_each_other: true,
+    },
     Row { name: "doors", modules: &["cli", "http"], know_each_other: false },
     Row { name: "wiring", modules: &["app", "simulator", "telemetry"], know_each_other: false },
 ];
@@ -44,7 +48,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("reqwest", &["connections", "livechat", "cli", "simulator", "config"]),
     // The tests of the simulator read the config that the demo shows.
     ("toml", &["config", "simulator"]),
-    ("jsonschema", &["registry"]),
+    ("jsonschema", &["manifest"]),
     ("notify", &["watcher"]),
     ("clap", &["cli", "main"]),
     ("tracing_subscriber", &["telemetry", TEST_DOUBLE]),

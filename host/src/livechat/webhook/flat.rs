@@ -30,7 +30,7 @@ pub(super) fn read(object: &Object, wire: &str) -> Reading {
             const TOLD: [&str; 6] = ["event_type", "chat", "visitor", "agents", "pre_chat_survey", "rating"];
             Reading {
                 payload: payload.to_string(),
-                extra: reading::extra(object, &TOLD, wire, &name, &reading.event_type),
+                extra: reading::extra(object, |name| TOLD.contains(&name), wire, &name, &reading.event_type),
                 original: object.to_json(),
                 ..reading
             }
@@ -38,9 +38,9 @@ pub(super) fn read(object: &Object, wire: &str) -> Reading {
         None => {
             let aside = |name: &str| matches!(name, "event_type" | "license_id" | "organization_id");
             let payload = || object.fields().filter(|(name, _)| !aside(name));
-            let told: Vec<&str> = payload().map(|(name, _)| name).chain(["event_type"]).collect();
+            let is_told = |name: &str| !aside(name) || name == "event_type";
             Reading {
-                extra: reading::extra(object, &told, wire, &name, &reading.event_type),
+                extra: reading::extra(object, is_told, wire, &name, &reading.event_type),
                 payload: to_json(payload()),
                 ..reading
             }

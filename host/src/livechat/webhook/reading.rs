@@ -39,9 +39,15 @@ pub(super) fn event_type(name: &str) -> (String, bool) {
 }
 
 /// All fields but those that are told elsewhere. A type that was renamed keeps its old name as `action`.
-pub(super) fn extra(object: &Object, told: &[&str], wire: &str, sent_name: &str, event_type: &str) -> String {
+pub(super) fn extra(
+    object: &Object,
+    is_told: impl Fn(&str) -> bool,
+    wire: &str,
+    sent_name: &str,
+    event_type: &str,
+) -> String {
     let (wire, sent) = (json::quoted(wire), json::quoted(sent_name));
-    let rest = object.fields().filter(|(name, _)| !told.contains(name));
+    let rest = object.fields().filter(|(name, _)| !is_told(name));
     let renamed = (sent_name != event_type).then_some(("action", sent.as_str()));
     json::to_json(rest.chain([("wire", wire.as_str())]).chain(renamed))
 }

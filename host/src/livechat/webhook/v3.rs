@@ -14,7 +14,7 @@ pub(super) fn read(object: &Object, wire: &str) -> Reading {
     let sent = json::compact(object.raw("payload").unwrap_or("{}"));
     let modern = older::modernise(&event_type, &sent);
     Reading {
-        extra: reading::extra(object, &TOLD, wire, &action, &event_type),
+        extra: reading::extra(object, |name| TOLD.contains(&name), wire, &action, &event_type),
         original: if modern.is_some() { object.to_json() } else { String::new() },
         payload: modern.unwrap_or_else(|| sent.into_owned()),
         organization: organization(object),

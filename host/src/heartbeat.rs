@@ -1,0 +1,36 @@
+//! Tells whether a loop still turns.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Beats each time a loop turns; a loop that has not for long is stuck.
+#[derive(Debug)]
+pub struct Heartbeat {
+    began: Instant,
+    /// Milliseconds from `began` to the last beat: the wall clock may be set meanwhile.
+    last_ms: AtomicU64,
+}
+
+impl Heartbeat {
+    /// Has just beaten.
+    pub fn new() -> Heartbeat {
+        Heartbeat { began: Instant::now(), last_ms: AtomicU64::new(0) }
+    }
+
+    /// The loop turns.
+    pub fn beat(&self) {
+        let now_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_ms.store(now_ms, Ordering::Relaxed);
+    }
+
+    /// How long ago the last beat was.
+    pub fn age(&self) -> Duration {
+        self.began.elapsed().saturating_sub(Duration::from_millis(self.last_ms.load(Ordering::Relaxed)))
+    }
+}
+
+impl Default for Heartbeat {
+    fn default() -> Heartbeat {
+        Heartbeat::new()
+    }
+}
