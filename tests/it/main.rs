@@ -4,6 +4,7 @@ mod bad_input;
 mod cli;
 mod client;
 mod folder;
+mod from_a_webhook_server;
 mod limits;
 mod reload;
 mod restart;
