@@ -118,18 +118,20 @@ impl Watcher {
         let known = state.files.len();
         state.files.retain(|file, _| found.whole.contains_key(file) || found.changing.contains(file));
         let is_gone = state.files.len() < known;
+        let is_new =
+            |(file, stamp): &(String, Stamp)| state.files.get(file).is_none_or(|(known, _)| known != stamp);
+        let new: Vec<(String, Stamp)> = found.whole.into_iter().filter(is_new).collect();
+        for (file, stamp) in &new {
+            state.files.insert(file.clone(), (stamp.clone(), Candidate::Compiling));
+        }
         let is_old = |config: &Arc<Config>| !Arc::ptr_eq(config, &self.config.load());
-        if is_gone || state.decided_by.as_ref().is_none_or(is_old) {
+        if is_gone || !new.is_empty() || state.decided_by.as_ref().is_none_or(is_old) {
             self.decide(state).await;
         }
-        for (file, stamp) in found.whole {
-            if state.files.get(&file).is_none_or(|(known, _)| *known != stamp) {
-                state.files.insert(file.clone(), (stamp.clone(), Candidate::Compiling));
-                self.decide(state).await;
-                let candidate = self.loader.load(&folder.join(&file)).await;
-                state.files.insert(file, (stamp, candidate));
-                self.decide(state).await;
-            }
+        for (file, stamp) in new {
+            let candidate = self.loader.load(&folder.join(&file)).await;
+            state.files.insert(file, (stamp, candidate));
+            self.decide(state).await;
         }
     }
 

@@ -12,7 +12,7 @@ const OLD: Duration = Duration::from_secs(2);
 const FILES_MAX: usize = 10_000;
 
 /// Tells whether a file has changed without reading it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Stamp {
     size: u64,
     modified: Option<SystemTime>,

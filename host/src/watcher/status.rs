@@ -28,18 +28,15 @@ pub(super) fn of_all(
             }
         })
         .collect();
+    let is_compiling = statuses.iter().any(|status| status.state == "compiling");
     for (name, plugin) in &config.plugins {
         if !statuses.iter().any(|status| status.name.as_ref() == Some(name)) {
-            let reason = format!(
-                "the config has [plugin.{name}], but no file in {} is that plugin; its events wait",
-                config.plugins_dir.display()
-            );
             statuses.push(PluginStatus {
                 name: Some(name.clone()),
                 events: plugin.events.clone(),
                 grants: plugin.policy.grants.clone(),
                 denies: plugin.policy.denies.clone(),
-                ..blank("absent", &reason)
+                ..without_file(name, config, is_compiling)
             });
         }
     }
@@ -50,6 +47,17 @@ pub(super) fn of_all(
             running.map(|version| version.hash.clone()).filter(|hash| status.version.as_ref() != Some(hash));
     }
     statuses
+}
+
+/// The state of a configured plugin that no file is known to be.
+fn without_file(name: &str, config: &Config, is_compiling: bool) -> PluginStatus {
+    if is_compiling {
+        return blank("compiling", "a file is being compiled that may be this plugin");
+    }
+    let folder = config.plugins_dir.display();
+    let reason =
+        format!("the config has [plugin.{name}], but no file in {folder} is that plugin; its events wait");
+    blank("absent", &reason)
 }
 
 fn of_version(config: &Config, file: &str, version: &Version, conflict: Option<&String>) -> PluginStatus {
@@ -133,7 +141,7 @@ pub(super) fn tell(before: &[PluginStatus], after: &[PluginStatus]) {
         let (state, reason, serving) =
             (&status.state, &status.reason, status.serving.as_deref().unwrap_or_default());
         if state == "compiling" {
-            tracing::debug!(file, "compiling {file}");
+            tracing::debug!(plugin, file, "compiling {}", if file.is_empty() { plugin } else { file });
         } else if state == "active" || state == "disabled" {
             tracing::info!(plugin, file, version, "{plugin} is {state}");
         } else {
@@ -146,5 +154,37 @@ pub(super) fn tell(before: &[PluginStatus], after: &[PluginStatus]) {
                 if plugin.is_empty() { file } else { plugin }
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = "[plugin.crm-notes]\nevents = [\"chat_deactivated\"]\n";
+
+    fn check(files: &[(&str, Candidate)], expected: &[(&str, &str)]) {
+        let config = Config::parse(CONFIG, "/etc/chatplug.toml", &|_| None).expect("a config");
+        let files =
+            files.iter().map(|(file, candidate)| ((*file).to_owned(), (Stamp::default(), candidate.clone())));
+        let statuses = of_all(&config, &files.collect(), &Slots::default());
+        let shown: Vec<(&str, &str)> = statuses
+            .iter()
+            .map(|status| {
+                (status.name.as_deref().or(status.file.as_deref()).unwrap_or_default(), &*status.state)
+            })
+            .collect();
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn a_plugin_is_not_absent_as_long_as_its_file_may_be_among_those_being_compiled() {
+        let bad = || Candidate::Rejected { hash: None, reason: "half a file".to_owned() };
+        check(&[], &[("crm-notes", "absent")]);
+        check(&[("a.wasm", bad())], &[("a.wasm", "rejected"), ("crm-notes", "absent")]);
+        check(
+            &[("a.wasm", bad()), ("b.wasm", Candidate::Compiling)],
+            &[("a.wasm", "rejected"), ("b.wasm", "compiling"), ("crm-notes", "compiling")],
+        );
     }
 }
