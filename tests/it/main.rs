@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod client;
+mod demo;
 mod folder;
 mod limits;
 mod way;

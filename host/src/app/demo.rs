@@ -24,33 +24,12 @@ use screen::Screen;
 /// How often the screen is brought up to date while nothing is played.
 const REFRESH: Duration = Duration::from_millis(500);
 
-/// How long the demo waits, and for what.
-struct Patience {
-    /// For what the next steps build on.
-    step: Duration,
-    /// For plugins to have seen what a step caused.
-    calm: Duration,
-    /// In the end, for all deliveries, and then for all that should be true.
-    end: Duration,
-}
-
-impl Patience {
-    /// A service that is broken stays so: waiting long for it would only show less.
-    fn with(broken: Option<Service>) -> Patience {
-        match broken {
-            None => Patience {
-                step: Duration::from_secs(20),
-                calm: Duration::from_secs(5),
-                end: Duration::from_secs(45),
-            },
-            Some(_) => Patience {
-                step: Duration::from_secs(2),
-                calm: Duration::from_millis(300),
-                end: Duration::from_secs(2),
-            },
-        }
-    }
-}
+/// How long to wait for what the next steps build on.
+const AWAITED: Duration = Duration::from_secs(20);
+/// How long to wait until the plugins have seen what a step caused.
+const CALM: Duration = Duration::from_secs(10);
+/// How long to wait in the end: an attempt that was interrupted is made again after up to half a minute.
+const END: Duration = Duration::from_secs(45);
 
 /// Plays the day; true if all that was expected happened. Without `--once` it goes on until Ctrl-C.
 ///
@@ -92,9 +71,10 @@ async fn show(
     if let Some(service) = args.broken {
         screen.say(&format!("{} is broken: it answers 503 to everything", title(service)))?;
     }
-    let patience = Patience::with(args.broken);
-    play(&mut screen, &patience).await?;
-    *succeeded = judge(&mut screen, &patience).await?;
+    // What does not come at once does not come at all while a service is broken.
+    let is_patient = args.broken.is_none();
+    play(&mut screen, is_patient).await?;
+    *succeeded = judge(&mut screen, is_patient).await?;
     if args.once {
         return Ok(());
     }
@@ -106,22 +86,26 @@ async fn show(
 }
 
 /// Plays the story, and shows what each step led to.
-async fn play(screen: &mut Screen<'_>, patience: &Patience) -> anyhow::Result<()> {
+async fn play(screen: &mut Screen<'_>, is_patient: bool) -> anyhow::Result<()> {
     for step in scenario::steps() {
         screen.say(&format!("\n{}", step.sentence))?;
         screen.stage.play(&step)?;
-        // What does not come is named in the end.
-        let _ = screen.stage.wait_for(step.awaits, patience.step).await;
-        screen.calm(patience.calm).await?;
+        if is_patient {
+            // What does not come is named in the end.
+            let _ = screen.stage.wait_for(step.awaits, AWAITED).await;
+        }
+        screen.calm(CALM).await?;
     }
     Ok(())
 }
 
 /// Waits for the rest, and tells what is missing.
-async fn judge(screen: &mut Screen<'_>, patience: &Patience) -> anyhow::Result<bool> {
+async fn judge(screen: &mut Screen<'_>, is_patient: bool) -> anyhow::Result<bool> {
     screen.say("\nThe day is over.")?;
-    screen.done(patience.end).await?;
-    let missing = screen.stage.missing(patience.end).await;
+    if is_patient {
+        screen.done(END).await?;
+    }
+    let missing = screen.stage.missing(Duration::ZERO).await;
     screen.refresh()?;
     let count = screen.stage.expectations().len();
     let lines: Vec<String> = match missing.is_empty() {

@@ -119,8 +119,8 @@ fn shown(line: &str) -> String {
     shown.push_str(field("message").unwrap_or_default());
     for (name, before, after) in [("version", " (version ", ")"), ("error", ": ", "")] {
         if let Some(value) = field(name) {
-            let short = if name == "version" { value.get(..12).unwrap_or(value) } else { value };
-            shown.extend([before, short, after]);
+            let hash = value.strip_prefix("sha256:").and_then(|hash| hash.get(..12));
+            shown.extend([before, hash.unwrap_or(value), after]);
         }
     }
     text::escape(&shown)
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn a_line_of_the_log_is_shown_in_short_and_escaped() {
         check(
-            r#"{"timestamp":"2026-06-01T12:00:00Z","level":"INFO","message":"crm-notes is active","plugin":"crm-notes","version":"0123456789abcdef"}"#,
+            r#"{"timestamp":"2026-06-01T12:00:00Z","level":"INFO","message":"crm-notes is active","plugin":"crm-notes","version":"sha256:0123456789abcdef"}"#,
             "crm-notes is active (version 0123456789ab)",
         );
         check(

@@ -74,23 +74,19 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// Waits until each webhook has come and each delivery had an attempt, then shows what is new.
+    /// Waits until each webhook has come and what can be delivered has been tried, then shows what is new.
     pub(super) async fn calm(&mut self, within: Duration) -> anyhow::Result<()> {
-        self.until(within, |delivery| delivery.state != "pending" || delivery.attempts > 0).await
+        self.until(within, is_calm).await
     }
 
     /// Waits until each webhook has come and each delivery has ended, then shows what is new.
     pub(super) async fn done(&mut self, within: Duration) -> anyhow::Result<()> {
-        self.until(within, |delivery| delivery.state != "pending").await
+        self.until(within, |events| events.iter().flat_map(|event| &event.deliveries).all(has_ended)).await
     }
 
-    async fn until(
-        &mut self,
-        within: Duration,
-        is_quiet: impl Fn(&DeliveryView) -> bool,
-    ) -> anyhow::Result<()> {
+    async fn until(&mut self, within: Duration, is_so: impl Fn(&[EventView]) -> bool) -> anyhow::Result<()> {
         let began = Instant::now();
-        while began.elapsed() < within && !self.is_quiet(&is_quiet)? {
+        while began.elapsed() < within && !self.is_quiet(&is_so)? {
             self.host.check()?;
             sleep(LOOK).await;
         }
@@ -98,15 +94,10 @@ impl<'a> Screen<'a> {
     }
 
     /// An action's webhooks leave before the action is answered, so nothing is on its way unseen.
-    fn is_quiet(&self, is_quiet: impl Fn(&DeliveryView) -> bool) -> anyhow::Result<bool> {
-        let under_way = |stage: &Stage| {
-            stage.livechat.posted().iter().any(|posted| posted.state == PostState::UnderWay)
-        };
-        if under_way(self.stage) {
-            return Ok(false);
-        }
-        let all_quiet = self.events()?.iter().flat_map(|event| &event.deliveries).all(is_quiet);
-        Ok(all_quiet && !under_way(self.stage))
+    fn is_quiet(&self, is_so: impl Fn(&[EventView]) -> bool) -> anyhow::Result<bool> {
+        let under_way =
+            |stage: &Stage| stage.livechat.posted().iter().any(|posted| posted.state == PostState::UnderWay);
+        Ok(!under_way(self.stage) && is_so(&self.events()?) && !under_way(self.stage))
     }
 
     /// Shows what is new: the host's own lines, the events, and then the actions that followed.
@@ -118,9 +109,9 @@ impl<'a> Screen<'a> {
         for line in self.host.lines() {
             writeln!(self.out, "  host      {line}")?;
         }
-        for event in self.events()?.iter().rev() {
+        for event in self.events()? {
             for delivery in &event.deliveries {
-                self.show_delivery(event, delivery)?;
+                self.show_delivery(&event, delivery)?;
             }
         }
         for asked in [Asked::LiveChat, Asked::HubSpot, Asked::Slack] {
@@ -156,23 +147,105 @@ impl<'a> Screen<'a> {
             Asked::HubSpot => stage.hubspot.requests(),
             Asked::Slack => stage.slack.requests(),
         };
+        let mut lines: Vec<(String, u32)> = Vec::new();
         for request in requests.all().iter().filter(|request| request.status.is_some()) {
-            if self.requests.insert((asked, request.number))
-                && let Some(words) = words::of(asked, request, &|chat| customer_of(stage, chat))
-            {
-                writeln!(self.out, "  {:8}  {words}", asked.title())?;
+            if !self.requests.insert((asked, request.number)) {
+                continue;
             }
+            let Some(words) = words::of(asked, request, &|chat| customer_of(stage, chat)) else { continue };
+            match lines.last_mut() {
+                Some((last, count)) if *last == words => *count += 1,
+                _ => lines.push((words, 1)),
+            }
+        }
+        for (words, count) in lines {
+            let times = if count == 1 { String::new() } else { format!(" ({count} times)") };
+            writeln!(self.out, "  {:8}  {words}{times}", asked.title())?;
         }
         Ok(())
     }
 
+    /// The newest events, in the order in which they came.
     fn events(&self) -> anyhow::Result<Vec<EventView>> {
-        Ok(self.reader.events(&EventFilter { limit: EVENTS, ..EventFilter::default() })?)
+        let mut events = self.reader.events(&EventFilter { limit: EVENTS, ..EventFilter::default() })?;
+        events.reverse();
+        Ok(events)
     }
+}
+
+/// Whether nothing is to be expected at once: each delivery has ended, waits to be tried again, or waits
+/// behind such a one of its chat.
+fn is_calm(events: &[EventView]) -> bool {
+    let mut held_up = HashSet::new();
+    for event in events {
+        for delivery in event.deliveries.iter().filter(|delivery| !has_ended(delivery)) {
+            let lane = (&delivery.plugin, &event.chat_id);
+            if delivery.attempts > 0 {
+                held_up.insert(lane);
+            } else if event.chat_id.is_none() || !held_up.contains(&lane) {
+                return false;
+            }
+        }
+    }
+    true
+}
+
+fn has_ended(delivery: &DeliveryView) -> bool {
+    delivery.state != "pending"
 }
 
 /// Whose chat it is, in the story.
 fn customer_of(stage: &Stage, chat_id: &str) -> Option<&'static str> {
-    let customers = scenario::steps().into_iter().map(|step| step.customer);
-    customers.into_iter().find(|customer| stage.chat_of(customer).as_deref() == Some(chat_id))
+    let mut customers = scenario::steps().into_iter().map(|step| step.customer);
+    customers.find(|customer| stage.chat_of(customer).as_deref() == Some(chat_id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(chat: &str, plugin: &str, state: &str, attempts: u32) -> EventView {
+        let delivery = DeliveryView {
+            id: "dl-1".into(),
+            plugin: plugin.into(),
+            state: state.into(),
+            attempts,
+            outcome: None,
+            reason: None,
+            version: None,
+            due_at: None,
+            ended_at: None,
+            log: None,
+        };
+        EventView {
+            id: "ev-1".into(),
+            event_type: "incoming_chat".into(),
+            source: "livechat".into(),
+            chat_id: Some(chat.into()),
+            thread_id: None,
+            occurred_at: None,
+            received_at: String::new(),
+            possible_duplicate: false,
+            deliveries: vec![delivery],
+            payload: None,
+            extra: None,
+        }
+    }
+
+    fn check(events: &[EventView], expected: bool) {
+        assert_eq!(is_calm(events), expected, "{events:#?}");
+    }
+
+    #[test]
+    fn it_is_calm_when_only_retries_are_to_come() {
+        let (ended, new) = (event("C1", "crm-notes", "succeeded", 1), event("C1", "crm-notes", "pending", 0));
+        let retried = event("C1", "crm-notes", "pending", 2);
+        check(&[], true);
+        check(&[ended.clone(), retried.clone()], true);
+        check(&[ended, new.clone()], false);
+        check(&[retried.clone(), new.clone()], true);
+        check(&[new, retried.clone()], false);
+        check(&[retried.clone(), event("C2", "crm-notes", "pending", 0)], false);
+        check(&[retried, event("C1", "routing-rules", "pending", 0)], false);
+    }
 }

@@ -44,7 +44,8 @@ pub(super) fn of(
         Some(404) if done.is_none() => None,
         Some(status) => {
             let tried = done.unwrap_or_else(|| request.operation.clone());
-            Some(format!("FAILED with {status}: {}", text::escape(&tried)))
+            let failed = if status < 500 { "refused" } else { "FAILED" };
+            Some(format!("{failed} ({status}): {}", text::escape(&tried)))
         }
         None => None,
     }
@@ -153,11 +154,16 @@ mod tests {
         let tag = json!({"chat_id": "C2", "thread_id": "T2", "tag": "sales"});
         check(Asked::LiveChat, "tag_thread", tag, 200, Some("tag chat C2: sales"));
         let note = json!({"chat_id": "C1", "event": {"text": "rated as bad", "visibility": "agents"}});
-        check(Asked::LiveChat, "send_event", note, 200, Some("internal note in chat C1 (Dana): rated as bad"));
+        check(
+            Asked::LiveChat,
+            "send_event",
+            note,
+            200,
+            Some("internal note in chat C1 (Dana): rated as bad"),
+        );
         let contact = json!({"properties": {"email": "omar@example.com"}});
         check(Asked::HubSpot, "contacts.create", contact, 201, Some("new contact omar@example.com"));
-        let note =
-            json!({"properties": {"hs_note_body": "<p>x"}, "associations": [{"to": {"id": "501"}}]});
+        let note = json!({"properties": {"hs_note_body": "<p>x"}, "associations": [{"to": {"id": "501"}}]});
         check(Asked::HubSpot, "notes.create", note.clone(), 201, Some("note of 4 characters on contact 501"));
         check(Asked::HubSpot, "notes.update", note, 200, Some("note 9001 now has 4 characters"));
         check(Asked::Slack, "webhook", json!({"text": "Low\nrating"}), 200, Some("posted: Low rating"));
@@ -166,8 +172,9 @@ mod tests {
     #[test]
     fn what_only_reads_is_not_told_unless_it_fails() {
         check(Asked::LiveChat, "get_chat", json!({"chat_id": "C1"}), 200, None);
-        check(Asked::LiveChat, "get_chat", json!({"chat_id": "C1"}), 503, Some("FAILED with 503: get_chat"));
+        check(Asked::LiveChat, "get_chat", json!({"chat_id": "C1"}), 503, Some("FAILED (503): get_chat"));
         check(Asked::HubSpot, "contacts.get", Value::Null, 404, None);
+        check(Asked::HubSpot, "contacts.get", Value::Null, 401, Some("refused (401): contacts.get"));
     }
 
     #[test]
