@@ -2,7 +2,7 @@
 //! says so when they can't.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -96,7 +96,7 @@ fn without_livechats_api_what_would_be_done_there_is_missing() {
 
 #[test]
 fn it_goes_on_until_it_is_interrupted_and_shows_a_plugin_that_is_dropped() {
-    let mut child = demo(&[]).stdout(Stdio::piped()).spawn().expect("the demo starts");
+    let mut child = demo(&[]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the demo starts");
     let mut lines =
         BufReader::new(child.stdout.take().expect("a pipe")).lines().map(|line| line.expect("text"));
     let mut folder = None;
@@ -104,7 +104,7 @@ fn it_goes_on_until_it_is_interrupted_and_shows_a_plugin_that_is_dropped() {
         if let Some(path) = line.trim().strip_prefix("folder to drop in ") {
             folder = Some(path.to_owned());
         }
-        if line.starts_with("Ctrl-C") {
+        if line.starts_with("Enter plays") {
             break;
         }
     }
@@ -116,6 +116,9 @@ fn it_goes_on_until_it_is_interrupted_and_shows_a_plugin_that_is_dropped() {
     fs::write(folder.join("routing_rules.wasm"), changed).expect("the folder takes a file");
     let active = lines.find(|line| line.contains("routing-rules is active"));
     assert!(active.is_some(), "the new version was not shown");
+    writeln!(child.stdin.take().expect("a pipe")).expect("it reads what is entered");
+    let routed = lines.find(|line| line.contains("(Dana) -> routing-rules: handled"));
+    assert!(routed.is_some(), "the day was not played again");
     signal(&child, Signal::INT);
     assert!(child.wait().expect("it ends").success());
     assert!(!folder.exists(), "{} was left behind", folder.display());

@@ -79,9 +79,12 @@ async fn show(
         return Ok(());
     }
     screen.say(&manual::text(home, address, stage))?;
+    let mut entered = manual::entered();
     loop {
-        screen.refresh()?;
-        tokio::time::sleep(REFRESH).await;
+        tokio::select! {
+            Some(()) = entered.recv() => play(&mut screen, is_patient).await?,
+            () = tokio::time::sleep(REFRESH) => screen.refresh()?,
+        }
     }
 }
 

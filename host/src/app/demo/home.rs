@@ -123,7 +123,7 @@ mod tests {
         let home = Home::furnish(&stage, built().path()).expect("a home");
         let config = Config::load(&home.config()).expect("a config");
         assert_eq!(config.warnings(), [""; 0]);
-        let configured: Vec<&str> = config.plugins.iter().map(|(name, _)| name.as_str()).collect();
+        let configured: Vec<&str> = config.plugins.keys().map(String::as_str).collect();
         for plugin in PLUGINS {
             assert!(configured.contains(&plugin), "{configured:?}");
             assert!(home.plugins().join(component(plugin)).is_file(), "{plugin}");

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use tokio::sync::mpsc;
+
 use super::home::{Home, component};
 use crate::simulator::scenario::Stage;
 
@@ -34,8 +36,22 @@ Look around:
   {chatplug} events list
   {chatplug} plugins list
 
-Ctrl-C ends the demo and removes its folder."
+Enter plays the day once more, Ctrl-C ends the demo and removes its folder."
     )
+}
+
+/// Is told of each line that somebody enters.
+pub(super) fn entered() -> mpsc::Receiver<()> {
+    let (sender, entered) = mpsc::channel(1);
+    // A thread of its own: nothing can interrupt the reading, and the process must end all the same.
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines() {
+            if line.is_err() || sender.blocking_send(()).is_err() {
+                return;
+            }
+        }
+    });
+    entered
 }
 
 /// A path as a shell takes it.
