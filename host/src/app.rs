@@ -23,6 +23,7 @@ use crate::store::{Opened, Reader, Store};
 use crate::watcher::{self, Loader, Watcher};
 
 pub mod check;
+pub mod demo;
 mod reload;
 mod services;
 

@@ -3,6 +3,7 @@
 mod bad_input;
 mod cli;
 mod client;
+mod demo;
 mod folder;
 mod limits;
 mod reload;
