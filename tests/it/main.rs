@@ -1,7 +1,12 @@
 //! The real executable, real components, real HTTP. A file is named by what it proves.
 
 mod bad_input;
+mod capability;
 mod client;
+mod crm_notes;
 mod folder;
 mod limits;
+mod low_rating_alert;
+mod routing_rules;
+mod services;
 mod way;
