@@ -66,8 +66,10 @@ impl Dispatcher {
         dispatcher.begin(&mut lanes).await;
         loop {
             dispatcher.heartbeat.store(now_ms(), Ordering::Relaxed);
+            // Also when no more may run: what has come due must not make the wait below return at once.
+            lanes.wake(now_ms());
             while running < RUNNING_MAX
-                && let Some(pending) = lanes.next(now_ms())
+                && let Some(pending) = lanes.next()
             {
                 running += 1;
                 tasks.spawn(dispatcher.clone().deliver(pending, reports.clone()));
@@ -121,8 +123,9 @@ impl Dispatcher {
             lanes.offer(pending, now_ms());
         }
         if had_gap {
-            let slots = self.registry.all();
-            slots.keys().for_each(|plugin| lanes.fell_behind(plugin));
+            for plugin in self.config.load().plugins.keys() {
+                lanes.fell_behind(&Arc::from(plugin.as_str()));
+            }
         }
     }
 

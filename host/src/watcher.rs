@@ -114,21 +114,26 @@ impl Watcher {
     /// Brings the registry in step with folder and config.
     async fn reconcile(&self, state: &mut State, folder: &Path) {
         let Some(found) = look(folder).await else { return };
+        let is_there = |file: &String| found.whole.contains_key(file) || found.changing.contains(file);
         let known = state.files.len();
-        state.files.retain(|file, _| found.whole.contains_key(file) || found.changing.contains(file));
-        let is_gone = state.files.len() < known;
-        let is_old = |config: &Arc<Config>| !Arc::ptr_eq(config, &self.config.load());
-        if is_gone || state.decided_by.as_ref().is_none_or(is_old) {
-            self.decide(state).await;
-        }
+        state.files.retain(|file, _| is_there(file));
+        state.active.retain(|_, active| is_there(&active.file));
+        let mut is_new = state.files.len() < known;
+        is_new |= state.decided_by.as_ref().is_none_or(|config| !Arc::ptr_eq(config, &self.config.load()));
+        let mut changed = Vec::new();
         for (file, stamp) in found.whole {
             if state.files.get(&file).is_none_or(|(known, _)| *known != stamp) {
                 state.files.insert(file.clone(), (stamp.clone(), Candidate::Compiling));
-                self.decide(state).await;
-                let candidate = self.loader.load(&folder.join(&file)).await;
-                state.files.insert(file, (stamp, candidate));
-                self.decide(state).await;
+                changed.push((file, stamp));
             }
+        }
+        if is_new || !changed.is_empty() {
+            self.decide(state).await;
+        }
+        for (file, stamp) in changed {
+            let candidate = self.loader.load(&folder.join(&file)).await;
+            state.files.insert(file, (stamp, candidate));
+            self.decide(state).await;
         }
     }
 
@@ -136,7 +141,6 @@ impl Watcher {
     async fn decide(&self, state: &mut State) {
         let config = self.config.load_full();
         state.decided_by = Some(config.clone());
-        state.active.retain(|_, active| state.files.contains_key(&active.file));
         for (file, (_, candidate)) in &state.files {
             let Candidate::Loaded(version) = candidate else { continue };
             let name = &version.manifest.name;
@@ -148,7 +152,7 @@ impl Watcher {
             }
         }
         let slots = slots(&config, &state.active);
-        let statuses = status::of_all(&config, &state.files, &slots);
+        let statuses = status::of_all(&config, &state.files, &state.active, &slots);
         self.registry.swap(slots);
         if statuses != state.shown {
             status::tell(&state.shown, &statuses);
@@ -180,7 +184,7 @@ pub async fn survey(loader: &Loader, config: &Config) -> (Vec<PluginStatus>, Vec
         let candidate = loader.load(&config.plugins_dir.join(&file)).await;
         files.insert(file, (stamp, candidate));
     }
-    let statuses = status::of_all(config, &files, &Slots::default());
+    let statuses = status::of_all(config, &files, &HashMap::new(), &Slots::default());
     let schema = |(_, candidate): &(Stamp, Candidate)| match candidate {
         Candidate::Loaded(version) => {
             Some((version.manifest.name.clone(), version.manifest.settings_schema.clone()))

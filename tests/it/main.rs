@@ -2,11 +2,15 @@
 
 mod bad_input;
 mod capability;
+mod cli;
 mod client;
 mod crm_notes;
 mod folder;
 mod limits;
 mod low_rating_alert;
+mod reload;
+mod restart;
 mod routing_rules;
 mod services;
+mod swap;
 mod way;

@@ -166,9 +166,8 @@ impl Lanes {
         self.settle(plugin, key, now_ms);
     }
 
-    /// The next delivery to run, if one may run now.
-    pub(super) fn next(&mut self, now_ms: i64) -> Option<Pending> {
-        self.wake(now_ms);
+    /// The next delivery to run, if one may run as of the last [`Lanes::wake`].
+    pub(super) fn next(&mut self) -> Option<Pending> {
         while let Some(plugin) = self.turns.pop_front() {
             let queue = self.queues.get_mut(&plugin)?;
             queue.in_turn = false;
@@ -186,7 +185,7 @@ impl Lanes {
         None
     }
 
-    /// When [`Lanes::next`] may have something that it hasn't now: milliseconds since 1970.
+    /// When [`Lanes::wake`] will have something to do: milliseconds since 1970.
     pub(super) fn next_due_ms(&self) -> Option<i64> {
         self.waiting.peek().map(|Reverse((due_ms, _, _))| *due_ms)
     }
@@ -267,7 +266,7 @@ impl Lanes {
     }
 
     /// Makes the lanes ready whose time has come.
-    fn wake(&mut self, now_ms: i64) {
+    pub(super) fn wake(&mut self, now_ms: i64) {
         while self.next_due_ms().is_some_and(|due_ms| due_ms <= now_ms) {
             let Some(Reverse((_, plugin, key))) = self.waiting.pop() else { return };
             self.settle(&plugin, key, now_ms);

@@ -22,10 +22,12 @@ pub struct Refused {
 }
 
 impl Refusals {
-    /// Counts one.
-    pub fn count(&self, reason: &'static str, action: &'static str) {
+    /// Counts one; answers how many there are now of this reason and action.
+    pub fn count(&self, reason: &'static str, action: &'static str) -> u64 {
         let mut counts = self.counts.lock().expect("nothing panics while it holds the counts");
-        *counts.entry(reason).or_default().entry(action).or_default() += 1;
+        let count = counts.entry(reason).or_default().entry(action).or_default();
+        *count += 1;
+        *count
     }
 
     /// All counts, by reason.

@@ -46,8 +46,11 @@ pub struct Webhooks {
 pub(super) async fn receive(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Response {
     let webhooks = &state.webhooks;
     let refuse = |status, reason, action| {
-        webhooks.refusals.count(reason, action);
-        tracing::warn!(reason, action, "refused a webhook");
+        let count = webhooks.refusals.count(reason, action);
+        // Anybody can send these: the log must not grow with them.
+        if count.is_power_of_two() {
+            tracing::warn!(reason, action, count, "refused a webhook ({reason}), {count} since the start");
+        }
         answer(status, reason)
     };
     let body = match read(body).await {

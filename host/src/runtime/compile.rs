@@ -1,7 +1,8 @@
 //! Compiling a component, in a child process of the same executable: a compile can't be cancelled inside a
 //! process, and a small component can take a minute and gigabytes.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -73,9 +74,7 @@ impl Compiler {
     fn keep(&self, hash: &str, bytes: &[u8]) -> Result<PathBuf, String> {
         let path = self.component_path(hash);
         if !path.exists() {
-            let unfinished = unfinished(&path);
-            fs::write(&unfinished, bytes)
-                .and_then(|()| fs::rename(&unfinished, &path))
+            write_whole(&path, bytes)
                 .map_err(|error| format!("cannot keep it in {}: {error}", self.dir.display()))?;
         }
         Ok(path)
@@ -132,16 +131,17 @@ pub fn in_child(source: &Path, target: &Path) -> Result<(), String> {
     let engine = engine::for_compiling().map_err(|error| format!("{error:#}"))?;
     let bytes = fs::read(source).map_err(|error| format!("cannot read {}: {error}", source.display()))?;
     let code = engine.precompile_component(&bytes).map_err(|error| format!("{error:#}"))?;
-    // The name appears only when the file is whole.
-    let unfinished = unfinished(target);
-    fs::write(&unfinished, code)
-        .and_then(|()| fs::rename(&unfinished, target))
-        .map_err(|error| format!("cannot write {}: {error}", target.display()))
+    write_whole(target, &code).map_err(|error| format!("cannot write {}: {error}", target.display()))
 }
 
-/// The name of a file while it is written: another process may be writing the same one.
-fn unfinished(path: &Path) -> PathBuf {
-    path.with_extension(format!("{}.part", std::process::id()))
+/// Writes a file so that its name appears only when its bytes are on disk: after a power cut, half a file
+/// of machine code must not be there to be loaded. Another process may be writing the same one.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let unfinished = path.with_extension(format!("{}.part", std::process::id()));
+    let mut file = File::create(&unfinished)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)
 }
 
 /// Text that is the same for engines that can load each other's code.

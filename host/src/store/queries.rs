@@ -172,6 +172,17 @@ impl Reader {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
+    /// How many deliveries wait for an attempt.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn pending(&self) -> Result<u64, Error> {
+        let mut select = self.connection.prepare(
+            "SELECT count(*) FROM deliveries INDEXED BY deliveries_pending WHERE state = 'pending'",
+        )?;
+        Ok(select.query_row([], |row| row.get::<_, i64>(0))?.unsigned_abs())
+    }
+
     fn deliveries(&self, event: EventId, with_log: bool) -> Result<Vec<DeliveryView>, Error> {
         let sql = format!("SELECT {DELIVERY_COLUMNS} FROM deliveries WHERE event = ?1 ORDER BY id");
         let mut select = self.connection.prepare_cached(&sql)?;
@@ -229,8 +240,9 @@ fn delivery(row: &Row<'_>, with_log: bool) -> rusqlite::Result<DeliveryView> {
     })
 }
 
+/// With milliseconds always, so that times line up and sort as text.
 fn rfc3339(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| format!("{time:.3}"))
 }
 
 impl Store {

@@ -18,6 +18,9 @@ const QUEUE_MAX: usize = 4096;
 const GROUP_MAX: usize = 512;
 /// How often the log is moved into the database.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+/// Pages in the log (of 4 KiB) beyond which the writer itself moves the rest: while it goes on writing, the
+/// log can never be moved to its end and begun anew.
+const LOG_PAGES_MAX: i64 = 16_384;
 
 /// The running transaction of a group, as a command sees it.
 pub(super) struct Group<'a> {
@@ -45,14 +48,21 @@ impl Writer {
         let (queue, commands) = mpsc::channel(QUEUE_MAX);
         let (failure, failed) = watch::channel(None);
         let (alive, ended) = std::sync::mpsc::channel::<()>();
+        let log_is_long = Arc::new(AtomicBool::new(false));
+        let told = log_is_long.clone();
         thread::spawn(move || {
-            if let Err(error) = write(&connection, commands, &committed, &gap) {
+            let after_group = || {
+                if told.swap(false, Ordering::AcqRel) {
+                    move_log(&connection);
+                }
+            };
+            if let Err(error) = write(&connection, commands, &committed, &gap, after_group) {
                 tracing::error!(%error, "the store failed and takes no more writes");
                 failure.send_replace(Some(error));
             }
             drop(alive);
         });
-        thread::spawn(move || checkpoint(&path, &ended));
+        thread::spawn(move || checkpoint(&path, &ended, &log_is_long));
         Writer { queue, failed }
     }
 }
@@ -120,6 +130,7 @@ fn write(
     mut commands: mpsc::Receiver<Box<dyn Command>>,
     committed: &mpsc::Sender<Vec<Pending>>,
     gap: &AtomicBool,
+    after_group: impl Fn(),
 ) -> Result<(), Error> {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while commands.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
@@ -137,6 +148,7 @@ fn write(
         {
             return Err(error);
         }
+        after_group();
     }
     Ok(())
 }
@@ -179,7 +191,7 @@ fn commit(
 }
 
 /// Moves the log into the database every second until the writer has ended.
-fn checkpoint(path: &std::path::Path, ended: &std::sync::mpsc::Receiver<()>) {
+fn checkpoint(path: &std::path::Path, ended: &std::sync::mpsc::Receiver<()>, log_is_long: &AtomicBool) {
     let connection = match Connection::open(path) {
         Ok(connection) => connection,
         Err(error) => {
@@ -187,8 +199,16 @@ fn checkpoint(path: &std::path::Path, ended: &std::sync::mpsc::Receiver<()>) {
         }
     };
     while let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(CHECKPOINT_EVERY) {
-        if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
-            tracing::warn!(%error, "a checkpoint of the store failed; the next one will try again");
+        if move_log(&connection) > LOG_PAGES_MAX {
+            log_is_long.store(true, Ordering::Release);
         }
     }
+}
+
+/// Moves what it can of the log into the database; answers how many pages the log has.
+fn move_log(connection: &Connection) -> i64 {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1)).unwrap_or_else(|error| {
+        tracing::warn!(%error, "a checkpoint of the store failed; the next one will try again");
+        0
+    })
 }

@@ -1,10 +1,10 @@
 //! What an operator is shown of each file and each configured plugin.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::candidate::Candidate;
-use super::conflict;
 use super::folder::Stamp;
+use super::{Active, conflict};
 use crate::config::Config;
 use crate::registry::{Slots, Verdict, judge};
 use crate::runtime::Version;
@@ -14,42 +14,53 @@ use crate::store::PluginStatus;
 pub(super) fn of_all(
     config: &Config,
     files: &BTreeMap<String, (Stamp, Candidate)>,
+    active: &HashMap<String, Active>,
     slots: &Slots,
 ) -> Vec<PluginStatus> {
-    let mut statuses: Vec<PluginStatus> = files
-        .iter()
-        .map(|(file, (_, candidate))| match candidate {
-            Candidate::Loaded(version) => {
-                of_version(config, file, version, conflict(files, file, &version.manifest.name))
-            }
-            Candidate::Compiling => PluginStatus { file: Some(file.clone()), ..blank("compiling", "") },
-            Candidate::Rejected { hash, reason } => {
-                PluginStatus { file: Some(file.clone()), version: hash.clone(), ..blank("rejected", reason) }
-            }
-        })
-        .collect();
-    for (name, plugin) in &config.plugins {
+    // A file that can't be read that far is known by what ran from it before.
+    let named = |file: &String, status: PluginStatus| PluginStatus {
+        name: active.iter().find(|(_, active)| active.file == *file).map(|(name, _)| name.clone()),
+        file: Some(file.clone()),
+        ..status
+    };
+    let of_file = |(file, (_, candidate)): (&String, &(Stamp, Candidate))| match candidate {
+        Candidate::Loaded(version) => {
+            of_version(config, file, version, conflict(files, file, &version.manifest.name))
+        }
+        Candidate::Compiling => named(file, blank("compiling", "")),
+        Candidate::Rejected { hash, reason } => {
+            named(file, PluginStatus { version: hash.clone(), ..blank("rejected", reason) })
+        }
+    };
+    let mut statuses: Vec<PluginStatus> = files.iter().map(of_file).collect();
+    let is_compiling = files.values().any(|(_, candidate)| matches!(candidate, Candidate::Compiling));
+    for name in config.plugins.keys() {
         if !statuses.iter().any(|status| status.name.as_ref() == Some(name)) {
-            let reason = format!(
-                "the config has [plugin.{name}], but no file in {} is that plugin; its events wait",
-                config.plugins_dir.display()
-            );
-            statuses.push(PluginStatus {
-                name: Some(name.clone()),
-                events: plugin.events.clone(),
-                grants: plugin.policy.grants.clone(),
-                denies: plugin.policy.denies.clone(),
-                ..blank("absent", &reason)
-            });
+            statuses.push(without_file(config, name, is_compiling));
         }
     }
     for status in &mut statuses {
-        let running =
-            status.name.as_deref().and_then(|name| slots.get(name)).and_then(|slot| slot.active.as_ref());
-        status.serving =
-            running.map(|version| version.hash.clone()).filter(|hash| status.version.as_ref() != Some(hash));
+        let slot = status.name.as_deref().and_then(|name| slots.get(name));
+        let running = slot.and_then(|slot| slot.active.as_ref()).map(|version| version.hash.clone());
+        status.serving = running.filter(|hash| status.version.as_ref() != Some(hash));
     }
     statuses
+}
+
+/// The status of a configured plugin that no file is, as far as is known.
+fn without_file(config: &Config, name: &str, is_compiling: bool) -> PluginStatus {
+    let plugin = &config.plugins[name];
+    let reason = format!(
+        "the config has [plugin.{name}], but no file in {} is that plugin; its events wait",
+        config.plugins_dir.display()
+    );
+    PluginStatus {
+        name: Some(name.to_owned()),
+        events: plugin.events.clone(),
+        grants: plugin.policy.grants.clone(),
+        denies: plugin.policy.denies.clone(),
+        ..if is_compiling { blank("compiling", "") } else { blank("absent", &reason) }
+    }
 }
 
 fn of_version(config: &Config, file: &str, version: &Version, conflict: Option<&String>) -> PluginStatus {

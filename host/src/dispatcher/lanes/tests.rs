@@ -27,6 +27,11 @@ fn open(plugins: &[&str], concurrency: usize) -> Lanes {
     lanes
 }
 
+fn next(lanes: &mut Lanes, now_ms: i64) -> Option<Pending> {
+    lanes.wake(now_ms);
+    lanes.next()
+}
+
 fn finish(lanes: &mut Lanes, ran: &Pending, again: Option<Pending>, now_ms: i64) {
     lanes.finished(&ran.plugin, Key::of(ran), again, now_ms);
 }
@@ -37,12 +42,12 @@ fn a_lane_runs_one_at_a_time_and_other_lanes_pass() {
     for (id, lane) in [(1, "a"), (2, "a"), (3, "b")] {
         lanes.offer(pending(id, "p", Some(lane)), 0);
     }
-    let first = lanes.next(0).unwrap();
+    let first = next(&mut lanes, 0).unwrap();
     assert_eq!(first.id.0, 1);
-    assert_eq!(lanes.next(0).map(|p| p.id.0), Some(3));
-    assert_eq!(lanes.next(0), None);
+    assert_eq!(next(&mut lanes, 0).map(|p| p.id.0), Some(3));
+    assert_eq!(next(&mut lanes, 0), None);
     finish(&mut lanes, &first, None, 0);
-    assert_eq!(lanes.next(0).map(|p| p.id.0), Some(2));
+    assert_eq!(next(&mut lanes, 0).map(|p| p.id.0), Some(2));
 }
 
 #[test]
@@ -50,14 +55,14 @@ fn a_retry_holds_its_lane_until_it_is_due() {
     let mut lanes = open(&["p"], 10);
     lanes.offer(pending(1, "p", Some("a")), 0);
     lanes.offer(pending(2, "p", Some("a")), 0);
-    let first = lanes.next(0).unwrap();
+    let first = next(&mut lanes, 0).unwrap();
     finish(&mut lanes, &first, Some(Pending { due_at_ms: 500, attempts: 1, ..first.clone() }), 0);
-    assert_eq!(lanes.next(499), None);
+    assert_eq!(next(&mut lanes, 499), None);
     assert_eq!(lanes.next_due_ms(), Some(500));
-    let again = lanes.next(500).unwrap();
+    let again = next(&mut lanes, 500).unwrap();
     assert_eq!((again.id.0, again.attempts), (1, 1));
     finish(&mut lanes, &again, None, 500);
-    assert_eq!(lanes.next(500).map(|p| p.id.0), Some(2));
+    assert_eq!(next(&mut lanes, 500).map(|p| p.id.0), Some(2));
 }
 
 #[test]
@@ -68,12 +73,12 @@ fn plugins_take_turns_and_a_stopped_one_holds_up_nobody() {
         let plugin = ["p", "q", "stopped"][(id % 3) as usize];
         lanes.offer(pending(id, plugin, None), 0);
     }
-    let order: Vec<Arc<str>> = std::iter::from_fn(|| lanes.next(0)).map(|p| p.plugin).collect();
+    let order: Vec<Arc<str>> = std::iter::from_fn(|| next(&mut lanes, 0)).map(|p| p.plugin).collect();
     assert_eq!(order.iter().filter(|plugin| &***plugin == "p").count(), 2);
     assert_eq!(order.iter().filter(|plugin| &***plugin == "q").count(), 2);
     assert_ne!(order[0], order[1]);
     lanes.set_concurrency(&Arc::from("stopped"), 1);
-    assert_eq!(lanes.next(0).map(|p| p.plugin.to_string()), Some("stopped".into()));
+    assert_eq!(next(&mut lanes, 0).map(|p| p.plugin.to_string()), Some("stopped".into()));
 }
 
 /// The table and the lanes over it, driven by random steps.
@@ -150,7 +155,7 @@ impl World {
     }
 
     fn start(&mut self) {
-        if let Some(next) = self.lanes.next(0) {
+        if let Some(next) = self.lanes.next() {
             let busy = |p: &Pending| p.plugin == next.plugin && p.lane.is_some() && p.lane == next.lane;
             assert!(!self.running.iter().any(busy), "two of one lane run at the same time: {next:?}");
             let older = |p: &&Pending| p.plugin == next.plugin && p.lane == next.lane && p.id < next.id;

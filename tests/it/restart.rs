@@ -1,0 +1,85 @@
+//! What was answered 200 is delivered, whatever happens to the process.
+
+use chatplug_tests::{Host, deliveries, guest};
+
+use crate::client::{accept, message};
+
+const RECORDER: &str = "[plugin.recorder]\nevents = [\"incoming_event\"]\n";
+
+#[tokio::test]
+async fn unfinished_deliveries_run_after_a_restart() {
+    let mut host = Host::start(RECORDER, &[]);
+    for number in 1..=20 {
+        accept(&host, message(&format!("C{}", number % 3), number)).await;
+    }
+    assert!(host.events().iter().flat_map(deliveries).all(|delivery| delivery["state"] == "pending"));
+    assert!(host.stop(), "{}", host.log());
+    host.drop_file(&guest("guest_recorder"), "recorder.wasm");
+    host.run();
+    let events = host.wait_until_done(20);
+    assert!(
+        events.iter().flat_map(deliveries).all(|delivery| delivery["state"] == "succeeded"),
+        "{events:#?}"
+    );
+}
+
+#[tokio::test]
+async fn a_host_that_is_killed_loses_nothing_that_it_answered() {
+    let mut host = Host::start(RECORDER, &[guest("guest_recorder")]);
+    let mut sent = 0;
+    for _ in 0..5 {
+        for _ in 0..20 {
+            sent += 1;
+            accept(&host, message(&format!("C{}", sent % 5), sent)).await;
+        }
+        host.kill();
+        host.run();
+    }
+    let events = host.wait_until_done(sent);
+    assert_eq!(events.len(), sent);
+    assert!(
+        events.iter().flat_map(deliveries).all(|delivery| delivery["state"] == "succeeded"),
+        "{events:#?}"
+    );
+}
+
+#[tokio::test]
+async fn the_events_of_a_chat_run_in_the_order_in_which_they_were_accepted() {
+    let host = Host::start(RECORDER, &[guest("guest_recorder")]);
+    for number in 1..=60 {
+        accept(&host, message(&format!("C{}", number % 2), number)).await;
+    }
+    let events = host.wait_until_done(60);
+    for chat in ["C0", "C1"] {
+        let ended: Vec<&str> = events
+            .iter()
+            .filter(|event| event["chat_id"] == chat)
+            .flat_map(deliveries)
+            .filter_map(|delivery| delivery["ended_at"].as_str())
+            .collect();
+        assert_eq!(ended.len(), 30);
+        assert!(ended.is_sorted(), "{chat}: {ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_host_on_the_same_folder_is_told_off() {
+    let host = Host::start("", &[]);
+    let output = host.cli(&["serve"]);
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("in use by another chatplug process"), "{said}");
+}
+
+#[tokio::test]
+async fn a_busy_port_is_named() {
+    let first = Host::start("", &[]);
+    let second = Host::prepared("", &[]);
+    let config = std::fs::read_to_string(second.config_path()).expect("the config");
+    let config = config.replace("127.0.0.1:0", &first.address().to_string());
+    std::fs::write(second.config_path(), config).expect("the config can be written");
+    let output = second.cli(&["serve"]);
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains(&format!("cannot listen on {}", first.address())), "{said}");
+}
