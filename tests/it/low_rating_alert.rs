@@ -202,8 +202,25 @@ async fn what_slack_refuses_for_a_moment_is_posted_once_in_the_end() {
         expect_all_succeeded(&events);
         assert_eq!(ratings(&events)[0]["attempts"], 3, "{kind:?} {fault:?}");
         the_only_post(&stage);
+        if let Fault::TooManyRequests { .. } = fault {
+            let at = stage.slack.requests().all().into_iter().map(|request| request.at).collect::<Vec<_>>();
+            assert!(at.windows(2).all(|two| two[1].duration_since(two[0]).as_secs() >= 1), "{at:?}");
+        }
         assert_eq!((stage.tags(&chat_id).len(), stage.notes(&chat_id).len()), (1, 1), "{kind:?} {fault:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_livechat_does_not_answer_the_alert_waits_for_three_attempts_only() {
+    let stage = stage(Kind::SecretUrl, "").await;
+    stage.livechat.faults().set("get_chat", Fault::Down, Times::UntilCleared);
+    let chat_id = chat(&stage, "Dana");
+    stage.livechat.rate(&chat_id, 0).expect("a rating");
+    let events = stage.settled().await;
+    expect_all_succeeded(&events);
+    assert_eq!(ratings(&events)[0]["attempts"], 4);
+    expect_parts(&the_only_post(&stage), &["bad", "Customer: unknown"]);
+    stage.expect_logged(&["WARN", "the alert goes out without the chat", &chat_id]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! routing-rules in a real host: where chats go, and which are left alone.
 
 use chatplug::simulator::livechat::{Opening, RoutingStatus};
+use chatplug::simulator::{Fault, Times};
 use chatplug_tests::deliveries;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -225,6 +226,35 @@ async fn a_tag_or_property_that_cannot_be_set_is_told_and_stops_nothing() {
     assert_eq!(groups(&stage, &chat_id), json!([2]));
     stage.expect_logged(&["WARN", &chat_id, "stays without its tag `no such tag`"]);
     stage.expect_logged(&["WARN", &chat_id, "stays without its properties"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_broke_off_is_finished_without_a_second_transfer() {
+    let stage = stage(RULES).await;
+    for (number, (action, fault)) in [
+        ("transfer_chat", Fault::ErrorBeforeSaving),
+        ("transfer_chat", Fault::ErrorAfterSaving),
+        ("transfer_chat", Fault::CutReply),
+        ("tag_thread", Fault::Down),
+        ("list_routing_statuses", Fault::Down),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        stage.livechat.faults().set(action, fault.clone(), Times::Next(1));
+        let chat_id = open(&stage, &says(&format!("Dana {number}"), "I want a refund"));
+        settle(&stage).await;
+        let shown = format!("{action} {fault:?}");
+        assert_eq!(
+            (stage.tags(&chat_id), groups(&stage, &chat_id)),
+            (vec!["refund".to_owned()], json!([2])),
+            "{shown}"
+        );
+        let chat = stage.livechat.chat(&chat_id).expect("the chat");
+        let events = chat["thread"]["events"].as_array().cloned().unwrap_or_default();
+        let moves = events.iter().filter(|event| event["system_message_type"] == "chat_transferred").count();
+        assert_eq!(moves, 1, "{shown}: {events:#?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
