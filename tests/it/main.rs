@@ -1,12 +1,17 @@
 //! The real executable, real components, real HTTP. A file is named by what it proves.
 
 mod bad_input;
+mod capability;
 mod cli;
 mod client;
+mod crm_notes;
 mod demo;
 mod folder;
 mod limits;
+mod low_rating_alert;
 mod reload;
 mod restart;
+mod routing_rules;
+mod services;
 mod swap;
 mod way;
