@@ -24,6 +24,7 @@ use crate::store::{Committed, Opened, Reader, Store};
 use crate::watcher::{self, Loader, Watcher};
 
 pub mod check;
+pub mod demo;
 mod reload;
 mod services;
 

@@ -87,9 +87,9 @@ pub struct DemoArgs {
     /// Let one of the simulated services fail
     #[arg(long = "break", value_name = "SERVICE", value_enum)]
     pub broken: Option<Service>,
-    /// The folder of plugins to use
-    #[arg(long, value_name = "DIR")]
-    pub plugins: Option<PathBuf>,
+    /// The folder with the built plugins; `cargo xtask plugins` fills it
+    #[arg(long, value_name = "DIR", default_value = "target/plugins")]
+    pub plugins: PathBuf,
 }
 
 /// The simulated services of `demo`.

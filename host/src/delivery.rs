@@ -116,6 +116,8 @@ pub struct History {
     pub crashes: u32,
     /// How long ago the event was accepted.
     pub age: Duration,
+    /// The longest wait that a service asked for in the attempt that just ended; zero if none did.
+    pub asked_wait: Duration,
 }
 
 /// What follows from an outcome.
@@ -150,7 +152,7 @@ pub fn after(outcome: &Outcome, history: History, jitter: f64) -> Next {
             Next::Dead(format!("still failing after {} attempts in 24 h: {reason}", history.attempts))
         }
         Outcome::Retry(_) | Outcome::Trapped(_) | Outcome::OutOf(..) => {
-            Next::Again(delay(history.attempts, jitter))
+            Next::Again(delay(history.attempts, jitter).max(history.asked_wait))
         }
     }
 }
@@ -167,7 +169,8 @@ mod tests {
     use super::*;
 
     fn check(outcome: Outcome, attempts: u32, crashes: u32, age_hours: u64, expected: Next) {
-        let history = History { attempts, crashes, age: Duration::from_secs(age_hours * 3600) };
+        let age = Duration::from_secs(age_hours * 3600);
+        let history = History { attempts, crashes, age, asked_wait: Duration::ZERO };
         assert_eq!(after(&outcome, history, 1.0), expected, "{outcome:?} after {history:?}");
     }
 
@@ -191,6 +194,19 @@ mod tests {
         check(Outcome::Trapped("boom".into()), 3, 3, 0, Next::Dead("trapped 3 times, last: boom".into()));
         check(Outcome::OutOf(Resource::Cpu, "cpu".into()), 2, 2, 0, again(2));
         check(Outcome::Suspended("host".into()), 0, 0, 30, again(1));
+    }
+
+    #[test]
+    fn a_wait_that_a_service_asked_for_is_not_undercut() {
+        let check = |asked, expected| {
+            let asked_wait = Duration::from_secs(asked);
+            let history = History { attempts: 3, crashes: 0, age: Duration::ZERO, asked_wait };
+            let next = after(&Outcome::Retry("busy".into()), history, 0.5);
+            assert_eq!(next, Next::Again(Duration::from_secs(expected)), "{asked} s were asked for");
+        };
+        check(0, 2);
+        check(1, 2);
+        check(30, 30);
     }
 
     #[test]

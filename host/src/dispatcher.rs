@@ -272,6 +272,7 @@ fn finish(pending: &Pending, report: &Report, version: String) -> Finish {
         attempts: pending.attempts + u32::from(is_spent),
         crashes: pending.crashes + u32::from(is_crash),
         age: Duration::from_millis(u64::try_from(now_ms - pending.accepted_at_ms).unwrap_or(0)),
+        asked_wait: report.asked_wait,
     };
     let next = delivery::after(outcome, history, random());
     tell(pending, report, history.attempts, &next);
@@ -354,6 +355,7 @@ fn host_panic() -> Report {
         cpu: Duration::ZERO,
         wall: Duration::ZERO,
         host_calls: 0,
+        asked_wait: Duration::ZERO,
     }
 }
 

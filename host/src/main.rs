@@ -37,7 +37,7 @@ fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<bool> {
             telemetry::init(args.log, std::env::var(telemetry::FILTER_VARIABLE).ok().as_deref())?;
             block_on(app::serve(&args.config))?;
         }
-        Command::Demo(_) => anyhow::bail!("not yet"),
+        Command::Demo(demo) => return block_on(app::demo::run(demo, out)),
         command => {
             let config = Config::load(&args.config)?;
             return with_config(command, &config, json, out);

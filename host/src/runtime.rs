@@ -112,6 +112,8 @@ pub struct Report {
     pub wall: Duration,
     /// Host calls made.
     pub host_calls: u32,
+    /// The longest wait that a service asked for, see [`History::asked_wait`](crate::delivery::History).
+    pub asked_wait: Duration,
 }
 
 /// A component that was compiled, asked for its manifest, and can run.

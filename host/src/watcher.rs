@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use notify::Watcher as _;
+use notify::event::{AccessKind, AccessMode};
+use notify::{EventKind, Watcher as _};
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -278,11 +279,48 @@ async fn look(folder: &Path) -> Option<Found> {
 
 /// Asks the system to say when something happens in the folder.
 fn watch(folder: &Path, hints: Arc<Notify>) -> Option<notify::RecommendedWatcher> {
-    let mut watcher = notify::recommended_watcher(move |_| hints.notify_one())
+    let tell = move |event: notify::Result<notify::Event>| {
+        if event.map_or(true, |event| may_change_files(event.kind)) {
+            hints.notify_one();
+        }
+    };
+    let mut watcher = notify::recommended_watcher(tell)
         .inspect_err(
             |error| tracing::warn!(%error, "no notifications of the file system; looking every two seconds"),
         )
         .ok()?;
     watcher.watch(folder, notify::RecursiveMode::NonRecursive).ok()?;
     Some(watcher)
+}
+
+/// Whether files may be others afterwards. Looking at the folder is itself reported, and must not be a
+/// reason to look again.
+fn may_change_files(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use notify::event::{CreateKind, ModifyKind, RemoveKind};
+
+    use super::*;
+
+    fn check(kind: EventKind, expected: bool) {
+        assert_eq!(may_change_files(kind), expected, "{kind:?}");
+    }
+
+    #[test]
+    fn looking_at_the_folder_is_no_reason_to_look_again() {
+        check(EventKind::Access(AccessKind::Open(AccessMode::Any)), false);
+        check(EventKind::Access(AccessKind::Read), false);
+        check(EventKind::Access(AccessKind::Close(AccessMode::Read)), false);
+        check(EventKind::Access(AccessKind::Close(AccessMode::Write)), true);
+        check(EventKind::Create(CreateKind::File), true);
+        check(EventKind::Modify(ModifyKind::Any), true);
+        check(EventKind::Remove(RemoveKind::File), true);
+        check(EventKind::Any, true);
+    }
 }

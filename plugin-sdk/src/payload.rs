@@ -85,7 +85,8 @@ pub struct ChatDeactivated {
 pub struct ChatRated {
     /// The chat.
     pub chat_id: String,
-    /// The thread that is rated.
+    /// The thread that is rated; empty where neither the webhook nor the host knows it.
+    #[serde(deserialize_with = "json::or_default")]
     pub thread_id: String,
     /// What the change was.
     pub change: RatingChange,

@@ -1,13 +1,19 @@
 //! The real executable, real components, real HTTP. A file is named by what it proves.
 
 mod bad_input;
+mod capability;
 mod cli;
 mod client;
+mod crm_notes;
+mod demo;
 mod folder;
 mod from_a_webhook_server;
 mod limits;
+mod low_rating_alert;
 mod reload;
 mod restart;
+mod routing_rules;
+mod services;
 mod swap;
 mod tidy;
 mod way;

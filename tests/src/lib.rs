@@ -8,6 +8,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -32,7 +34,17 @@ pub fn guest(name: &str) -> PathBuf {
 
 /// A component of `plugins`, by the plugin's name.
 pub fn plugin(name: &str) -> PathBuf {
-    built("CHATPLUG_PLUGINS").join(format!("{}.wasm", name.replace('-', "_")))
+    plugins().join(format!("{}.wasm", name.replace('-', "_")))
+}
+
+/// The folder with the components of `plugins`.
+pub fn plugins() -> PathBuf {
+    built("CHATPLUG_PLUGINS")
+}
+
+/// The executable, without arguments.
+pub fn chatplug() -> Command {
+    Command::new(built("CHATPLUG_HOST"))
 }
 
 /// A file of `tests/payloads`.
@@ -133,10 +145,7 @@ impl Host {
     /// Asks the host to stop, waits until it has, and answers whether it said that all is well.
     pub fn stop(&mut self) -> bool {
         let Some(mut child) = self.child.take() else { return true };
-        let id =
-            i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
-        rustix::process::kill_process(id, rustix::process::Signal::TERM)
-            .expect("the host can be asked to stop");
+        signal(&child, Signal::TERM);
         child.wait().expect("the host ends").success()
     }
 
@@ -189,7 +198,7 @@ impl Host {
 
     /// The executable with the test's config and environment.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(built("CHATPLUG_HOST"));
+        let mut command = chatplug();
         command
             .arg("--config")
             .arg(self.config_path())
@@ -273,6 +282,12 @@ impl Drop for Host {
 /// The deliveries of an event as `events list` shows them.
 pub fn deliveries(event: &Value) -> impl Iterator<Item = &Value> {
     event["deliveries"].as_array().into_iter().flatten()
+}
+
+/// Sends a signal to a child process that has not ended.
+pub fn signal(child: &Child, signal: Signal) {
+    let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+    kill_process(id, signal).expect("the process can be signalled");
 }
 
 /// All that a child process printed on a pipe.

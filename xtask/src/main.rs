@@ -1,6 +1,7 @@
 //! What people and CI run: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask plugins`.
 
 use std::env;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -47,14 +48,9 @@ fn demo(args: &[String]) -> anyhow::Result<ExitCode> {
     let plugins = build::plugins()?;
     let host = build::host("dev")?;
     eprintln!("starting the demo");
-    let status = Command::new(host)
-        .arg("demo")
-        .arg("--plugins")
-        .arg(plugins)
-        .args(args)
-        .status()
-        .context("cannot start the demo")?;
-    Ok(exit_code(status))
+    // In place of this process: Ctrl-C reaches the demo alone, and the shell waits until it has tidied up.
+    let error = Command::new(host).arg("demo").arg("--plugins").arg(plugins).args(args).exec();
+    Err(error).context("cannot start the demo")
 }
 
 fn test(args: &[String]) -> anyhow::Result<ExitCode> {

@@ -43,7 +43,8 @@ pub(super) async fn run(engine: &Engine, attempt: Attempt, services: Services) -
         Err(failure) => failure,
     };
     let log = run.guest.log.lock().expect("nothing panics while it holds the log").tail();
-    Report { outcome, log, cpu: run.cpu, wall: Duration::ZERO, host_calls: run.guest.host_calls }
+    let Guest { host_calls, asked_wait, .. } = run.guest;
+    Report { outcome, log, cpu: run.cpu, wall: Duration::ZERO, host_calls, asked_wait }
 }
 
 /// Asks a component for its manifest, with nothing granted and little to spend.

@@ -9,6 +9,8 @@ mod log;
 mod memory;
 mod settings;
 
+use std::time::Duration;
+
 use super::bindings::contract::types;
 use super::guest::Guest;
 use crate::action::Error;
@@ -41,7 +43,15 @@ impl Guest {
             self.count_action()?;
         }
         let answer = self.services.livechat.call(&self.origin(once), call).await;
-        Ok(answer.map_err(types::Error::from))
+        Ok(answer.map_err(|error| self.failed(error)))
+    }
+
+    /// The error as the plugin gets it. What a service asked for holds also for a plugin that doesn't look.
+    fn failed(&mut self, error: Error) -> types::Error {
+        if let Some(ms) = error.retry_after_ms {
+            self.asked_to_wait(Duration::from_millis(ms));
+        }
+        error.into()
     }
 
     /// The same for calls that answer nothing.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -27,6 +28,8 @@ pub(super) struct Guest {
     pub(super) log: SharedLog,
     pub(super) host_calls: u32,
     pub(super) actions: u32,
+    /// The longest wait that a service asked for.
+    pub(super) asked_wait: Duration,
     wasi: WasiCtx,
     table: ResourceTable,
 }
@@ -60,7 +63,21 @@ impl Guest {
         let mut table = ResourceTable::new();
         table.set_max_capacity(1024);
         let memory = MemoryLimit::new(terms.limits.memory_bytes);
-        Guest { terms, services, asks, plugin, delivery, memory, log, host_calls: 0, actions: 0, wasi, table }
+        let (host_calls, actions, asked_wait) = (0, 0, Duration::ZERO);
+        Guest {
+            terms,
+            services,
+            asks,
+            plugin,
+            delivery,
+            memory,
+            log,
+            host_calls,
+            actions,
+            asked_wait,
+            wasi,
+            table,
+        }
     }
 
     /// Counts a host call; ends the attempt if it was one too many.
@@ -91,6 +108,11 @@ impl Guest {
             self.say(Level::Warn, &format!("denied: {reason}"));
             Error::new(Code::Denied, reason)
         })
+    }
+
+    /// Remembers that a service asked not to be called again before `wait` is over.
+    pub(super) fn asked_to_wait(&mut self, wait: Duration) {
+        self.asked_wait = self.asked_wait.max(wait);
     }
 
     /// A line of the host in the attempt's log.

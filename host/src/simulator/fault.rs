@@ -97,10 +97,19 @@ impl Faults {
         Some(fault)
     }
 
-    /// Returns at the next release, or when the time is over.
-    pub(super) async fn stalled(&self, at_most: Option<Duration>) {
-        let mut releases = self.releases.subscribe();
-        let released = async { releases.changed().await.is_ok() };
+    /// The next release after now: to be asked for before anybody can learn that a request has arrived.
+    pub(super) fn next_release(&self) -> Release {
+        Release(self.releases.subscribe())
+    }
+}
+
+/// A release to come.
+pub(super) struct Release(watch::Receiver<u64>);
+
+impl Release {
+    /// Returns at the release, or when the time is over.
+    pub(super) async fn wait(mut self, at_most: Option<Duration>) {
+        let released = async { self.0.changed().await.is_ok() };
         match at_most {
             Some(limit) => drop(tokio::time::timeout(limit, released).await),
             None => drop(released.await),

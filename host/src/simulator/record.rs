@@ -62,6 +62,13 @@ pub struct NotYet {
     asked: String,
 }
 
+impl NotYet {
+    /// What was waited for.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+}
+
 impl Requests {
     pub(super) fn of(service: &'static str) -> Requests {
         Requests { service, log: Arc::default(), changes: Changes::default() }

@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::fault::Release;
 use super::{Fault, Faults, Recorded, Requests};
 
 /// Larger bodies than this are not read.
@@ -150,10 +151,11 @@ async fn answer<S: Service>(State(shared): State<Arc<Shared<S>>>, request: HttpR
     };
     let operation = shared.service.operation(&request);
     let fault = shared.faults.take(&operation);
+    let release = shared.faults.next_release();
     let number = shared.requests.arrived(recorded(&shared.service, &operation, &request, fault.clone()));
     let cut = fault == Some(Fault::CutReply);
     let reply = tokio::select! {
-        reply = shared.play(&operation, &request, fault) => reply,
+        reply = shared.play(&operation, &request, fault, release) => reply,
         () = shared.stop.cancelled() => shared.service.failure(&operation, 503),
     };
     shared.requests.answered(number, reply.status);
@@ -161,7 +163,13 @@ async fn answer<S: Service>(State(shared): State<Arc<Shared<S>>>, request: HttpR
 }
 
 impl<S: Service> Shared<S> {
-    async fn play(&self, operation: &str, request: &Request, fault: Option<Fault>) -> Reply {
+    async fn play(
+        &self,
+        operation: &str,
+        request: &Request,
+        fault: Option<Fault>,
+        release: Release,
+    ) -> Reply {
         match fault {
             None | Some(Fault::CutReply) => self.service.answer(operation, request),
             Some(Fault::TooManyRequests { retry_after }) => {
@@ -174,12 +182,12 @@ impl<S: Service> Shared<S> {
                 self.service.failure(operation, 500)
             }
             Some(Fault::StallBeforeSaving(at_most)) => {
-                self.faults.stalled(at_most).await;
+                release.wait(at_most).await;
                 self.service.answer(operation, request)
             }
             Some(Fault::StallAfterSaving(at_most)) => {
                 let reply = self.service.answer(operation, request);
-                self.faults.stalled(at_most).await;
+                release.wait(at_most).await;
                 reply
             }
             Some(Fault::Down) => self.service.failure(operation, 503),

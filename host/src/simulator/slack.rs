@@ -55,6 +55,8 @@ pub struct Slack {
 #[derive(Default)]
 struct State {
     posts: Vec<Post>,
+    /// Messages so far, deleted ones included.
+    count: usize,
     violations: Vec<String>,
     is_archived: bool,
 }
@@ -108,6 +110,11 @@ impl Slack {
     /// Archives the channel: nothing can be posted any more.
     pub fn archive(&self) {
         locked(&self.state).is_archived = true;
+    }
+
+    /// Deletes all messages, as people in the channel can.
+    pub fn delete_posts(&self) {
+        locked(&self.state).posts.clear();
     }
 
     /// Waits until `done`, which is asked again after each request.
@@ -232,8 +239,9 @@ impl State {
     }
 
     fn post(&mut self, body: &Value, by_webhook: bool) -> Post {
+        self.count += 1;
         let post = Post {
-            ts: format!("{}.{:06}", jiff::Timestamp::now().as_second(), self.posts.len() + 1),
+            ts: format!("{}.{:06}", jiff::Timestamp::now().as_second(), self.count),
             text: body["text"].as_str().unwrap_or_default().to_owned(),
             blocks: body["blocks"].clone(),
             by_webhook,

@@ -144,7 +144,7 @@ pub(super) fn tell(before: &[PluginStatus], after: &[PluginStatus]) {
         let (state, reason, serving) =
             (&status.state, &status.reason, status.serving.as_deref().unwrap_or_default());
         if state == "compiling" {
-            tracing::debug!(file, "compiling {file}");
+            tracing::debug!(plugin, file, "compiling {}", if file.is_empty() { plugin } else { file });
         } else if state == "active" || state == "disabled" {
             tracing::info!(plugin, file, version, "{plugin} is {state}");
         } else {
@@ -157,5 +157,37 @@ pub(super) fn tell(before: &[PluginStatus], after: &[PluginStatus]) {
                 if plugin.is_empty() { file } else { plugin }
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = "[plugin.crm-notes]\nevents = [\"chat_deactivated\"]\n";
+
+    fn check(files: &[(&str, Candidate)], expected: &[(&str, &str)]) {
+        let config = Config::parse(CONFIG, "/etc/chatplug.toml", &|_| None).expect("a config");
+        let files =
+            files.iter().map(|(file, candidate)| ((*file).to_owned(), (Stamp::default(), candidate.clone())));
+        let statuses = of_all(&config, &files.collect(), &HashMap::new(), &Slots::default());
+        let shown: Vec<(&str, &str)> = statuses
+            .iter()
+            .map(|status| {
+                (status.name.as_deref().or(status.file.as_deref()).unwrap_or_default(), &*status.state)
+            })
+            .collect();
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn a_plugin_is_not_absent_as_long_as_its_file_may_be_among_those_being_compiled() {
+        let bad = || Candidate::Rejected { hash: None, reason: "half a file".to_owned() };
+        check(&[], &[("crm-notes", "absent")]);
+        check(&[("a.wasm", bad())], &[("a.wasm", "rejected"), ("crm-notes", "absent")]);
+        check(
+            &[("a.wasm", bad()), ("b.wasm", Candidate::Compiling)],
+            &[("a.wasm", "rejected"), ("b.wasm", "compiling"), ("crm-notes", "compiling")],
+        );
     }
 }

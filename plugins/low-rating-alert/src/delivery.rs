@@ -5,7 +5,7 @@ use chatplug_sdk::prelude::*;
 
 use crate::decision::{self, News};
 use crate::message::{self, Message};
-use crate::record::{self, Post, Shown};
+use crate::record::{Place, Post, Shown};
 use crate::settings::Settings;
 use crate::{follow_up, slack};
 
@@ -15,7 +15,8 @@ const PATIENCE: u32 = 3;
 /// Tells the channel what is new, then follows up in LiveChat. Each step is remembered before the next
 /// begins, so that an attempt that breaks off repeats none.
 pub(crate) fn handle(event: &Event, rated: &ChatRated, settings: &Settings) -> Result<(), Failure> {
-    let known = record::load(&rated.thread_id)?;
+    let place = Place::of(rated);
+    let known = place.load()?;
     let news = decision::news(rated, &settings.low, known.as_ref());
     let wants_follow_up =
         decision::is_low(rated, &settings.low) && known.as_ref().is_none_or(|record| !record.followed_up);
@@ -23,6 +24,7 @@ pub(crate) fn handle(event: &Event, rated: &ChatRated, settings: &Settings) -> R
         return Ok(());
     }
     let chat = read_chat(rated, event.attempt)?;
+    let rated = &in_thread(rated, &chat);
     if settings.dry_run {
         say(news, rated, &chat, settings);
         return Ok(());
@@ -32,13 +34,13 @@ pub(crate) fn handle(event: &Event, rated: &ChatRated, settings: &Settings) -> R
         let message = message::alert(news, rated, &chat, settings.messages);
         record.post = tell(record.post, &message, settings)?;
         record.shown = Shown::from(rated);
-        record::store(&rated.thread_id, &record)?;
+        place.store(&record)?;
         info!(chat = rated.chat_id, thread = rated.thread_id, "told the channel: {news:?}");
     }
     if wants_follow_up {
         follow_up::leave(rated, &chat, settings);
         record.followed_up = true;
-        record::store(&rated.thread_id, &record)?;
+        place.store(&record)?;
     }
     Ok(())
 }
@@ -54,10 +56,23 @@ fn tell(post: Option<Post>, message: &Message, settings: &Settings) -> Result<Op
     slack::post(settings.channel.as_deref(), message)
 }
 
+/// The rating with its thread: the chat's newest, where the webhook's format names none.
+fn in_thread(rated: &ChatRated, chat: &Chat) -> ChatRated {
+    let mut rated = rated.clone();
+    if rated.thread_id.is_empty() {
+        rated.thread_id.clone_from(&chat.thread.id);
+    }
+    rated
+}
+
 /// The chat with the rated thread. An alert without it is better than none, so only the first attempts wait
 /// for a platform that doesn't answer.
 fn read_chat(rated: &ChatRated, attempt: u32) -> Result<Chat, Failure> {
-    let error = match chats::get_thread(&rated.chat_id, &rated.thread_id) {
+    let read = match rated.thread_id.as_str() {
+        "" => chats::get(&rated.chat_id),
+        thread_id => chats::get_thread(&rated.chat_id, thread_id),
+    };
+    let error = match read {
         Ok(chat) => return Ok(chat),
         Err(error) => error,
     };

@@ -42,16 +42,23 @@ impl From<&ChatRated> for Shown {
     }
 }
 
-/// The record of a thread.
-pub(crate) fn load(thread_id: &str) -> Result<Option<Record>, Error> {
-    memory::get(&key(thread_id))
-}
+/// Where the record of a thread is kept. Of some webhooks nobody knows the thread: theirs is the chat's.
+#[derive(Debug)]
+pub(crate) struct Place(String);
 
-/// Stores the record of a thread, for two months.
-pub(crate) fn store(thread_id: &str, record: &Record) -> Result<(), Error> {
-    memory::set_for(&key(thread_id), record, LIFETIME)
-}
+impl Place {
+    /// The place for the thread that was rated.
+    pub(crate) fn of(rated: &ChatRated) -> Place {
+        Place(format!("alert/{}/{}", rated.chat_id, rated.thread_id))
+    }
 
-fn key(thread_id: &str) -> String {
-    format!("alert/{thread_id}")
+    /// The record, if there is one.
+    pub(crate) fn load(&self) -> Result<Option<Record>, Error> {
+        memory::get(&self.0)
+    }
+
+    /// Stores the record for two months.
+    pub(crate) fn store(&self, record: &Record) -> Result<(), Error> {
+        memory::set_for(&self.0, record, LIFETIME)
+    }
 }

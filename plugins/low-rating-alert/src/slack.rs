@@ -36,11 +36,21 @@ pub(crate) fn update(post: &Post, message: &Message) -> Result<bool, Failure> {
     });
     let request =
         http::post_json(CONNECTION, "/api/chat.update", &body).effect(Effect::Repeatable).once("update");
-    match read_web_api(request.send()?)? {
+    let answer = match request.send() {
+        Err(error) if may_be_the_posts(error.code) => return Ok(false),
+        answer => read_web_api(answer?)?,
+    };
+    match answer {
         Answer::Ok(_) => Ok(true),
         Answer::Refused(code) if is_final(&code) => Ok(false),
         Answer::Refused(code) => Err(failure(&code)),
     }
+}
+
+/// Whether a refusal, as the host puts it for connections of the kind `slack`, may be about this one post: it
+/// is gone, or too old to be changed. If it is about channel or token instead, a new post will fail as well.
+fn may_be_the_posts(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::NotFound | ErrorCode::Expired | ErrorCode::Denied)
 }
 
 #[derive(Debug, PartialEq)]

@@ -42,7 +42,7 @@ impl Routing<'_> {
 
     /// Does what the first matching rule says. `at_ms` is when the customer came, milliseconds since 1970.
     pub fn route(&self, chat: &Chat, at_ms: u64) -> Result<(), Failure> {
-        if let Some(name) = memory::get::<String>(&self.key("moved"))? {
+        if let Some(name) = self.moved(chat)? {
             self.finish(&name)?;
         } else if let Some(reason) = self.taken(chat)? {
             info!(chat = self.chat_id, "left the chat alone: {reason}");
@@ -58,6 +58,23 @@ impl Routing<'_> {
             Some(_) => self.set_examined(),
             None => Ok(()),
         }
+    }
+
+    /// The rule by which an earlier attempt transferred the thread. If LiveChat's answer was lost, the chat
+    /// itself tells: it is where the rule wanted it.
+    fn moved(&self, chat: &Chat) -> Result<Option<String>, Failure> {
+        if let Some(name) = memory::get(&self.key("moved"))? {
+            return Ok(Some(name));
+        }
+        let sent: Option<String> = memory::get(&self.key("sent"))?;
+        Ok(sent.filter(|name| {
+            let target = self.rule(name).and_then(Rule::target);
+            target.is_some_and(|target| thread::is_with(chat, target))
+        }))
+    }
+
+    fn rule(&self, name: &str) -> Option<&Rule> {
+        self.settings.rules.iter().find(|rule| rule.name == name)
     }
 
     fn taken(&self, chat: &Chat) -> Result<Option<&'static str>, Failure> {
@@ -95,8 +112,7 @@ impl Routing<'_> {
 
     /// What an earlier attempt at this event left to do after it had transferred the chat.
     fn finish(&self, name: &str) -> Result<(), Failure> {
-        let rule = self.settings.rules.iter().find(|rule| rule.name == name);
-        match rule {
+        match self.rule(name) {
             Some(rule) if memory::claim(&self.key("routed"), REMEMBERED)? => self.mark(rule),
             _ => Ok(()),
         }
@@ -109,6 +125,7 @@ impl Routing<'_> {
             Target::Agent(id) => chats::Target::agent(id),
         };
         let target = if transfer.queued { target.or_queue() } else { target };
+        memory::set_for(&self.key("sent"), name, REMEMBERED)?;
         match chats::transfer(self.chat_id, target).once("transfer").send() {
             Ok(()) => {
                 memory::set_for(&self.key("moved"), name, REMEMBERED)?;

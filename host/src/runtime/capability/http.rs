@@ -1,6 +1,12 @@
 //! `http`: see `wit/http.wit`.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::action;
 use crate::action::http::Request;
+use crate::action::retry_after::retry_after;
 use crate::grant;
 use crate::runtime::bindings::contract::http::{self, Error, Response};
 use crate::runtime::guest::Guest;
@@ -25,13 +31,24 @@ impl http::Host for Guest {
             timeout_ms: request.timeout_ms,
             effect: request.effect,
         };
-        let answer = self.services.connections.send(&origin, request).await;
-        Ok(answer
-            .map(|response| Response {
-                status: response.status,
-                headers: response.headers,
-                body: response.body,
-            })
-            .map_err(Error::from))
+        match self.services.connections.send(&origin, request).await {
+            Ok(response) => {
+                if let Some(wait) = asked_wait(&response) {
+                    self.asked_to_wait(wait);
+                }
+                let action::http::Response { status, headers, body } = response;
+                Ok(Ok(Response { status, headers, body }))
+            }
+            Err(error) => Ok(Err(self.failed(error))),
+        }
     }
+}
+
+/// What an answer says of when to come back, if it is one that says so.
+fn asked_wait(response: &action::http::Response) -> Option<Duration> {
+    if !matches!(response.status, 429 | 503) {
+        return None;
+    }
+    let (_, value) = response.headers.iter().find(|(name, _)| name == "retry-after")?;
+    retry_after(value, Timestamp::now())
 }

@@ -1,0 +1,108 @@
+//! Makes the call that a message names, as JSON: `{"call": "chats.tag", "with": ["C1", "T1", "vip"]}`. Rejects
+//! the event with what came of it, so that it can be read in the host: `{"ok": …}`, or the error's parts.
+
+use std::time::Duration;
+
+use chatplug_sdk::http::Effect;
+use chatplug_sdk::objects::Visibility;
+use chatplug_sdk::payload::EventInChat;
+use chatplug_sdk::prelude::*;
+use chatplug_sdk::serde_json;
+
+/// The author's name for the action, the same in every attempt.
+const ONCE: &str = "call";
+
+struct Caller;
+
+impl Plugin for Caller {
+    type Settings = ();
+
+    fn manifest() -> Manifest {
+        Manifest::new("caller", "1.0.0", "Makes the calls that messages name.")
+            .on("incoming_event")
+            .connection("hubspot")
+            .connection("hook")
+    }
+
+    fn handle(event: Event, (): ()) -> Result<(), Failure> {
+        let said: EventInChat = event.payload_as()?;
+        let text = said.event.message().unwrap_or_default();
+        let wanted: Value =
+            serde_json::from_str(text).map_err(|error| Failure::reject(format!("{text:?}: {error}")))?;
+        let name = wanted["call"].as_str().unwrap_or_default();
+        let came = match call(name, &wanted["with"]) {
+            Ok(answer) => json!({ "ok": answer }),
+            Err(error) => json!({
+                "code": error.code.as_str(), "message": error.message, "retry_after_ms": error.retry_after_ms,
+            }),
+        };
+        Err(Failure::reject(came.to_string()))
+    }
+}
+
+fn call(name: &str, with: &Value) -> Result<Value, Error> {
+    let text = |place: usize| with[place].as_str().unwrap_or_default();
+    let done = |()| Value::Null;
+    match name {
+        "chats.get-chat" => {
+            let chat = match with[1].as_str() {
+                Some(thread_id) => chats::get_thread(text(0), thread_id),
+                None => chats::get(text(0)),
+            };
+            chat.map(|chat| json!(chat.thread.id))
+        }
+        "chats.send-message" => chats::message(text(0), text(1)).once(ONCE).send().map(Value::from),
+        "chats.send-note" => chats::note(text(0), text(1)).once(ONCE).send().map(Value::from),
+        "chats.tag" => chats::tag(text(0), text(1), text(2)).once(ONCE).send().map(done),
+        "chats.untag" => chats::untag(text(0), text(1), text(2)).once(ONCE).send().map(done),
+        "chats.transfer" => chats::transfer(text(0), target(with)).once(ONCE).send().map(done),
+        "chats.assign" => {
+            let visibility = if text(2) == "agents" { Visibility::Agents } else { Visibility::All };
+            chats::assign(text(0), text(1), visibility).once(ONCE).send().map(done)
+        }
+        "chats.remove-user" => chats::remove_user(text(0), text(1)).once(ONCE).send().map(done),
+        "chats.deactivate" => chats::deactivate(text(0)).once(ONCE).send().map(done),
+        "chats.set-properties" => chats::set_properties(text(0), &with[1]).once(ONCE).send().map(done),
+        "customers.get" => customers::get(text(0)).map(|customer| json!(customer.name)),
+        "agents.list-routing-statuses" => {
+            let groups: Vec<i64> = with.as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
+            agents::routing_statuses(&groups).map(|all| all.into_iter().map(|one| one.agent_id).collect())
+        }
+        "http" => send(with),
+        other => Err(Error::new(ErrorCode::Unsupported, format!("the caller has no call `{other}`"))),
+    }
+}
+
+/// A group's id, an agent's id, or either with `true` behind it for the queue.
+fn target(with: &Value) -> chats::Target {
+    let target = match with[1].as_i64() {
+        Some(group) => chats::Target::group(group),
+        None => chats::Target::agent(with[1].as_str().unwrap_or_default()),
+    };
+    if with[2] == true { target.or_queue() } else { target }
+}
+
+/// A request, by the names of the contract's record.
+fn send(with: &Value) -> Result<Value, Error> {
+    let text = |name: &str| with[name].as_str().unwrap_or_default();
+    let mut request = http::request(text("method"), text("connection"), text("path"));
+    for (name, value) in with["query"].as_object().into_iter().flatten() {
+        request = request.query(name, value.as_str().unwrap_or_default());
+    }
+    for (name, value) in with["headers"].as_object().into_iter().flatten() {
+        request = request.header(name, value.as_str().unwrap_or_default());
+    }
+    if !with["body"].is_null() {
+        request = request.json(&with["body"]);
+    }
+    if let Some(ms) = with["timeout_ms"].as_u64() {
+        request = request.timeout(Duration::from_millis(ms));
+    }
+    if text("effect") == "keyed" {
+        request = request.effect(Effect::Keyed);
+    }
+    let response = request.once(ONCE).send()?;
+    Ok(json!({ "status": response.status, "body": response.text() }))
+}
+
+chatplug_sdk::plugin!(Caller);
