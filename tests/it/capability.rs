@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chatplug::grant::CAPABILITIES;
-use chatplug::simulator::livechat::{EndedBy, Opening, PAT_OWNER};
+use chatplug::simulator::livechat::{EndedBy, Opening};
 use chatplug::simulator::{Fault, Recorded, Times};
 use chatplug_tests::{deliveries, guest};
 use serde_json::{Value, json};
@@ -12,6 +12,8 @@ use toml::Table;
 
 use crate::client::{accept, webhook};
 use crate::services::{SMITH, Stage};
+
+mod livechat;
 
 const CONNECTIONS: &str = r#"
 [connections.hubspot]
@@ -107,116 +109,6 @@ fn row(name: &'static str, with: Value, asks: Vec<(&'static str, Value)>, answer
     Row { name, with, asks, answer }
 }
 
-fn calls_to_livechat(caller: &Caller) -> Vec<Row> {
-    let (chat, thread) = caller.chat("Dana");
-    caller.stage.livechat.agent_joins(&chat, PAT_OWNER).expect("it joins");
-    let (quiet, _) = caller.chat("Omar");
-    let (ended, ended_thread) = caller.ended_chat("Mia");
-    let customer = Opening::by("Dana").customer_id;
-    let event = |text: &str, visibility: &str| json!({"type": "message", "text": text, "visibility": visibility, "custom_id": "ours"});
-    let on = |chat: &str, user: &str, visibility: Option<&str>| {
-        let mut body = json!({
-            "chat_id": chat, "user_id": user, "user_type": "agent", "ignore_requester_presence": true,
-        });
-        if let Some(visibility) = visibility {
-            body["visibility"] = json!(visibility);
-        }
-        body
-    };
-    let transfer = |kind: &str, id: Value, queue: bool| {
-        json!({
-            "id": quiet, "target": {"type": kind, "ids": [id]}, "ignore_agents_availability": queue,
-            "ignore_requester_presence": true,
-        })
-    };
-    let label = json!({"chat_id": chat, "thread_id": thread, "tag": "urgent"});
-    let properties = json!({"test": {"string_property": "a", "int_property": 1, "bool_property": true}});
-    vec![
-        row("chats.get-chat", json!([chat]), vec![("get_chat", json!({"chat_id": chat}))], json!(thread)),
-        row(
-            "chats.get-chat",
-            json!([ended, ended_thread]),
-            vec![("get_chat", json!({"chat_id": ended, "thread_id": ended_thread}))],
-            json!(ended_thread),
-        ),
-        row(
-            "chats.send-message",
-            json!([chat, "hello <b>"]),
-            vec![("send_event", json!({"chat_id": chat, "event": event("hello <b>", "all")}))],
-            json!(format!("{thread}_1")),
-        ),
-        row(
-            "chats.send-note",
-            json!([chat, "psst"]),
-            vec![("send_event", json!({"chat_id": chat, "event": event("psst", "agents")}))],
-            json!(format!("{thread}_2")),
-        ),
-        row("chats.tag", json!([chat, thread, "urgent"]), vec![("tag_thread", label.clone())], Value::Null),
-        row("chats.tag", json!([chat, thread, "urgent"]), vec![("tag_thread", label.clone())], Value::Null),
-        row("chats.untag", json!([chat, thread, "urgent"]), vec![("untag_thread", label)], Value::Null),
-        row(
-            "chats.set-properties",
-            json!([quiet, properties]),
-            vec![("update_chat_properties", json!({"id": quiet, "properties": properties}))],
-            Value::Null,
-        ),
-        row(
-            "chats.assign",
-            json!([quiet, "olga@example.com", "agents"]),
-            vec![("add_user_to_chat", on(&quiet, "olga@example.com", Some("agents")))],
-            Value::Null,
-        ),
-        row(
-            "chats.remove-user",
-            json!([quiet, "olga@example.com"]),
-            vec![("remove_user_from_chat", on(&quiet, "olga@example.com", None))],
-            Value::Null,
-        ),
-        row(
-            "chats.transfer",
-            json!([quiet, 2]),
-            vec![("transfer_chat", transfer("group", json!(2), false))],
-            Value::Null,
-        ),
-        row(
-            "chats.transfer",
-            json!([quiet, 3, true]),
-            vec![("transfer_chat", transfer("group", json!(3), true))],
-            Value::Null,
-        ),
-        row(
-            "chats.transfer",
-            json!([quiet, SMITH]),
-            vec![("transfer_chat", transfer("agent", json!(SMITH), false))],
-            Value::Null,
-        ),
-        row(
-            "chats.deactivate",
-            json!([quiet]),
-            vec![("deactivate_chat", json!({"id": quiet, "ignore_requester_presence": true}))],
-            Value::Null,
-        ),
-        row(
-            "chats.deactivate",
-            json!([ended]),
-            vec![("deactivate_chat", json!({"id": ended, "ignore_requester_presence": true}))],
-            Value::Null,
-        ),
-        row(
-            "customers.get",
-            json!([customer]),
-            vec![("get_customer", json!({"id": customer}))],
-            json!("Dana"),
-        ),
-        row(
-            "agents.list-routing-statuses",
-            json!([2]),
-            vec![("list_routing_statuses", json!({"filters": {"group_ids": [2]}}))],
-            json!([PAT_OWNER, "sam@example.com"]),
-        ),
-    ]
-}
-
 /// The body, with our `custom_id` replaced by a word.
 fn without_custom_id(request: &Recorded) -> Value {
     let mut body = request.body.clone().unwrap_or_default();
@@ -231,7 +123,7 @@ fn without_custom_id(request: &Recorded) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_call_that_is_granted_reaches_livechat_as_the_platform_wants_it() {
     let mut caller = Caller::granted().await;
-    let rows = calls_to_livechat(&caller);
+    let rows = livechat::calls(&caller);
     for capability in CAPABILITIES {
         assert!(rows.iter().any(|row| row.name == *capability), "no row for {capability}");
     }
@@ -253,7 +145,7 @@ async fn each_call_that_is_granted_reaches_livechat_as_the_platform_wants_it() {
 async fn what_is_denied_reaches_nobody_and_the_log_says_so() {
     let mut caller = Caller::denied().await;
     let mut rows: Vec<(&str, Value)> =
-        calls_to_livechat(&caller).into_iter().map(|row| (row.name, row.with)).collect();
+        livechat::calls(&caller).into_iter().map(|row| (row.name, row.with)).collect();
     rows.push((
         "http",
         json!({"connection": "hubspot", "method": "GET", "path": "/crm/v3/objects/contacts/501"}),

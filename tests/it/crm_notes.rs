@@ -230,7 +230,7 @@ async fn a_token_that_is_refused_makes_a_dead_letter_that_says_what_to_check() {
     let events = stage.settled().await;
     let dead: Vec<&Value> = events.iter().flat_map(deliveries).collect();
     assert_eq!((dead.len(), &dead[0]["state"], &dead[0]["attempts"]), (1, &json!("dead"), &json!(1)));
-    expect_parts(dead[0]["reason"].as_str().expect("a reason"), &["401", "connections.hubspot", "replay"]);
+    expect_parts(dead[0]["reason"].as_str().expect("a reason"), &["401", "connections.hubspot"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -55,11 +55,11 @@ pub fn judge(doing: &str, status: u16, body: &[u8]) -> Result<Answer, Trouble> {
         400 if has_code(&body, "INVALID_EMAIL") => Ok(Answer::BadEmail),
         401 => known(Failure::reject(format!(
             "{doing}: HubSpot refused the token (401): {said}. Check `connections.hubspot` and the token it \
-             names, then replay"
+             names"
         ))),
         403 => known(Failure::reject(format!(
             "{doing}: HubSpot doesn't allow it (403): {said}{}. Give the token crm.objects.contacts.read and \
-             crm.objects.contacts.write, then replay",
+             crm.objects.contacts.write",
             scopes(&body)
         ))),
         423 => known(Failure::retry(format!("{doing}: HubSpot has locked the object for a moment (423)"))),
