@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,7 +20,7 @@ use crate::http::{self, AppState, BODIES_KIB_MAX, Health, Refusals, Webhooks};
 use crate::registry::Registry;
 use crate::runtime::compile::Compiler;
 use crate::runtime::{Runtime, Services};
-use crate::store::{Opened, Reader, Store};
+use crate::store::{Committed, Opened, Reader, Store};
 use crate::watcher::{self, Loader, Watcher};
 
 pub mod check;
@@ -47,7 +48,34 @@ pub async fn serve(config_path: &Path) -> anyhow::Result<()> {
         format!("cannot listen on {} (`listen` of [server]): is another program there?", config.server.listen)
     })?;
     let address = listener.local_addr()?;
+    let listening = config.data_dir.join(LISTENING);
+    let stop = CancellationToken::new();
+    let tasks = start(config_path, config, &store, committed, listener, &stop)?;
+    write_address(&listening, address).with_context(|| format!("cannot write {}", listening.display()))?;
+    tracing::info!(%address, "listening: webhooks at http://{address}/webhooks/livechat, health at http://{address}/health");
 
+    let failure = tokio::select! {
+        () = stopped() => None,
+        error = store.failed() => Some(error),
+    };
+    tracing::info!("stopping: no new work is begun, what runs may end");
+    stop.cancel();
+    tasks.wait().await;
+    // It only says where a host listens while one does.
+    let _ = std::fs::remove_file(&listening);
+    drop(lock);
+    failure.map_or(Ok(()), |error| Err(anyhow::Error::new(error).context("the store failed; start again")))
+}
+
+/// Puts the parts together and starts each as a task, which ends some time after `stop`.
+fn start(
+    config_path: &Path,
+    config: Config,
+    store: &Store,
+    committed: Committed,
+    listener: TcpListener,
+    stop: &CancellationToken,
+) -> anyhow::Result<TaskTracker> {
     let account = Arc::new(Account::new(&config.livechat)?);
     let connections = Arc::new(Connections::new(services::connections(&config))?);
     let services = Services {
@@ -98,28 +126,13 @@ pub async fn serve(config_path: &Path) -> anyhow::Result<()> {
         changed,
     };
 
-    let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     tasks.spawn(dispatcher.run(committed, stop.clone()));
     tasks.spawn(watcher.run(stop.clone()));
     tasks.spawn(reload.run(stop.clone()));
     tasks.spawn(http::serve(listener, AppState { webhooks, health }, stop.clone()));
     tasks.close();
-    let listening = config.load().data_dir.join(LISTENING);
-    write_address(&listening, address).with_context(|| format!("cannot write {}", listening.display()))?;
-    tracing::info!(%address, "listening: webhooks at http://{address}/webhooks/livechat, health at http://{address}/health");
-
-    let failure = tokio::select! {
-        () = stopped() => None,
-        error = store.failed() => Some(error),
-    };
-    tracing::info!("stopping: no new work is begun, what runs may end");
-    stop.cancel();
-    tasks.wait().await;
-    // It only says where a host listens while one does.
-    let _ = std::fs::remove_file(&listening);
-    drop(lock);
-    failure.map_or(Ok(()), |error| Err(anyhow::Error::new(error).context("the store failed; start again")))
+    Ok(tasks)
 }
 
 /// Prints every plugin with its state.

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 
 use crate::action::http::{self, Effect, Request, Response};
 use crate::action::{BoxFuture, Code, Error, Origin};
+use crate::delivery::DeliveryId;
 
 mod exchange;
 mod headers;
@@ -165,7 +166,7 @@ impl Connections {
         let answer = exchange::fetch(&route, prepared).await;
         tracing::debug!(
             plugin = &*origin.plugin,
-            delivery = origin.delivery,
+            delivery = %DeliveryId(origin.delivery),
             connection = route.name(),
             method = request.method,
             path = request.path,

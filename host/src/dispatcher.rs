@@ -185,7 +185,7 @@ impl Dispatcher {
     /// The delivery as it goes on waiting; `None` if it is done with.
     async fn process(&self, pending: Pending) -> Option<Pending> {
         let Some(finish) = self.attempt(&pending).await else { return Some(later(&pending)) };
-        let again = (finish.state == State::Pending).then(|| Pending {
+        let again = (finish.state == State::Pending).then_some(Pending {
             due_at_ms: finish.due_at_ms,
             attempts: finish.attempts,
             crashes: finish.crashes,

@@ -1,19 +1,6 @@
 //! Logs: lines on stderr, readable or JSON.
 //!
-//! The names of fields, the same on every line that has them:
-//!
-//! | Field | Holds |
-//! |---|---|
-//! | `event` | the event's id, `ev-42` |
-//! | `event_type` | its type, `incoming_chat` |
-//! | `chat` | LiveChat's id of the chat |
-//! | `delivery` | the number of the delivery |
-//! | `plugin` | the plugin's name |
-//! | `connection` | the connection's name |
-//! | `error` | what failed, on what, and what to do |
-//!
-//! Never logged: secrets, the bodies of webhooks that were refused, and, at `info` and above, chat text and
-//! customers' names.
+//! `docs/logging.md` has the names of fields and what is never logged.
 
 use std::io::IsTerminal;
 

@@ -15,9 +15,9 @@ where
         Action { once: None, call }
     }
 
-    /// Names the action within the event. When the plugin runs again for the same event, the host knows an
-    /// action by its name even if its text came out differently, and answers from its record instead of
-    /// doing it again. Without a name the host goes by function and arguments.
+    /// Names the action within the event. The name is part of the id that goes to the service with a message,
+    /// a note, or a keyed request, and so is the same in each attempt at the event. Without a name the number
+    /// of the host call takes its place. The host itself doesn't remember actions from attempt to attempt.
     pub fn once(self, name: impl Into<String>) -> Self {
         Action { once: Some(name.into()), ..self }
     }

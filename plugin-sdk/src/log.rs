@@ -1,5 +1,5 @@
-//! Lines for the operator: [`info!`](crate::info), [`warn!`](crate::warn), [`error!`](crate::error) and
-//! [`debug!`](crate::debug).
+//! Lines for the operator: [`info!`](crate::info!), [`warn!`](crate::warn!), [`error!`](crate::error!) and
+//! [`debug!`](crate::debug!).
 //!
 //! ```no_run
 //! # use chatplug_sdk::prelude::*;

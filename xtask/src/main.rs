@@ -14,7 +14,7 @@ cargo xtask demo [--once] [--break hubspot|slack|livechat]
                      build everything and play a day's chats against simulated services
 cargo xtask test     build what the tests need and run all of them
 cargo xtask plugins  build the plugins into target/plugins
-cargo xtask bench [accept|dispatch|instance]
+cargo xtask bench [accept|dispatch|drain|instance]
                      measure; takes a release build of the host
 ";
 

@@ -1,5 +1,5 @@
 //! The contract's imports, one file per interface. Each only translates: counting and grants are
-//! [`Guest`](super::guest::Guest)'s, the work is done by the services.
+//! [`Guest`]'s, the work is done by the services.
 
 mod agents;
 mod chats;
