@@ -158,7 +158,8 @@ impl Request {
     /// [`Response::success`].
     ///
     /// # Errors
-    /// The host refused the request, or there was no answer.
+    /// The host refused the request, or there was no answer; on a connection of the kind `slack` also whatever
+    /// Slack refuses, which it does with status 200 too.
     pub fn send(self) -> Result<Response, Error> {
         let response = contract::send(&self.0)?;
         Ok(Response { status: response.status, headers: response.headers, body: response.body })

@@ -79,7 +79,7 @@ fn check_tells_what_is_wrong_and_what_is_well() {
     let output = host.cli(&["check"]);
     assert!(!output.status.success());
     let said = text(&output.stderr);
-    for part in ["incoming_chat", "NOT_SET", "e-mail address"] {
+    for part in ["incoming_chat", "NOT_SET", "is an e-mail address"] {
         assert!(said.contains(part), "{part}: {said}");
     }
 }

@@ -17,7 +17,7 @@ wasmtime::component::bindgen!({
     exports: { default: async },
 });
 
-pub(super) use chatplug::plugin as contract;
+pub(super) use self::chatplug::plugin as contract;
 pub(super) use exports::chatplug::plugin::plugin as export;
 
 /// Everything that a plugin may import: the contract, and the WASI that Rust's standard library needs to

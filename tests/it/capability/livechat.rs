@@ -1,137 +1,143 @@
-//! The calls to LiveChat that are granted.
+//! The calls to LiveChat.
 
-use chatplug::simulator::livechat::PAT_OWNER;
+use std::time::Duration;
+
+use chatplug::grant::CAPABILITIES;
+use chatplug::simulator::{Fault, Recorded, Times};
 use serde_json::{Value, json};
 
-use super::{Caller, Opening, Row, SMITH, row};
+use super::caller::Caller;
+use super::rows::{Row, rows};
+use crate::services::SMITH;
 
-/// All of them, with what they ask of LiveChat and what the plugin gets.
-pub(super) fn calls(caller: &Caller) -> Vec<Row> {
-    let mut rows = calls_to_our_chat(caller);
-    rows.extend(calls_to_another_chat(caller));
-    rows.extend(other_calls(caller));
-    rows
+#[tokio::test(flavor = "multi_thread")]
+async fn each_call_that_is_granted_reaches_livechat_as_the_platform_wants_it() {
+    let mut caller = Caller::granted().await;
+    let rows = rows(&caller);
+    for capability in CAPABILITIES {
+        assert!(rows.iter().any(|row| row.name == *capability), "no row for {capability}");
+    }
+    for Row { name, with, action, body, answer } in rows {
+        let before = caller.asked().len();
+        assert_eq!(caller.call(name, &with).await, json!({ "ok": answer }), "{name} {with}");
+        let asked: Vec<(String, Value)> = caller.asked()[before..]
+            .iter()
+            .map(|request| (request.operation.clone(), without_custom_id(request)))
+            .collect();
+        assert_eq!(asked, [(action.to_owned(), body)], "{name} {with}");
+    }
 }
 
-/// Calls to a chat that our user is in.
-fn calls_to_our_chat(caller: &Caller) -> Vec<Row> {
+#[tokio::test(flavor = "multi_thread")]
+async fn what_livechat_refuses_has_a_code_of_its_own() {
+    let mut caller = Caller::granted().await;
     let (chat, thread) = caller.chat("Dana");
-    caller.stage.livechat.agent_joins(&chat, PAT_OWNER).expect("it joins");
-    let event = |text: &str, visibility: &str| json!({"type": "message", "text": text, "visibility": visibility, "custom_id": "ours"});
-    let label = json!({"chat_id": chat, "thread_id": thread, "tag": "urgent"});
-    vec![
-        row("chats.get-chat", json!([chat]), vec![("get_chat", json!({"chat_id": chat}))], json!(thread)),
-        row(
-            "chats.send-message",
-            json!([chat, "hello <b>"]),
-            vec![("send_event", json!({"chat_id": chat, "event": event("hello <b>", "all")}))],
-            json!(format!("{thread}_1")),
-        ),
-        row(
-            "chats.send-note",
-            json!([chat, "psst"]),
-            vec![("send_event", json!({"chat_id": chat, "event": event("psst", "agents")}))],
-            json!(format!("{thread}_2")),
-        ),
-        row("chats.tag", json!([chat, thread, "urgent"]), vec![("tag_thread", label.clone())], Value::Null),
-        row("chats.tag", json!([chat, thread, "urgent"]), vec![("tag_thread", label.clone())], Value::Null),
-        row("chats.untag", json!([chat, thread, "urgent"]), vec![("untag_thread", label)], Value::Null),
-    ]
-}
-
-/// Calls to a chat that our user is not in.
-fn calls_to_another_chat(caller: &Caller) -> Vec<Row> {
-    let (quiet, _) = caller.chat("Omar");
-    let on = |chat: &str, user: &str, visibility: Option<&str>| {
-        let mut body = json!({
-            "chat_id": chat, "user_id": user, "user_type": "agent", "ignore_requester_presence": true,
-        });
-        if let Some(visibility) = visibility {
-            body["visibility"] = json!(visibility);
+    let (ended, _) = caller.ended_chat("Mia");
+    let rows = [
+        ("chats.get-chat", json!(["NOPE"]), "not-found", "NOPE"),
+        ("chats.get-chat", json!([chat, "NOPE"]), "not-found", "Thread not found"),
+        ("customers.get", json!(["NOPE"]), "not-found", "NOPE"),
+        ("chats.send-message", json!([chat, "hello"]), "denied", "livechat.join"),
+        ("chats.send-message", json!([ended, "hello"]), "inactive", "not active"),
+        ("chats.send-note", json!([ended, "psst"]), "inactive", "not active"),
+        ("chats.transfer", json!([ended, 2]), "inactive", "not active"),
+        ("chats.assign", json!([ended, SMITH, "all"]), "inactive", "not active"),
+        ("chats.transfer", json!([chat, 3]), "conflict", "nobody"),
+        ("chats.tag", json!([chat, thread, "no such tag"]), "invalid", "no such tag"),
+        ("chats.tag", json!([chat, thread, "billing-only"]), "invalid", "groups"),
+        ("chats.set-properties", json!([chat, {"nowhere": {"a": 1}}]), "invalid", "nowhere"),
+        ("chats.set-properties", json!([chat, {"test": {"int_property": "one"}}]), "invalid", "int_property"),
+        ("chats.remove-user", json!([chat, "sam@example.com"]), "invalid", "user_id"),
+    ];
+    for say_inactive in [false, true] {
+        if say_inactive {
+            // The platform has two ways to say so.
+            caller.stage.livechat.say_chat_inactive();
         }
-        body
-    };
-    let transfer = |kind: &str, id: Value, queue: bool| {
-        json!({
-            "id": quiet, "target": {"type": kind, "ids": [id]}, "ignore_agents_availability": queue,
-            "ignore_requester_presence": true,
-        })
-    };
-    let properties = json!({"test": {"string_property": "a", "int_property": 1, "bool_property": true}});
-    vec![
-        row(
-            "chats.set-properties",
-            json!([quiet, properties]),
-            vec![("update_chat_properties", json!({"id": quiet, "properties": properties}))],
-            Value::Null,
-        ),
-        row(
-            "chats.assign",
-            json!([quiet, "olga@example.com", "agents"]),
-            vec![("add_user_to_chat", on(&quiet, "olga@example.com", Some("agents")))],
-            Value::Null,
-        ),
-        row(
-            "chats.remove-user",
-            json!([quiet, "olga@example.com"]),
-            vec![("remove_user_from_chat", on(&quiet, "olga@example.com", None))],
-            Value::Null,
-        ),
-        row(
-            "chats.transfer",
-            json!([quiet, 2]),
-            vec![("transfer_chat", transfer("group", json!(2), false))],
-            Value::Null,
-        ),
-        row(
-            "chats.transfer",
-            json!([quiet, 3, true]),
-            vec![("transfer_chat", transfer("group", json!(3), true))],
-            Value::Null,
-        ),
-        row(
-            "chats.transfer",
-            json!([quiet, SMITH]),
-            vec![("transfer_chat", transfer("agent", json!(SMITH), false))],
-            Value::Null,
-        ),
-        row(
-            "chats.deactivate",
-            json!([quiet]),
-            vec![("deactivate_chat", json!({"id": quiet, "ignore_requester_presence": true}))],
-            Value::Null,
-        ),
-    ]
+        for (name, with, code, part) in &rows {
+            caller.expect_error(name, with, code, part).await;
+        }
+    }
 }
 
-/// Calls to a chat that has ended, and to no chat.
-fn other_calls(caller: &Caller) -> Vec<Row> {
-    let (ended, ended_thread) = caller.ended_chat("Mia");
-    let customer = Opening::by("Dana").customer_id;
-    vec![
-        row(
-            "chats.get-chat",
-            json!([ended, ended_thread]),
-            vec![("get_chat", json!({"chat_id": ended, "thread_id": ended_thread}))],
-            json!(ended_thread),
-        ),
-        row(
-            "chats.deactivate",
-            json!([ended]),
-            vec![("deactivate_chat", json!({"id": ended, "ignore_requester_presence": true}))],
-            Value::Null,
-        ),
-        row(
-            "customers.get",
-            json!([customer]),
-            vec![("get_customer", json!({"id": customer}))],
-            json!("Dana"),
-        ),
-        row(
-            "agents.list-routing-statuses",
-            json!([2]),
-            vec![("list_routing_statuses", json!({"filters": {"group_ids": [2]}}))],
-            json!([PAT_OWNER, "sam@example.com"]),
-        ),
-    ]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_makes_no_sense_is_refused_before_it_leaves_the_host() {
+    let mut caller = Caller::granted().await;
+    let long = "x".repeat(17 << 10);
+    for (name, with, code, part) in [
+        ("chats.get-chat", json!([""]), "invalid", "chat-id"),
+        ("chats.send-note", json!(["C1", ""]), "invalid", "text"),
+        ("chats.send-note", json!(["C1", long]), "invalid", "shorten"),
+        ("chats.tag", json!(["C1", "", "urgent"]), "invalid", "thread-id"),
+        ("chats.transfer", json!(["C1", ""]), "invalid", "agent-id"),
+        ("chats.set-properties", json!(["C1", []]), "invalid", "object"),
+        ("chats.set-properties", json!(["C1", {"test": 1}]), "invalid", "object of objects"),
+        ("customers.get", json!([""]), "invalid", "customer-id"),
+    ] {
+        caller.expect_error(name, &with, code, part).await;
+    }
+    assert_eq!(caller.asked().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trouble_of_livechat_has_the_code_that_says_whether_to_try_again() {
+    let mut caller = Caller::granted().await;
+    let (chat, _) = caller.chat("Dana");
+    let busy =
+        |retry_after: Option<&str>| Fault::TooManyRequests { retry_after: retry_after.map(str::to_owned) };
+    for (fault, code, wait) in [
+        (busy(Some("7")), "rate-limited", json!(7_000)),
+        (busy(None), "rate-limited", Value::Null),
+        (busy(Some("soon")), "rate-limited", Value::Null),
+        (Fault::ErrorBeforeSaving, "unavailable", Value::Null),
+        (Fault::Down, "unavailable", Value::Null),
+        (Fault::CutReply, "unavailable", Value::Null),
+        (Fault::Unauthorized, "denied", Value::Null),
+    ] {
+        caller.stage.livechat.faults().set("get_chat", fault.clone(), Times::Next(1));
+        let told = caller.call("chats.get-chat", &json!([chat])).await;
+        assert_eq!((&told["code"], &told["retry_after_ms"]), (&json!(code), &wait), "{fault:?}: {told}");
+    }
+    assert_eq!(caller.call("chats.get-chat", &json!([chat])).await["code"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_visits_the_chat_and_leaves_it_whatever_happens() {
+    let mut caller = Caller::granted().await;
+    let (chat, _) = caller.chat("Dana");
+    let operations = |caller: &Caller| -> Vec<String> {
+        let mut all: Vec<String> = caller.asked().into_iter().map(|request| request.operation).collect();
+        all.retain(|operation| operation != "list_agents");
+        all
+    };
+    let told = caller.call("chats.send-note", &json!([chat, "psst"])).await;
+    assert!(told["ok"].is_string(), "{told}");
+    assert_eq!(
+        operations(&caller),
+        ["send_event", "add_user_to_chat", "send_event", "remove_user_from_chat"]
+    );
+    let users = |caller: &Caller| {
+        let chat = caller.stage.livechat.chat(&chat).expect("the chat");
+        chat["users"].as_array().map(Vec::len)
+    };
+    assert_eq!(users(&caller), Some(2));
+    // The first attempt is let through, and refused because we aren't in the chat; the second one fails.
+    let faults = caller.stage.livechat.faults();
+    faults.set("send_event", Fault::StallBeforeSaving(Some(Duration::ZERO)), Times::Next(1));
+    faults.set("send_event", Fault::ErrorBeforeSaving, Times::Next(1));
+    let told = caller.call("chats.send-note", &json!([chat, "psst again"])).await;
+    assert_eq!(told["code"], "unavailable", "{told}");
+    assert_eq!(operations(&caller).len(), 8, "{:?}", operations(&caller));
+    assert_eq!(users(&caller), Some(2));
+}
+
+/// The body, with our `custom_id` replaced by a word.
+fn without_custom_id(request: &Recorded) -> Value {
+    let mut body = request.body.clone().unwrap_or_default();
+    if let Some(id) = body.pointer_mut("/event/custom_id") {
+        let text = id.as_str().unwrap_or_default();
+        assert!(text.starts_with("chatplug-caller-") && text.ends_with("-call"), "{text}");
+        *id = json!("ours");
+    }
+    body
 }

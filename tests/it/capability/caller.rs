@@ -1,0 +1,98 @@
+//! A host whose plugin makes the calls that messages name.
+
+use chatplug::simulator::Recorded;
+use chatplug::simulator::livechat::{EndedBy, Opening};
+use chatplug_tests::{deliveries, guest};
+use serde_json::{Value, json};
+use toml::Table;
+
+use crate::client::{accept, webhook};
+use crate::services::Stage;
+
+const CONNECTIONS: &str = r#"
+[connections.hubspot]
+kind = "hubspot"
+base_url = "https://api.hubapi.com"
+bearer = { env = "HUBSPOT_TOKEN" }
+
+[connections.hook]
+kind = "slack"
+url = { env = "SLACK_WEBHOOK_URL" }
+
+[connections.slack]
+kind = "slack"
+base_url = "https://slack.com"
+bearer = { env = "SLACK_TOKEN" }
+"#;
+
+/// A host whose plugin makes the calls of [`Caller::call`].
+pub(super) struct Caller {
+    pub(super) stage: Stage,
+    calls: usize,
+}
+
+impl Caller {
+    pub(super) async fn granted() -> Caller {
+        let grants =
+            "[\"chats.*\", \"customers.*\", \"agents.*\", \"http:hubspot\", \"http:hook\", \"http:slack\"]";
+        Caller::with(&format!("grants = {grants}")).await
+    }
+
+    pub(super) async fn denied() -> Caller {
+        let denies = "[\"chats.*\", \"customers.*\", \"agents.*\", \"http:hubspot\", \"http:hook\"]";
+        Caller::with(&format!("denies = {denies}")).await
+    }
+
+    async fn with(policy: &str) -> Caller {
+        let config = format!("{CONNECTIONS}\n[plugin.caller]\nevents = [\"incoming_event\"]\n{policy}\n");
+        let config: Table = config.parse().expect("TOML");
+        Caller { stage: Stage::with(config, guest("guest_caller")).await, calls: 0 }
+    }
+
+    /// Has the plugin make a call; answers what it was told.
+    pub(super) async fn call(&mut self, name: &str, with: &Value) -> Value {
+        self.calls += 1;
+        let chat_id = format!("CALL{}", self.calls);
+        let event = json!({
+            "id": "1", "type": "message", "created_at": "2026-06-01T12:00:03.512000Z", "visibility": "all",
+            "author_id": "b7eff798", "text": json!({"call": name, "with": with}).to_string(),
+        });
+        let payload = json!({"chat_id": chat_id, "thread_id": "T", "event": event});
+        accept(&self.stage.host, webhook("incoming_event", &payload)).await;
+        let events = self.stage.host.wait_until_done(self.calls);
+        let event = events.iter().find(|event| event["chat_id"] == chat_id.as_str()).expect("the event");
+        let delivery = deliveries(event).next().expect("a delivery");
+        let reason = delivery["reason"].as_str().unwrap_or_default();
+        let told = reason.strip_prefix("rejected by the plugin: ");
+        let told = told.unwrap_or_else(|| panic!("{name} {with}: {delivery:#}"));
+        serde_json::from_str(told).unwrap_or_else(|error| panic!("{name} {with}: {error}: {told}"))
+    }
+
+    /// What all services were asked so far.
+    pub(super) fn asked(&self) -> Vec<Recorded> {
+        let Stage { livechat, hubspot, slack, .. } = &self.stage;
+        [livechat.requests(), hubspot.requests(), slack.requests()]
+            .into_iter()
+            .flat_map(|all| all.all())
+            .collect()
+    }
+
+    /// A chat with Smith, and the ids of it and its thread.
+    pub(super) fn chat(&self, customer: &str) -> (String, String) {
+        let told = self.stage.livechat.start_chat(&Opening::by(customer)).expect("a chat");
+        (told.chat_id, told.thread_id)
+    }
+
+    pub(super) fn ended_chat(&self, customer: &str) -> (String, String) {
+        let ids = self.chat(customer);
+        self.stage.livechat.end_chat(&ids.0, &EndedBy::Router).expect("it ends");
+        ids
+    }
+
+    /// Has the plugin make a call that has to fail: with this code, and a message that holds `part`.
+    pub(super) async fn expect_error(&mut self, name: &str, with: &Value, code: &str, part: &str) {
+        let told = self.call(name, with).await;
+        let message = told["message"].as_str().unwrap_or_default();
+        assert!(told["code"] == code && message.contains(part), "{name} {with}: {told}");
+    }
+}

@@ -1,0 +1,121 @@
+//! A table of all calls to LiveChat that succeed.
+
+use chatplug::simulator::livechat::{Opening, PAT_OWNER};
+use serde_json::{Value, json};
+
+use super::caller::Caller;
+use crate::services::SMITH;
+
+/// A call, the one request that it makes, and the answer. A `custom_id` of ours stands as `ours`.
+pub(super) struct Row {
+    pub(super) name: &'static str,
+    pub(super) with: Value,
+    pub(super) action: &'static str,
+    pub(super) body: Value,
+    pub(super) answer: Value,
+}
+
+/// The chats that the calls are about.
+struct Chats {
+    /// Our user is in it; and its thread.
+    chat: (String, String),
+    /// Our user is not.
+    quiet: String,
+    /// It has ended; and its thread.
+    ended: (String, String),
+}
+
+/// All calls, in an order in which they can be made.
+pub(super) fn rows(caller: &Caller) -> Vec<Row> {
+    let chats =
+        Chats { chat: caller.chat("Dana"), quiet: caller.chat("Omar").0, ended: caller.ended_chat("Mia") };
+    caller.stage.livechat.agent_joins(&chats.chat.0, PAT_OWNER).expect("it joins");
+    [reads(&chats), events(&chats), tags(&chats), members(&chats), transfers(&chats), endings(&chats)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn row(name: &'static str, with: Value, action: &'static str, body: Value, answer: Value) -> Row {
+    Row { name, with, action, body, answer }
+}
+
+fn done(name: &'static str, with: Value, action: &'static str, body: Value) -> Row {
+    row(name, with, action, body, Value::Null)
+}
+
+fn reads(chats: &Chats) -> Vec<Row> {
+    let Chats { chat: (chat, thread), ended: (ended, ended_thread), .. } = chats;
+    let with_thread = json!({"chat_id": ended, "thread_id": ended_thread});
+    let customer = Opening::by("Dana").customer_id;
+    let of_sales = json!({"filters": {"group_ids": [2]}});
+    let agents = json!([PAT_OWNER, "sam@example.com"]);
+    vec![
+        row("chats.get-chat", json!([chat]), "get_chat", json!({"chat_id": chat}), json!(thread)),
+        row("chats.get-chat", json!([ended, ended_thread]), "get_chat", with_thread, json!(ended_thread)),
+        row("customers.get", json!([customer]), "get_customer", json!({"id": customer}), json!("Dana")),
+        row("agents.list-routing-statuses", json!([2]), "list_routing_statuses", of_sales, agents),
+    ]
+}
+
+fn events(chats: &Chats) -> Vec<Row> {
+    let (chat, thread) = &chats.chat;
+    let body = |text: &str, visibility: &str| {
+        let event = json!({"type": "message", "text": text, "visibility": visibility, "custom_id": "ours"});
+        json!({"chat_id": chat, "event": event})
+    };
+    let id = |number: u32| json!(format!("{thread}_{number}"));
+    vec![
+        row("chats.send-message", json!([chat, "hello <b>"]), "send_event", body("hello <b>", "all"), id(1)),
+        row("chats.send-note", json!([chat, "psst"]), "send_event", body("psst", "agents"), id(2)),
+    ]
+}
+
+fn tags(chats: &Chats) -> Vec<Row> {
+    let (chat, thread) = &chats.chat;
+    let with = json!([chat, thread, "urgent"]);
+    let body = json!({"chat_id": chat, "thread_id": thread, "tag": "urgent"});
+    let properties = json!({"test": {"string_property": "a", "int_property": 1, "bool_property": true}});
+    let changed = json!({"id": chat, "properties": properties});
+    vec![
+        done("chats.tag", with.clone(), "tag_thread", body.clone()),
+        done("chats.tag", with.clone(), "tag_thread", body.clone()),
+        done("chats.untag", with, "untag_thread", body),
+        done("chats.set-properties", json!([chat, properties]), "update_chat_properties", changed),
+    ]
+}
+
+fn members(chats: &Chats) -> Vec<Row> {
+    let (chat, olga) = (&chats.quiet, "olga@example.com");
+    let removed = json!({
+        "chat_id": chat, "user_id": olga, "user_type": "agent", "ignore_requester_presence": true,
+    });
+    let mut added = removed.clone();
+    added["visibility"] = json!("agents");
+    vec![
+        done("chats.assign", json!([chat, olga, "agents"]), "add_user_to_chat", added),
+        done("chats.remove-user", json!([chat, olga]), "remove_user_from_chat", removed),
+    ]
+}
+
+fn transfers(chats: &Chats) -> Vec<Row> {
+    let chat = &chats.quiet;
+    let body = |kind: &str, id: Value, queue: bool| {
+        json!({
+            "id": chat, "target": {"type": kind, "ids": [id]}, "ignore_agents_availability": queue,
+            "ignore_requester_presence": true,
+        })
+    };
+    vec![
+        done("chats.transfer", json!([chat, 2]), "transfer_chat", body("group", json!(2), false)),
+        done("chats.transfer", json!([chat, 3, true]), "transfer_chat", body("group", json!(3), true)),
+        done("chats.transfer", json!([chat, SMITH]), "transfer_chat", body("agent", json!(SMITH), false)),
+    ]
+}
+
+fn endings(chats: &Chats) -> Vec<Row> {
+    let body = |chat: &str| json!({"id": chat, "ignore_requester_presence": true});
+    let end = |chat: &str| done("chats.deactivate", json!([chat]), "deactivate_chat", body(chat));
+    // An ended chat can be ended.
+    vec![end(&chats.quiet), end(&chats.ended.0)]
+}
