@@ -63,7 +63,7 @@ impl<'a> Screen<'a> {
             let is_active = |plugin: &&str| {
                 statuses.iter().any(|known| known.name.as_deref() == Some(*plugin) && known.state == "active")
             };
-            if PLUGINS.iter().all(|plugin| is_active(plugin)) {
+            if PLUGINS.iter().all(&is_active) {
                 return Ok(());
             }
             if began.elapsed() > COMPILING {
