@@ -13,7 +13,8 @@ use crate::services::Stage;
 fn block(info: &str) -> String {
     let readme = fs::read_to_string(root().join("README.md")).expect("the README");
     let fence = format!("```{info}\n");
-    let start = readme.find(&fence).unwrap_or_else(|| panic!("the README has no block `{info}`")) + fence.len();
+    let start =
+        readme.find(&fence).unwrap_or_else(|| panic!("the README has no block `{info}`")) + fence.len();
     let end = readme[start..].find("```").expect("the block ends");
     readme[start..start + end].to_owned()
 }

@@ -126,10 +126,13 @@ fn collect(root: &Value, schema: &Value, settings: &Value, format: &str, names: 
         collect(root, branch, settings, format, names);
     }
     match settings {
-        Value::String(text) if schema.get("format").and_then(Value::as_str) == Some(format) => {
+        Value::String(text) if has_format(schema, format) && !text.is_empty() => {
             names.insert(text.clone());
         }
         Value::Object(fields) => {
+            if schema.get("propertyNames").is_some_and(|keys| has_format(keys, format)) {
+                names.extend(fields.keys().cloned());
+            }
             for (name, value) in fields {
                 let property = schema.pointer("/properties").and_then(|all| all.get(name));
                 if let Some(property) = property.or(schema.get("additionalProperties")) {
@@ -151,6 +154,10 @@ fn collect(root: &Value, schema: &Value, settings: &Value, format: &str, names: 
         }
         _ => {}
     }
+}
+
+fn has_format(schema: &Value, format: &str) -> bool {
+    schema.get("format").and_then(Value::as_str) == Some(format)
 }
 
 fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
@@ -192,13 +199,15 @@ mod tests {
                 "tag": { "anyOf": [{ "type": "string", "format": "livechat-tag" }, { "type": "null" }] },
                 "rules": { "items": { "$ref": "#/$defs/rule" } },
                 "other": { "type": "string" },
+                "none": { "format": "livechat-tag" },
+                "keys": { "propertyNames": { "format": "livechat-tag" } },
                 "late": { "type": "string", "format": "livechat-tag", "default": "slow" },
             },
             "$defs": { "rule": { "properties": { "tag": { "format": "livechat-tag" } } } },
         });
-        let settings = json!({ "tag": "a", "rules": [{ "tag": "b" }, {}], "other": "c" });
+        let settings = json!({ "tag": "a", "rules": [{ "tag": "b" }, {}], "other": "c", "none": "", "keys": { "k": 1 } });
         let mut names = BTreeSet::new();
         collect(&schema, &schema, &settings, TAG_FORMAT, &mut names);
-        assert_eq!(names, ["a", "b", "slow"].map(str::to_owned).into());
+        assert_eq!(names, ["a", "b", "k", "slow"].map(str::to_owned).into());
     }
 }

@@ -9,6 +9,7 @@ pub(crate) struct Settings {
     /// The highest score that still counts as low, for each scale ("0-1" or "1-5").
     pub(crate) low: BTreeMap<String, i64>,
     /// The tag for the thread; it must exist in LiveChat. Null or "" to leave threads alone.
+    #[schemars(extend("format" = "livechat-tag"))]
     pub(crate) tag: Option<String>,
     /// Whether to leave a note for the agents.
     pub(crate) note: bool,

@@ -57,9 +57,11 @@ pub struct Rule {
     /// The agent who gets the chat: an e-mail address, or the id of a bot.
     pub to_agent: Option<String>,
     /// A tag for the thread; it must exist in LiveChat (case counts).
+    #[schemars(extend("format" = "livechat-tag"))]
     pub tag: Option<String>,
     /// Properties of the chat: namespace to name to value. The namespaces must be registered in LiveChat.
     #[serde(default)]
+    #[schemars(extend("propertyNames" = { "format": "livechat-property-namespace" }))]
     pub properties: BTreeMap<String, BTreeMap<String, PropertyValue>>,
     /// What happens if nobody of the group (or not the agent) accepts chats now.
     #[serde(default)]
