@@ -45,7 +45,7 @@ fn build(folder: &Path) -> PathBuf {
     folder.join("target/wasm32-wasip2/release/hello.wasm")
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_plugin_of_the_readme_is_built_dropped_and_acts() {
     let folder = tempfile::tempdir().expect("a folder for the crate");
     let component = build(folder.path());

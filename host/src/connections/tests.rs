@@ -192,7 +192,7 @@ async fn a_call_leaves_a_line_without_its_query() {
     let text = lines.text();
     let line = text.lines().find(|line| line.contains("request to a connection")).expect("a line");
     for part in
-        ["DEBUG", "\"notes\"", "delivery=7", "\"crm\"", "\"GET\"", "\"/contacts\"", "status=401", "ms="]
+        ["DEBUG", "\"notes\"", "delivery=dl-7", "\"crm\"", "\"GET\"", "\"/contacts\"", "status=401", "ms="]
     {
         assert!(line.contains(part), "{part} in {line}");
     }
