@@ -25,6 +25,8 @@ use lanes::{Key, Lanes, Load};
 
 /// Attempts that run at the same time, of all plugins together; below the pool of instances.
 const RUNNING_MAX: usize = 200;
+/// Attempts whose outcomes are being recorded, and those that run: many outcomes make one commit.
+const UNFINISHED_MAX: usize = 1_000;
 /// Deliveries of a plugin that the config no longer has are skipped, this many at a time.
 const SKIPPING: usize = 4;
 /// How long attempts that run may go on when the host stops.
@@ -50,8 +52,18 @@ pub struct Dispatcher {
 
 /// What the dispatcher's tasks report.
 enum Message {
-    Finished { plugin: Arc<str>, key: Key, again: Option<Pending> },
-    Loaded { load: Load, rows: Vec<Pending> },
+    /// An attempt is over; its outcome is being recorded.
+    Ran(Arc<str>),
+    /// The outcome is recorded.
+    Finished {
+        plugin: Arc<str>,
+        key: Key,
+        again: Option<Pending>,
+    },
+    Loaded {
+        load: Load,
+        rows: Vec<Pending>,
+    },
 }
 
 impl Dispatcher {
@@ -59,19 +71,19 @@ impl Dispatcher {
     pub async fn run(self, mut committed: Committed, stop: CancellationToken) {
         let dispatcher = Arc::new(self);
         let mut changes = dispatcher.registry.subscribe();
-        let (reports, mut inbox) = mpsc::channel(RUNNING_MAX * 2);
+        let (reports, mut inbox) = mpsc::channel(UNFINISHED_MAX);
         let tasks = TaskTracker::new();
         let mut lanes = Lanes::default();
-        let mut running = 0;
+        let mut busy = Busy::default();
         dispatcher.begin(&mut lanes).await;
         loop {
             dispatcher.heartbeat.beat();
             // Also when no more may run: what has come due must not make the wait below return at once.
             lanes.wake(now_ms());
-            while running < RUNNING_MAX
+            while busy.has_room()
                 && let Some(pending) = lanes.next()
             {
-                running += 1;
+                busy.begin();
                 tasks.spawn(dispatcher.clone().deliver(pending, reports.clone()));
             }
             while let Some(load) = lanes.next_load() {
@@ -84,11 +96,9 @@ impl Dispatcher {
                     None => break,
                 },
                 Some(message) = inbox.recv() => {
-                    running -= usize::from(matches!(message, Message::Finished { .. }));
-                    take(&mut lanes, message);
+                    take(&mut lanes, &mut busy, message);
                     while let Ok(message) = inbox.try_recv() {
-                        running -= usize::from(matches!(message, Message::Finished { .. }));
-                        take(&mut lanes, message);
+                        take(&mut lanes, &mut busy, message);
                     }
                 }
                 Ok(()) = changes.changed() => dispatcher.set_concurrency(&mut lanes),
@@ -102,7 +112,10 @@ impl Dispatcher {
             while inbox.recv().await.is_some() {}
         };
         if tokio::time::timeout(DRAIN, drained).await.is_err() {
-            tracing::warn!(running, "attempts were cut off by the stop; they run again at the next start");
+            tracing::warn!(
+                running = busy.running,
+                "attempts were cut off by the stop; they run again at the next start"
+            );
         }
     }
 
@@ -174,25 +187,26 @@ impl Dispatcher {
         let _ = reports.send(Message::Loaded { load, rows }).await;
     }
 
-    /// Makes one attempt at a delivery, records what became of it, and gives its lane back in any case.
+    /// Makes one attempt at a delivery and records what became of it. Gives back its place among the running
+    /// ones, and then its lane, in any case.
     async fn deliver(self: Arc<Self>, pending: Pending, reports: mpsc::Sender<Message>) {
-        let (plugin, key, later) = (pending.plugin.clone(), Key::of(&pending), later(&pending));
-        let again = AssertUnwindSafe(self.process(pending)).catch_unwind().await.unwrap_or(Some(later));
-        // The loop has ended: the delivery is still pending in the store.
+        let (plugin, key) = (pending.plugin.clone(), Key::of(&pending));
+        let finish = AssertUnwindSafe(self.attempt(&pending)).catch_unwind().await.unwrap_or(None);
+        // A report that nobody takes: the loop has ended, and the delivery is still pending in the store.
+        let _ = reports.send(Message::Ran(plugin.clone())).await;
+        let again = match &finish {
+            None => Some(later(&pending)),
+            Some(finish) => (finish.state == State::Pending).then(|| Pending {
+                due_at_ms: finish.due_at_ms,
+                attempts: finish.attempts,
+                crashes: finish.crashes,
+                ..pending
+            }),
+        };
+        if let Some(finish) = finish {
+            self.record(finish).await;
+        }
         let _ = reports.send(Message::Finished { plugin, key, again }).await;
-    }
-
-    /// The delivery as it goes on waiting; `None` if it is done with.
-    async fn process(&self, pending: Pending) -> Option<Pending> {
-        let Some(finish) = self.attempt(&pending).await else { return Some(later(&pending)) };
-        let again = (finish.state == State::Pending).then_some(Pending {
-            due_at_ms: finish.due_at_ms,
-            attempts: finish.attempts,
-            crashes: finish.crashes,
-            ..pending
-        });
-        self.record(finish).await;
-        again
     }
 
     /// `None` if the delivery has to go on waiting as it is.
@@ -245,9 +259,36 @@ impl Dispatcher {
     }
 }
 
-fn take(lanes: &mut Lanes, message: Message) {
+/// How much is under way.
+#[derive(Default)]
+struct Busy {
+    /// Attempts that run.
+    running: usize,
+    /// These, and those whose outcomes are being recorded.
+    unfinished: usize,
+}
+
+impl Busy {
+    fn has_room(&self) -> bool {
+        self.running < RUNNING_MAX && self.unfinished < UNFINISHED_MAX
+    }
+
+    fn begin(&mut self) {
+        self.running += 1;
+        self.unfinished += 1;
+    }
+}
+
+fn take(lanes: &mut Lanes, busy: &mut Busy, message: Message) {
     match message {
-        Message::Finished { plugin, key, again } => lanes.finished(&plugin, key, again, now_ms()),
+        Message::Ran(plugin) => {
+            busy.running -= 1;
+            lanes.ran(&plugin);
+        }
+        Message::Finished { plugin, key, again } => {
+            busy.unfinished -= 1;
+            lanes.finished(&plugin, key, again, now_ms());
+        }
         Message::Loaded { load: Load::Window { plugin, limit, .. }, rows } => {
             lanes.loaded_window(&plugin, rows, limit, now_ms());
         }

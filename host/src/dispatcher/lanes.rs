@@ -196,17 +196,21 @@ impl Lanes {
         self.waiting.peek().map(|Reverse((due_ms, _, _))| *due_ms)
     }
 
-    /// A delivery has run. With `again` it stays the first of its lane, for another attempt.
+    /// An attempt is over, its outcome not recorded yet: another delivery may run, of another lane.
+    pub(super) fn ran(&mut self, plugin: &Arc<str>) {
+        self.queue(plugin).running -= 1;
+        self.take_turn(plugin);
+    }
+
+    /// The outcome of a delivery that [ran](Lanes::ran) is recorded. With `again` it stays the first of its lane, for another attempt.
     pub(super) fn finished(&mut self, plugin: &Arc<str>, key: Key, again: Option<Pending>, now_ms: i64) {
         let queue = self.queue(plugin);
-        queue.running -= 1;
         match again {
             Some(pending) => queue.lanes.entry(key.clone()).or_default().deliveries.push_front(pending),
             None => queue.len -= 1,
         }
         self.settle(plugin, key, now_ms);
         self.load_window(plugin);
-        self.take_turn(plugin);
     }
 
     /// The next thing to read from the table.

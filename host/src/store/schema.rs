@@ -102,7 +102,7 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
     // Checkpoints run on their own thread: inside a commit they would stretch it.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
-    connection.pragma_update(None, "cache_size", -64_000)?;
+    connection.pragma_update(None, "cache_size", -8_000)?;
     connection.set_prepared_statement_cache_capacity(64);
     let from = version(connection)?;
     for (number, step) in STEPS.iter().enumerate().skip(from) {

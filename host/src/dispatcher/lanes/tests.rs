@@ -33,6 +33,7 @@ fn next(lanes: &mut Lanes, now_ms: i64) -> Option<Pending> {
 }
 
 fn finish(lanes: &mut Lanes, ran: &Pending, again: Option<Pending>, now_ms: i64) {
+    lanes.ran(&ran.plugin);
     lanes.finished(&ran.plugin, Key::of(ran), again, now_ms);
 }
 

@@ -13,7 +13,7 @@ use load::Load;
 
 const NO_OP: &str = "[plugin.no-op]\nevents = [\"incoming_event\"]\n";
 /// Connections of the load generator, each with one request under way.
-const CONNECTIONS: usize = 64;
+const CONNECTIONS: usize = 256;
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
