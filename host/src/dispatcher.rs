@@ -196,12 +196,13 @@ impl Dispatcher {
         let _ = reports.send(Message::Ran(plugin.clone())).await;
         let again = match &finish {
             None => Some(later(&pending)),
-            Some(finish) => (finish.state == State::Pending).then(|| Pending {
+            Some(finish) if finish.state == State::Pending => Some(Pending {
                 due_at_ms: finish.due_at_ms,
                 attempts: finish.attempts,
                 crashes: finish.crashes,
                 ..pending
             }),
+            Some(_) => None,
         };
         if let Some(finish) = finish {
             self.record(finish).await;
