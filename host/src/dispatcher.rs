@@ -12,16 +12,18 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
-use crate::delivery::{self, History, Next, Outcome, State};
+use crate::delivery::State;
 use crate::event::Event;
 use crate::heartbeat::Heartbeat;
 use crate::registry::{Registry, Slot};
-use crate::runtime::{Attempt, Report, Runtime};
+use crate::runtime::{Attempt, Runtime};
 use crate::store::{Committed, Finish, Pending, Store};
 
 mod lanes;
+mod outcome;
 
 use lanes::{Key, Lanes, Load};
+use outcome::{finish, host_panic, skip};
 
 /// Attempts that run at the same time, of all plugins together; below the pool of instances.
 const RUNNING_MAX: usize = 200;
@@ -304,103 +306,6 @@ fn later(pending: &Pending) -> Pending {
     Pending { due_at_ms: now_ms() + 1_000, ..pending.clone() }
 }
 
-/// What follows from an attempt.
-fn finish(pending: &Pending, report: &Report, version: String) -> Finish {
-    let now_ms = now_ms();
-    let outcome = &report.outcome;
-    let is_spent = !matches!(outcome, Outcome::Suspended(_));
-    let is_crash = matches!(outcome, Outcome::Trapped(_) | Outcome::OutOf(..));
-    let history = History {
-        attempts: pending.attempts + u32::from(is_spent),
-        crashes: pending.crashes + u32::from(is_crash),
-        age: Duration::from_millis(u64::try_from(now_ms - pending.accepted_at_ms).unwrap_or(0)),
-        asked_wait: report.asked_wait,
-    };
-    let next = delivery::after(outcome, history, random());
-    tell(pending, report, history.attempts, &next);
-    let (state, due_at_ms, reason) = match next {
-        Next::Succeeded => (State::Succeeded, now_ms, String::new()),
-        Next::Again(delay) => (
-            State::Pending,
-            now_ms + i64::try_from(delay.as_millis()).unwrap_or(i64::MAX / 2),
-            outcome.reason().to_owned(),
-        ),
-        Next::Dead(reason) => (State::Dead, now_ms, reason),
-    };
-    Finish {
-        id: pending.id,
-        state,
-        due_at_ms,
-        attempts: history.attempts,
-        crashes: history.crashes,
-        version: Some(version),
-        outcome: outcome.as_str(),
-        reason,
-        log: if state == State::Succeeded { String::new() } else { report.log.clone() },
-    }
-}
-
-/// A line for each attempt.
-fn tell(pending: &Pending, report: &Report, attempt: u32, next: &Next) {
-    let (plugin, event, delivery) = (&*pending.plugin, pending.event_id.to_string(), pending.id.to_string());
-    let (outcome, reason) = (report.outcome.as_str(), report.outcome.reason());
-    let (wall_ms, cpu_us) = (report.wall.as_millis() as u64, report.cpu.as_micros() as u64);
-    match next {
-        Next::Succeeded => {
-            tracing::debug!(plugin, event, delivery, attempt, wall_ms, cpu_us, "{plugin} handled {event}");
-        }
-        Next::Again(delay) => tracing::warn!(
-            plugin,
-            event,
-            delivery,
-            attempt,
-            outcome,
-            reason,
-            wall_ms,
-            cpu_us,
-            retry_ms = delay.as_millis() as u64,
-            "{plugin} did not handle {event} ({outcome}); it is tried again"
-        ),
-        Next::Dead(_) => tracing::error!(
-            plugin,
-            event,
-            delivery,
-            attempt,
-            outcome,
-            reason,
-            wall_ms,
-            cpu_us,
-            "{plugin} did not handle {event} ({outcome}); it is a dead letter now (chatplug events show {event})"
-        ),
-    }
-}
-
-fn skip(pending: &Pending, reason: &str) -> Finish {
-    Finish {
-        id: pending.id,
-        state: State::Skipped,
-        due_at_ms: pending.due_at_ms,
-        attempts: pending.attempts,
-        crashes: pending.crashes,
-        version: None,
-        outcome: "skipped",
-        reason: reason.to_owned(),
-        log: String::new(),
-    }
-}
-
-fn host_panic() -> Report {
-    let reason = "the host panicked during the attempt: please report it with the log".to_owned();
-    Report {
-        outcome: Outcome::Trapped(reason),
-        log: String::new(),
-        cpu: Duration::ZERO,
-        wall: Duration::ZERO,
-        host_calls: 0,
-        asked_wait: Duration::ZERO,
-    }
-}
-
 fn until(due_ms: Option<i64>) -> Duration {
     let wait = due_ms.map_or(i64::MAX, |due_ms| due_ms - now_ms());
     Duration::from_millis(u64::try_from(wait).unwrap_or(0)).min(HEARTBEAT)
@@ -408,10 +313,4 @@ fn until(due_ms: Option<i64>) -> Duration {
 
 fn now_ms() -> i64 {
     Timestamp::now().as_millisecond()
-}
-
-/// A random number from 0 to 1.
-fn random() -> f64 {
-    use std::hash::{BuildHasher, RandomState};
-    RandomState::new().hash_one(()) as f64 / u64::MAX as f64
 }

@@ -25,9 +25,6 @@ pub use secrets::Secrets;
 use json::Object;
 use payload::Payload;
 
-/// The deepest nesting of a body that is read.
-pub const MAX_DEPTH: usize = 64;
-
 /// What is accepted.
 #[derive(Debug)]
 pub struct Door {

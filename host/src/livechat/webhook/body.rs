@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{MAX_DEPTH, Reason};
+use super::Reason;
+use crate::limits::JSON_DEPTH_MAX;
 
 /// A request body as text, fit to be read without recursing too deep.
 pub(super) fn text(body: &[u8]) -> Result<Cow<'_, str>, Reason> {
@@ -14,7 +15,7 @@ pub(super) fn text(body: &[u8]) -> Result<Cow<'_, str>, Reason> {
 fn too_deep(body: &[u8]) -> bool {
     let opens = |byte: u8| byte == b'{' || byte == b'[';
     // So few can't nest too deep; nearly every webhook ends here.
-    if body.iter().filter(|byte| opens(**byte)).count() <= MAX_DEPTH {
+    if body.iter().filter(|byte| opens(**byte)).count() <= JSON_DEPTH_MAX {
         return false;
     }
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
@@ -28,7 +29,7 @@ fn too_deep(body: &[u8]) -> bool {
             open if opens(*open) => depth += 1,
             _ => {}
         }
-        if depth > MAX_DEPTH {
+        if depth > JSON_DEPTH_MAX {
             return true;
         }
     }

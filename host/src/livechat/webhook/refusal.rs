@@ -3,8 +3,9 @@
 use thiserror::Error;
 
 use super::json::Object;
-use super::{MAX_DEPTH, body, secrets};
+use super::{body, secrets};
 use crate::event::types;
+use crate::limits::JSON_DEPTH_MAX;
 
 /// A webhook that is not accepted. Holds nothing that the sender chose but a number or two.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -22,8 +23,8 @@ pub enum Reason {
     /// The body is no JSON.
     #[error("the webhook's body is no JSON: {0}")]
     NotJson(String),
-    /// The body nests deeper than [`MAX_DEPTH`].
-    #[error("the webhook's body nests deeper than {MAX_DEPTH} levels")]
+    /// The body nests deeper than [`JSON_DEPTH_MAX`].
+    #[error("the webhook's body nests deeper than {JSON_DEPTH_MAX} levels")]
     TooDeep,
     /// No webhook can be authenticated.
     #[error("no webhook secret is configured; set `secrets` under [livechat.webhooks]")]
