@@ -4,6 +4,7 @@ use chatplug_tests::{Host, guest};
 use serde_json::{Value, json};
 
 use crate::client::{accept, message};
+use crate::services::Stage;
 
 const RECORDER: &str = "[plugin.recorder]\nevents = [\"incoming_event\"]\n";
 
@@ -114,4 +115,22 @@ fn the_default_config_documents_itself_and_can_be_used() {
     let output = host.cli(&["config", "default"]);
     assert!(output.status.success());
     assert!(text(&output.stdout).contains("[livechat.webhooks]"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_online_asks_livechat_for_the_credentials_and_the_tags_of_the_settings() {
+    let stage = Stage::before_webhooks("low-rating-alert", 0, "").await;
+    let output = stage.host.cli(&["check", "--online"]);
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("LiveChat takes the credentials") && said.contains("the tag `low-rating` exists"),
+        "{said}"
+    );
+
+    let stage = Stage::before_webhooks("low-rating-alert", 0, "tag = \"no-such-tag\"").await;
+    let output = stage.host.cli(&["check", "--online"]);
+    let said = text(&output.stdout);
+    assert!(!output.status.success());
+    assert!(said.contains("LiveChat has no tag `no-such-tag`"), "{said}");
 }
