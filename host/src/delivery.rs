@@ -31,6 +31,8 @@ impl FromStr for DeliveryId {
 pub enum State {
     /// Waits for its first attempt or the next one.
     Pending,
+    /// It is in doubt whether one of its actions took place, and only the operator can say.
+    Held,
     /// The plugin handled the event.
     Succeeded,
     /// Never to be run: the reason is recorded.
@@ -44,6 +46,7 @@ impl State {
     pub fn as_str(self) -> &'static str {
         match self {
             State::Pending => "pending",
+            State::Held => "held",
             State::Succeeded => "succeeded",
             State::Skipped => "skipped",
             State::Dead => "dead",

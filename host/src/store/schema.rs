@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::Error;
 
 /// Schema number N is the result of the first N steps. A step is never changed once released.
-const STEPS: &[&str] = &[STEP_1];
+const STEPS: &[&str] = &[STEP_1, STEP_2];
 
 // Ids grow in the order of acceptance. The pending indexes are partial: finished work costs them nothing.
 const STEP_1: &str = "
@@ -90,6 +90,59 @@ CREATE TABLE good_versions (
     file TEXT NOT NULL,
     since INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+// What makes a run repeatable (`journals`, `steps`), who owns the store since when (`starts`), and what operators
+// did (`audit`). A delivery that comes back from being held or dead gets a new number, behind what its lane has
+// now; `root` is the number that it had first.
+const STEP_2: &str = "
+CREATE TABLE starts (
+    epoch INTEGER PRIMARY KEY AUTOINCREMENT,
+    started_at INTEGER NOT NULL,
+    alive_at INTEGER NOT NULL
+) STRICT;
+
+ALTER TABLE deliveries ADD COLUMN root INTEGER;
+ALTER TABLE deliveries ADD COLUMN runs INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE deliveries ADD COLUMN late INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE deliveries ADD COLUMN set_at INTEGER;
+CREATE INDEX deliveries_held ON deliveries (id) WHERE state = 'held';
+
+CREATE TABLE journals (
+    delivery INTEGER PRIMARY KEY,
+    version TEXT NOT NULL,
+    began_at INTEGER NOT NULL,
+    seed INTEGER NOT NULL,
+    next INTEGER NOT NULL,
+    anew INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE steps (
+    delivery INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    function TEXT NOT NULL,
+    arguments BLOB NOT NULL,
+    once TEXT,
+    about TEXT NOT NULL,
+    request TEXT,
+    at INTEGER NOT NULL,
+    answered_at INTEGER,
+    answer TEXT,
+    succeeded INTEGER NOT NULL DEFAULT 0,
+    aside INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (delivery, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    action TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    before TEXT,
+    after TEXT
+) STRICT;
 ";
 
 /// Sets a write connection up and brings the tables up to date.
