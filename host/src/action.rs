@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub mod http;
 pub mod livechat;
@@ -102,6 +103,71 @@ impl Error {
     /// An error without a time to wait.
     pub fn new(code: Code, message: impl Into<String>) -> Error {
         Error { code, message: message.into(), retry_after_ms: None }
+    }
+}
+
+/// Why a call to a service brought no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The service said no, or was never asked: nothing has changed there.
+    Refused(Error),
+    /// The request may have reached the service, and no answer tells what it did: no answer at all, half of
+    /// one, a timeout, HTTP 408 or 5xx.
+    Doubt(Error),
+    /// The destination takes nothing right now and was not asked; the text says why.
+    Closed {
+        /// Why, for people.
+        reason: String,
+        /// How long until it may take something again.
+        wait: Duration,
+    },
+}
+
+impl Failure {
+    /// The failure as the contract's error record.
+    pub fn into_error(self) -> Error {
+        match self {
+            Failure::Refused(error) | Failure::Doubt(error) => error,
+            Failure::Closed { reason, wait } => Error {
+                code: Code::Unavailable,
+                message: reason,
+                retry_after_ms: Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+            },
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Refused(error)
+    }
+}
+
+/// What doing a call twice does, and what can be done where it's in doubt whether it was done once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Changes nothing.
+    Read,
+    /// Has the same result as doing it once.
+    Repeatable,
+    /// The service knows an `Idempotency-Key`: sent again, it answers what it answered before.
+    Keyed,
+    /// The service can be asked whether it was done.
+    LookedUp,
+    /// Not known: must not be done twice, and only a person can find out.
+    Unknown,
+}
+
+impl Effect {
+    /// The word used in the config, in the store and in listings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Effect::Read => "read",
+            Effect::Repeatable => "repeatable",
+            Effect::Keyed => "keyed",
+            Effect::LookedUp => "looked-up",
+            Effect::Unknown => "unknown",
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use secrecy::SecretString;
 
-use crate::action::http::{self, Effect, Request, Response};
-use crate::action::{BoxFuture, Code, Error, Origin};
+use crate::action::http::{self, Request, Response};
+use crate::action::{BoxFuture, Code, Effect, Error, Failure, Origin};
 use crate::delivery::DeliveryId;
 
 mod exchange;
@@ -129,15 +129,6 @@ impl Connections {
         Ok(())
     }
 
-    /// What sending `request` twice does: by the plugin's word, else by the method, and for POST and PATCH
-    /// by the operator's.
-    ///
-    /// # Errors
-    /// `not-found` for an unknown connection, `invalid` for an unknown word.
-    pub fn effect(&self, request: &Request) -> Result<Effect, Error> {
-        effect(&*self.route(&request.connection)?, request)
-    }
-
     /// Sends a harmless request to a connection and says what its answer means.
     ///
     /// # Errors
@@ -155,11 +146,11 @@ impl Connections {
         })
     }
 
-    async fn exchange(&self, origin: &Origin, request: Request) -> Result<Response, Error> {
+    async fn exchange(&self, origin: &Origin, request: Request) -> Result<Response, Failure> {
         let route = self.route(&request.connection)?;
         let key = match effect(&route, &request)? {
             Effect::Keyed => Some(origin.custom_id()),
-            Effect::Read | Effect::Repeatable | Effect::Unknown => None,
+            Effect::Read | Effect::Repeatable | Effect::LookedUp | Effect::Unknown => None,
         };
         let prepared = exchange::prepare(&self.http, &route, &request, key)?;
         let started = Instant::now();
@@ -179,7 +170,11 @@ impl Connections {
 }
 
 impl http::Connections for Connections {
-    fn send<'a>(&'a self, origin: &'a Origin, request: Request) -> BoxFuture<'a, Result<Response, Error>> {
+    fn effect(&self, request: &Request) -> Result<Effect, Error> {
+        effect(&*self.route(&request.connection)?, request)
+    }
+
+    fn send<'a>(&'a self, origin: &'a Origin, request: Request) -> BoxFuture<'a, Result<Response, Failure>> {
         Box::pin(self.exchange(origin, request))
     }
 }
@@ -210,7 +205,7 @@ fn effect(route: &Route, request: &Request) -> Result<Effect, Error> {
 }
 
 /// What the plugin gets, with a line for the operator if the service refuses our credentials.
-fn judge(route: &Route, response: Response) -> Result<Response, Error> {
+fn judge(route: &Route, response: Response) -> Result<Response, Failure> {
     let status = response.status;
     let judged = match route.kind() {
         Kind::Slack => slack::judge(route.name(), response),
@@ -226,5 +221,9 @@ fn judge(route: &Route, response: Response) -> Result<Response, Error> {
              (`chatplug connections test {connection}`)"
         );
     }
-    judged
+    // Slack's own "something broke" may have posted all the same; an answer of others is judged by its status.
+    judged.map_err(|error| match error.code {
+        Code::Unavailable => Failure::Doubt(error),
+        _ => Failure::Refused(error),
+    })
 }

@@ -10,7 +10,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 use crate::action::http::{Connections, Request, Response};
 use crate::action::livechat::LiveChat;
 use crate::action::memory::{Answer, Memory};
-use crate::action::{self, BoxFuture, Code, Error, Origin};
+use crate::action::{self, BoxFuture, Code, Effect, Error, Failure, Origin};
 use crate::delivery::{DeliveryId, Outcome};
 use crate::event::Event;
 use crate::grant::{self, Policy};
@@ -52,18 +52,39 @@ impl Services {
 
 struct Nothing;
 
-fn refused<T: Send + 'static>() -> BoxFuture<'static, Result<T, Error>> {
-    Box::pin(std::future::ready(Err(Error::new(Code::Unavailable, "nothing can be reached from here"))))
+fn nothing() -> Error {
+    Error::new(Code::Unavailable, "nothing can be reached from here")
+}
+
+fn refused<T: Send + 'static, E: From<Error> + Send + 'static>() -> BoxFuture<'static, Result<T, E>> {
+    Box::pin(std::future::ready(Err(nothing().into())))
 }
 
 impl LiveChat for Nothing {
-    fn call<'a>(&'a self, _: &'a Origin, _: action::livechat::Call) -> BoxFuture<'a, Result<String, Error>> {
+    fn call<'a>(
+        &'a self,
+        _: &'a Origin,
+        _: action::livechat::Call,
+    ) -> BoxFuture<'a, Result<String, Failure>> {
+        refused()
+    }
+
+    fn look_up<'a>(
+        &'a self,
+        _: &'a Origin,
+        _: &'a action::livechat::Call,
+        _: i64,
+    ) -> BoxFuture<'a, Result<Option<String>, Failure>> {
         refused()
     }
 }
 
 impl Connections for Nothing {
-    fn send<'a>(&'a self, _: &'a Origin, _: Request) -> BoxFuture<'a, Result<Response, Error>> {
+    fn effect(&self, _: &Request) -> Result<Effect, Error> {
+        Err(nothing())
+    }
+
+    fn send<'a>(&'a self, _: &'a Origin, _: Request) -> BoxFuture<'a, Result<Response, Failure>> {
         refused()
     }
 }

@@ -1,19 +1,6 @@
 //! Requests to connections, as the contract's interface `http` names them.
 
-use super::{BoxFuture, Error, Origin};
-
-/// What sending a request twice does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Changes nothing.
-    Read,
-    /// Has the same result as sending it once.
-    Repeatable,
-    /// The service knows an `Idempotency-Key`.
-    Keyed,
-    /// Not known: must not be sent twice without looking.
-    Unknown,
-}
+use super::{BoxFuture, Effect, Error, Failure, Origin};
 
 impl Effect {
     /// The effect behind a word of the contract or the config.
@@ -62,8 +49,14 @@ pub struct Response {
 
 /// The connections as a run sees them.
 pub trait Connections: Send + Sync {
-    /// Sends one request. Any answer is `Ok`, whatever its status; errors are requests that the host
+    /// What sending a request twice does: by the plugin's word, else by the method and the operator's word.
+    ///
+    /// # Errors
+    /// `not-found` for an unknown connection, `invalid` for an unknown word.
+    fn effect(&self, request: &Request) -> Result<Effect, Error>;
+
+    /// Sends one request. Any answer is `Ok`, whatever its status; failures are requests that the host
     /// refuses (`invalid`, `not-found` for an unknown connection, `limit`) or that got no answer (`unavailable`),
     /// and everything but a success of Slack, whose failures would look like successes.
-    fn send<'a>(&'a self, origin: &'a Origin, request: Request) -> BoxFuture<'a, Result<Response, Error>>;
+    fn send<'a>(&'a self, origin: &'a Origin, request: Request) -> BoxFuture<'a, Result<Response, Failure>>;
 }

@@ -1,6 +1,6 @@
 //! Calls to the LiveChat API, as the contract's interfaces `chats`, `customers` and `agents` name them.
 
-use super::{BoxFuture, Error, Origin};
+use super::{BoxFuture, Effect, Failure, Origin};
 
 /// Who gets a transferred chat: groups or agents, not both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,9 +50,42 @@ impl Call {
         }
     }
 
+    /// What making the call twice does.
+    pub fn effect(&self) -> Effect {
+        match self {
+            Call::GetChat { .. } | Call::GetCustomer { .. } | Call::ListRoutingStatuses { .. } => {
+                Effect::Read
+            }
+            Call::SendMessage { .. } | Call::SendNote { .. } | Call::Transfer { .. } => Effect::LookedUp,
+            Call::Tag { .. }
+            | Call::Untag { .. }
+            | Call::Assign { .. }
+            | Call::RemoveUser { .. }
+            | Call::Deactivate { .. }
+            | Call::SetProperties { .. } => Effect::Repeatable,
+        }
+    }
+
     /// Whether the call only reads.
     pub fn is_read(&self) -> bool {
-        matches!(self, Call::GetChat { .. } | Call::GetCustomer { .. } | Call::ListRoutingStatuses { .. })
+        self.effect() == Effect::Read
+    }
+
+    /// The chat that the call is about, if it is about one.
+    pub fn chat_id(&self) -> Option<&str> {
+        match self {
+            Call::GetChat { chat_id, .. }
+            | Call::SendMessage { chat_id, .. }
+            | Call::SendNote { chat_id, .. }
+            | Call::Tag { chat_id, .. }
+            | Call::Untag { chat_id, .. }
+            | Call::Transfer { chat_id, .. }
+            | Call::Assign { chat_id, .. }
+            | Call::RemoveUser { chat_id, .. }
+            | Call::Deactivate { chat_id }
+            | Call::SetProperties { chat_id, .. } => Some(chat_id),
+            Call::GetCustomer { .. } | Call::ListRoutingStatuses { .. } => None,
+        }
     }
 }
 
@@ -60,5 +93,15 @@ impl Call {
 pub trait LiveChat: Send + Sync {
     /// Makes one call; answers JSON text for reads, the id of the chat event for messages and notes, and
     /// empty text for the other actions.
-    fn call<'a>(&'a self, origin: &'a Origin, call: Call) -> BoxFuture<'a, Result<String, Error>>;
+    fn call<'a>(&'a self, origin: &'a Origin, call: Call) -> BoxFuture<'a, Result<String, Failure>>;
+
+    /// Finds out whether a call took place whose answer was lost, where that can be found out
+    /// ([`Effect::LookedUp`]); `origin` is that of the call, and `sent_at_ms` when it left. Answers what the call
+    /// would have answered; `None` if there is no trace of it, or not yet.
+    fn look_up<'a>(
+        &'a self,
+        origin: &'a Origin,
+        call: &'a Call,
+        sent_at_ms: i64,
+    ) -> BoxFuture<'a, Result<Option<String>, Failure>>;
 }

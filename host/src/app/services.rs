@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::action::livechat::{Call, LiveChat};
-use crate::action::{BoxFuture, Code, Error, Origin};
+use crate::action::{BoxFuture, Code, Error, Failure, Origin};
 use crate::config::{self, Address, Config};
 use crate::connections::{Connection, Credential, Kind, Target};
 use crate::http::Reception;
@@ -26,19 +26,29 @@ impl Account {
     pub(super) fn replace(&self, client: Option<Client>) {
         self.client.store(Arc::new(client));
     }
+
+    fn client(&self) -> Result<Client, Error> {
+        (**self.client.load()).clone().ok_or_else(|| {
+            Error::new(
+                Code::Denied,
+                "the host has no credentials for the LiveChat API: set `token` and `account_id` under [livechat]",
+            )
+        })
+    }
 }
 
 impl LiveChat for Account {
-    fn call<'a>(&'a self, origin: &'a Origin, call: Call) -> BoxFuture<'a, Result<String, Error>> {
-        Box::pin(async move {
-            match &**self.client.load() {
-                Some(client) => client.clone().call(origin, call).await,
-                None => Err(Error::new(
-                    Code::Denied,
-                    "the host has no credentials for the LiveChat API: set `token` and `account_id` under [livechat]",
-                )),
-            }
-        })
+    fn call<'a>(&'a self, origin: &'a Origin, call: Call) -> BoxFuture<'a, Result<String, Failure>> {
+        Box::pin(async move { self.client()?.call(origin, call).await })
+    }
+
+    fn look_up<'a>(
+        &'a self,
+        origin: &'a Origin,
+        call: &'a Call,
+        sent_at_ms: i64,
+    ) -> BoxFuture<'a, Result<Option<String>, Failure>> {
+        Box::pin(async move { self.client()?.look_up(origin, call, sent_at_ms).await })
     }
 }
 

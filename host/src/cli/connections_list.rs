@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::{table, text};
-use crate::action::http::Effect;
 use crate::config::{Address, Connection, Credentials};
 
 /// Prints the connections of a config, without secrets.
@@ -57,12 +56,7 @@ fn line(connection: &Connection) -> Line<'_> {
         Credentials::Basic { .. } => "basic",
         Credentials::Header { .. } => "header",
     };
-    let post = match connection.post {
-        Effect::Read => "read",
-        Effect::Repeatable => "repeatable",
-        Effect::Keyed => "keyed",
-        Effect::Unknown => "unknown",
-    };
+    let post = connection.post.as_str();
     Line { name: &connection.name, kind: connection.kind.as_str(), base_url, credentials, post }
 }
 

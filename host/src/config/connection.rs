@@ -2,7 +2,7 @@ use super::address::{self, Address};
 use super::credentials::{self, Credentials};
 use super::item::Item;
 use super::table::Table;
-use crate::action::http::Effect;
+use crate::action::Effect;
 
 /// `[connections.NAME]`: an outside HTTP service that plugins reach by its name.
 #[derive(Clone, Debug)]

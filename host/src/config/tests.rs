@@ -2,7 +2,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::*;
-use crate::action::http::Effect;
+use crate::action::Effect;
 
 /// The environment of the tests: `HUBSPOT_TOKEN` and the like hold `value-of-HUBSPOT_TOKEN`.
 fn env(name: &str) -> Option<String> {

@@ -8,7 +8,7 @@ use reqwest::{Method, RequestBuilder, Url};
 use super::route::Route;
 use super::{SetupError, TIMEOUT, headers, path};
 use crate::action::http::{Request, Response};
-use crate::action::{Code, Error};
+use crate::action::{Code, Error, Failure};
 use crate::limits::HTTP_BODY_BYTES_MAX;
 
 const USER_AGENT: &str = concat!("chatplug/", env!("CARGO_PKG_VERSION"));
@@ -78,8 +78,9 @@ pub(super) fn get_base(http: &reqwest::Client, route: &Route) -> RequestBuilder 
 /// Sends and reads the whole answer.
 ///
 /// # Errors
-/// `unavailable` without an answer, `limit` for one that is too long.
-pub(super) async fn fetch(route: &Route, prepared: RequestBuilder) -> Result<Response, Error> {
+/// `unavailable` without an answer, `limit` for one that is too long. Both leave in doubt what the service did,
+/// unless it could not be reached at all.
+pub(super) async fn fetch(route: &Route, prepared: RequestBuilder) -> Result<Response, Failure> {
     let mut answer = prepared.send().await.map_err(|error| no_answer(route, error))?;
     if route.is_secret_url() && answer.status().is_redirection() {
         // The answer may repeat the URL, which is the secret, in its headers or its body.
@@ -88,7 +89,7 @@ pub(super) async fn fetch(route: &Route, prepared: RequestBuilder) -> Result<Res
             route.name(),
             answer.status().as_u16()
         );
-        return Err(Error::new(Code::Invalid, message));
+        return Err(Error::new(Code::Invalid, message).into());
     }
     let own = route.credential().map(|(name, _)| name);
     let mut response = Response {
@@ -98,14 +99,12 @@ pub(super) async fn fetch(route: &Route, prepared: RequestBuilder) -> Result<Res
     };
     while let Some(chunk) = answer.chunk().await.map_err(|error| no_answer(route, error))? {
         if response.body.len() + chunk.len() > HTTP_BODY_BYTES_MAX {
-            return Err(Error::new(
-                Code::Limit,
-                format!(
-                    "the answer of `{}` (HTTP {}) is longer than {HTTP_BODY_BYTES_MAX} bytes: ask for less",
-                    route.name(),
-                    response.status
-                ),
-            ));
+            let message = format!(
+                "the answer of `{}` (HTTP {}) is longer than {HTTP_BODY_BYTES_MAX} bytes: ask for less",
+                route.name(),
+                response.status
+            );
+            return Err(Failure::Doubt(Error::new(Code::Limit, message)));
         }
         response.body.extend_from_slice(&chunk);
     }
@@ -133,8 +132,9 @@ fn timeout(request: &Request) -> Result<Duration, Error> {
     }
 }
 
-fn no_answer(route: &Route, error: reqwest::Error) -> Error {
+fn no_answer(route: &Route, error: reqwest::Error) -> Failure {
     let name = route.name();
+    let was_sent = !error.is_connect();
     let message = if error.is_timeout() {
         format!("`{name}` did not answer in time")
     } else if error.is_connect() {
@@ -143,7 +143,8 @@ fn no_answer(route: &Route, error: reqwest::Error) -> Error {
     } else {
         format!("`{name}` did not answer ({})", cause(error))
     };
-    Error::new(Code::Unavailable, message)
+    let error = Error::new(Code::Unavailable, message);
+    if was_sent { Failure::Doubt(error) } else { Failure::Refused(error) }
 }
 
 /// The innermost cause, which says more than the layers around it. The URL may be a secret and stays out.

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::headers::is_reserved;
 use super::{Connection, Credential, Kind, SetupError, Target};
-use crate::action::http::Effect;
+use crate::action::Effect;
 
 /// A connection, checked. Has no `Debug` text: its URL and its header can be secrets.
 pub(super) struct Route {

@@ -94,7 +94,11 @@ async fn what_a_plugin_must_not_ask_is_not_sent() {
     let own = Credential::Header { name: "X-Service".to_owned(), value: "k".into() };
     let connections = one(Connection { credential: own, ..below(&double, Kind::Generic) });
     let check = async |request: Request, code: Code| {
-        let error = connections.send(&origin(), request.clone()).await.expect_err("refused");
+        let error = connections
+            .send(&origin(), request.clone())
+            .await
+            .map_err(Failure::into_error)
+            .expect_err("refused");
         assert_eq!(error.code, code, "{request:?}");
     };
     for method in ["get", "CONNECT", "TRACE", "OPTIONS", "", "GET /evil", "POST\r\n"] {
@@ -121,7 +125,8 @@ async fn bodies_are_taken_up_to_the_limit() {
     let request = Request { body: Some(vec![0; BODY_MAX]), ..request("POST", "/") };
     let response = connections.send(&origin(), request.clone()).await.expect("just short enough");
     assert_eq!((response.body.len(), double.asked()[0].body.len()), (BODY_MAX, BODY_MAX));
-    let error = connections.send(&origin(), request).await.expect_err("too long");
+    let error =
+        connections.send(&origin(), request).await.map_err(Failure::into_error).expect_err("too long");
     assert_eq!(error.code, Code::Limit);
 }
 
@@ -140,17 +145,25 @@ async fn an_error_status_is_an_answer_except_from_slack() {
     let double = Double::start([Answer::text(200, r#"{"ok":false,"error":"channel_not_found"}"#)]).await;
     let error =
         one(below(&double, Kind::Slack)).send(&origin(), request("POST", "/api/chat.postMessage")).await;
-    assert_eq!(error.expect_err("a failure").code, Code::NotFound);
+    assert_eq!(error.map_err(Failure::into_error).expect_err("a failure").code, Code::NotFound);
 }
 
 #[tokio::test]
 async fn no_answer_is_unavailable() {
     let double = Double::start([Answer::Silence]).await;
     let impatient = Request { timeout_ms: Some(30), ..request("GET", "/") };
-    let error = one(below(&double, Kind::Generic)).send(&origin(), impatient).await.expect_err("no answer");
+    let error = one(below(&double, Kind::Generic))
+        .send(&origin(), impatient)
+        .await
+        .map_err(Failure::into_error)
+        .expect_err("no answer");
     assert_eq!(error.code, Code::Unavailable);
     let gone = secret(&Double::start([]).await, Kind::Slack);
-    let error = one(gone).send(&origin(), request("POST", "")).await.expect_err("nobody there");
+    let error = one(gone)
+        .send(&origin(), request("POST", ""))
+        .await
+        .map_err(Failure::into_error)
+        .expect_err("nobody there");
     assert_eq!(error.code, Code::Unavailable);
     assert!(error.message.contains("`crm`") && !error.message.contains("s3cret"), "{error}");
 }
@@ -168,11 +181,19 @@ async fn a_secret_url_is_used_whole_and_shown_nowhere() {
     let asked = &double.asked()[0];
     assert_eq!((asked.target.as_str(), asked.header("authorization")), ("/services/T0/B0/url-s3cret", ""));
     let mut errors = vec![
-        connections.send(&origin(), post()).await.expect_err("refused"),
-        connections.send(&origin(), Request { timeout_ms: Some(30), ..post() }).await.expect_err("no answer"),
+        connections.send(&origin(), post()).await.map_err(Failure::into_error).expect_err("refused"),
+        connections
+            .send(&origin(), Request { timeout_ms: Some(30), ..post() })
+            .await
+            .map_err(Failure::into_error)
+            .expect_err("no answer"),
     ];
     for refused in [request("POST", "/"), Request { query: vec![pair("a", "b")], ..post() }] {
-        let error = connections.send(&origin(), refused).await.expect_err("no path of its own");
+        let error = connections
+            .send(&origin(), refused)
+            .await
+            .map_err(Failure::into_error)
+            .expect_err("no path of its own");
         assert_eq!(error.code, Code::Invalid);
         errors.push(error);
     }
@@ -244,7 +265,10 @@ async fn connections_can_be_replaced_all_or_none() {
     connections.send(&origin(), to("crm")).await.expect("still there");
     connections.replace(vec![named("new")]).expect("replaced");
     connections.send(&origin(), to("new")).await.expect("there now");
-    assert_eq!(connections.send(&origin(), to("crm")).await.expect_err("gone").code, Code::NotFound);
+    assert_eq!(
+        connections.send(&origin(), to("crm")).await.map_err(Failure::into_error).expect_err("gone").code,
+        Code::NotFound
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::route::Route;
 use super::{Kind, exchange, slack};
 use crate::action::http::{Request, Response};
-use crate::action::{Code, Error};
+use crate::action::{Code, Error, Failure};
 
 /// What came of testing a connection, in words for the operator. Holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -36,7 +36,7 @@ struct Verdict {
 pub(super) async fn run(http: &reqwest::Client, route: &Route) -> Trial {
     let request = harmless(route);
     let answer = match prepared(http, route, &request) {
-        Ok(prepared) => exchange::fetch(route, prepared).await,
+        Ok(prepared) => exchange::fetch(route, prepared).await.map_err(Failure::into_error),
         Err(error) => Err(error),
     };
     let verdict = match &answer {

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::action::livechat::{Call, LiveChat};
-use crate::action::{BoxFuture, Code, Error, Origin};
+use crate::action::{BoxFuture, Code, Error, Failure, Origin};
 
 mod api;
 mod configuration;
 mod credentials;
 mod failure;
+mod look_up;
 mod me;
 mod request;
 mod sender;
@@ -99,7 +100,7 @@ impl Client {
         Ok(Client { api, sender })
     }
 
-    async fn make(&self, origin: &Origin, call: Call) -> Result<String, Error> {
+    async fn make(&self, origin: &Origin, call: Call) -> Result<String, Failure> {
         let request = request::of(origin, &call)?;
         match call {
             Call::SendMessage { chat_id, .. } => {
@@ -109,29 +110,56 @@ impl Client {
                 self.send(Message { chat_id, audience: Audience::Agents, request }).await
             }
             Call::Deactivate { .. } => match self.api.post(&request).await {
-                Err(failure) if failure.error.code != Code::Inactive => Err(failure.error),
+                Err(failure) if failure.error.code != Code::Inactive => Err(failure.into()),
                 _ => Ok(String::new()),
             },
             call => {
-                let body = self.api.post(&request).await.map_err(|failure| failure.error)?;
-                if call.is_read() { request.answered(body) } else { Ok(String::new()) }
+                let body = self.api.post(&request).await?;
+                if call.is_read() { Ok(request.answered(body)?) } else { Ok(String::new()) }
             }
         }
     }
 
     /// Sends in a task of its own: it may take several requests, and if the caller goes away in the middle
     /// our user must still leave the chat that it joined.
-    async fn send(&self, message: Message) -> Result<String, Error> {
+    async fn send(&self, message: Message) -> Result<String, Failure> {
         let sender = self.sender.clone();
         let task = tokio::spawn(async move { sender.send(&message).await });
         task.await.unwrap_or_else(|gone| {
-            Err(Error::new(Code::Unavailable, format!("sending to LiveChat was cut off: {gone}")))
+            Err(Failure::Doubt(Error::new(
+                Code::Unavailable,
+                format!("sending to LiveChat was cut off: {gone}"),
+            )))
         })
+    }
+
+    async fn find(&self, origin: &Origin, call: &Call, sent_at_ms: i64) -> Result<Option<String>, Failure> {
+        match call {
+            Call::SendMessage { chat_id, .. } | Call::SendNote { chat_id, .. } => {
+                Ok(look_up::message(&self.api, chat_id, &origin.custom_id(), sent_at_ms).await?)
+            }
+            Call::Transfer { chat_id, target } => {
+                Ok(look_up::transfer(&self.api, chat_id, target, sent_at_ms).await?)
+            }
+            call => {
+                let message = format!("nothing tells whether {} was done", call.capability());
+                Err(Error::new(Code::Unsupported, message).into())
+            }
+        }
     }
 }
 
 impl LiveChat for Client {
-    fn call<'a>(&'a self, origin: &'a Origin, call: Call) -> BoxFuture<'a, Result<String, Error>> {
+    fn call<'a>(&'a self, origin: &'a Origin, call: Call) -> BoxFuture<'a, Result<String, Failure>> {
         Box::pin(self.make(origin, call))
+    }
+
+    fn look_up<'a>(
+        &'a self,
+        origin: &'a Origin,
+        call: &'a Call,
+        sent_at_ms: i64,
+    ) -> BoxFuture<'a, Result<Option<String>, Failure>> {
+        Box::pin(self.find(origin, call, sent_at_ms))
     }
 }

@@ -43,7 +43,7 @@ impl Guest {
             self.count_action()?;
         }
         let answer = self.services.livechat.call(&self.origin(once), call).await;
-        Ok(answer.map_err(|error| self.failed(error)))
+        Ok(answer.map_err(|failure| self.failed(failure.into_error())))
     }
 
     /// The error as the plugin gets it. What a service asked for holds also for a plugin that doesn't look.

@@ -125,7 +125,7 @@ impl Api {
             let refused = json.as_ref().is_some_and(|json| !json["error"].is_null());
             match String::from_utf8(body) {
                 Ok(text) if json.is_some() && !refused => return Ok(text),
-                _ if !refused => return Err(unanswered(request, Code::Unavailable, NOT_JSON)),
+                _ if !refused => return Err(unanswered(request, Code::Unavailable, true, NOT_JSON)),
                 _ => {}
             }
         }
@@ -137,6 +137,7 @@ impl Api {
     }
 
     fn no_answer(&self, request: &Request, error: reqwest::Error) -> Failure {
+        let doubt = !error.is_connect();
         let what = if error.is_timeout() {
             format!("LiveChat did not answer within {:?}", self.timeout)
         } else if error.is_connect() {
@@ -147,7 +148,7 @@ impl Api {
         } else {
             format!("LiveChat did not answer ({})", causes(error))
         };
-        unanswered(request, Code::Unavailable, &what)
+        unanswered(request, Code::Unavailable, doubt, &what)
     }
 
     /// Tells the operator once per action that LiveChat is going to take it away.
@@ -169,7 +170,7 @@ const NOT_JSON: &str = "the answer was a success without LiveChat's JSON; check 
 
 fn too_long(request: &Request) -> Failure {
     let what = format!("the answer is longer than {} MiB", ANSWER_BYTES_MAX >> 20);
-    unanswered(request, Code::Limit, &what)
+    unanswered(request, Code::Limit, true, &what)
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

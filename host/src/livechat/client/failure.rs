@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::credentials::Credentials;
 use super::request::Request;
-use crate::action::{Code, Error};
+use crate::action::{self, Code, Error};
 
 /// How much of LiveChat's own words is repeated, characters.
 const WORDS_MAX: usize = 300;
@@ -17,6 +17,8 @@ const WORDS_MAX: usize = 300;
 pub(super) struct Failure {
     /// What the plugin gets to see.
     pub(super) error: Error,
+    /// Whether LiveChat may have done what it was asked.
+    pub(super) doubt: bool,
     /// Whether our user's absence from the chat can be the cause.
     pub(super) outsider: Outsider,
     /// Whether LiveChat knows us, and only refuses this.
@@ -81,6 +83,7 @@ impl Refusal {
             self.retry_after.filter(|_| may_come_back(code)).map(|wait| wait.as_millis() as u64);
         Failure {
             error: Error { code, message, retry_after_ms },
+            doubt: self.status == 408 || self.status >= 500 || code == Code::Unavailable,
             outsider: self.outsider(),
             known: self.lacks_access(),
             region: self.region.filter(|_| self.class == "misdirected_request"),
@@ -157,11 +160,28 @@ impl Refusal {
     }
 }
 
-/// A failure without an answer from LiveChat.
-pub(super) fn unanswered(request: &Request, code: Code, what: &str) -> Failure {
+impl Failure {
+    /// A failure of a request that was never sent, or that only read.
+    pub(super) fn refused(error: Error) -> Failure {
+        Failure { error, doubt: false, outsider: Outsider::No, known: false, region: None }
+    }
+}
+
+impl From<Failure> for action::Failure {
+    fn from(failure: Failure) -> action::Failure {
+        match failure {
+            Failure { doubt: true, error, .. } => action::Failure::Doubt(error),
+            Failure { error, .. } => action::Failure::Refused(error),
+        }
+    }
+}
+
+/// A failure without an answer from LiveChat. `doubt`: the request may have reached it.
+pub(super) fn unanswered(request: &Request, code: Code, doubt: bool, what: &str) -> Failure {
     let Request { action, subject, .. } = request;
     Failure {
         error: Error::new(code, format!("{action} on {subject} failed: {what}")),
+        doubt,
         outsider: Outsider::No,
         known: false,
         region: None,

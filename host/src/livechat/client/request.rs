@@ -101,7 +101,8 @@ pub(super) fn configuration(action: &'static str, scope: &'static str, body: Val
     Request { api: ApiName::Configuration, action, body, subject: "the account".to_owned(), scope }
 }
 
-fn get_chat(chat_id: &str, thread_id: Option<&str>) -> Result<Request, Error> {
+/// A chat with one of its threads, by default the newest.
+pub(super) fn get_chat(chat_id: &str, thread_id: Option<&str>) -> Result<Request, Error> {
     present("chat-id", chat_id)?;
     let mut body = json!({ "chat_id": chat_id });
     if let Some(thread_id) = thread_id {

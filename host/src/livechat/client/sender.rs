@@ -11,7 +11,7 @@ use super::api::Api;
 use super::failure::{Failure, Outsider};
 use super::me::Me;
 use super::request::{self, Request};
-use crate::action::{Code, Error};
+use crate::action::{self, Code, Error};
 
 /// To how many chats at most is sent at the same time.
 const TURNS: usize = 256;
@@ -49,14 +49,14 @@ impl Sender {
     }
 
     /// Sends, and answers the id of LiveChat's event.
-    pub(super) async fn send(&self, message: &Message) -> Result<String, Error> {
+    pub(super) async fn send(&self, message: &Message) -> Result<String, action::Failure> {
         let _turn = self.turn(&message.chat_id).await;
         match self.post(message).await {
             Ok(id) => Ok(id),
-            Err(failure) if failure.outsider == Outsider::No => Err(failure.error),
+            Err(failure) if failure.outsider == Outsider::No => Err(failure.into()),
             Err(_) if message.audience == Audience::Agents => self.visit(message).await,
             Err(_) if self.join => self.join(message).await,
-            Err(failure) => Err(not_joining(failure)),
+            Err(failure) => Err(not_joining(failure).into()),
         }
     }
 
@@ -74,7 +74,7 @@ impl Sender {
     }
 
     /// Joins for agents only, sends, and leaves.
-    async fn visit(&self, message: &Message) -> Result<String, Error> {
+    async fn visit(&self, message: &Message) -> Result<String, action::Failure> {
         let me = self.me.id(&self.api).await?;
         let joined = self.api.post(&request::assign(&message.chat_id, me, "agents")?).await;
         if let Err(failure) = joined {
@@ -82,11 +82,11 @@ impl Sender {
                 // It may have worked all the same.
                 self.leave(&message.chat_id, me).await?;
             }
-            return Err(failure.error);
+            return Err(failure.error.into());
         }
         let sent = self.post(message).await;
         self.leave(&message.chat_id, me).await?;
-        sent.map_err(|failure| failure.error)
+        Ok(sent?)
     }
 
     async fn leave(&self, chat_id: &str, me: &str) -> Result<(), Error> {
@@ -98,13 +98,13 @@ impl Sender {
     }
 
     /// Joins for everybody, sends, and stays: the customer sees who answered.
-    async fn join(&self, message: &Message) -> Result<String, Error> {
+    async fn join(&self, message: &Message) -> Result<String, action::Failure> {
         let me = self.me.id(&self.api).await?;
         self.api
             .post(&request::assign(&message.chat_id, me, "all")?)
             .await
             .map_err(|failure| failure.error)?;
-        self.post(message).await.map_err(|failure| failure.error)
+        Ok(self.post(message).await?)
     }
 }
 

@@ -149,7 +149,11 @@ async fn a_transfer_names_its_kind_of_target() {
 
 async fn check_refused(call: Call) {
     let double = Double::start([]).await;
-    let error = client(&double).call(&origin(), call.clone()).await.expect_err("refused");
+    let error = client(&double)
+        .call(&origin(), call.clone())
+        .await
+        .map_err(Failure::into_error)
+        .expect_err("refused");
     assert_eq!(error.code, Code::Invalid, "{call:?}");
     assert!(double.asked().is_empty(), "{call:?} was sent");
 }

@@ -39,7 +39,7 @@ impl http::Host for Guest {
                 let action::http::Response { status, headers, body } = response;
                 Ok(Ok(Response { status, headers, body }))
             }
-            Err(error) => Ok(Err(self.failed(error))),
+            Err(failure) => Ok(Err(self.failed(failure.into_error()))),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::double::logged;
 
 async fn failed(answer: Answer) -> Error {
     let double = Double::start([answer]).await;
-    client(&double).call(&origin(), tag()).await.expect_err("an error")
+    client(&double).call(&origin(), tag()).await.map_err(Failure::into_error).expect_err("an error")
 }
 
 async fn check_code(status: u16, class: &str, words: &str, code: Code) {
@@ -92,7 +92,7 @@ async fn answers_that_are_not_livechats_are_failures_too() {
 async fn a_read_that_is_answered_with_nothing_failed() {
     let double = Double::start([ok(" ")]).await;
     let error = client(&double).call(&origin(), Call::GetCustomer { customer_id: "K1".to_owned() }).await;
-    assert_eq!(error.expect_err("nothing").code, Code::Unavailable);
+    assert_eq!(error.map_err(Failure::into_error).expect_err("nothing").code, Code::Unavailable);
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn an_error_of_credentials_says_what_to_check() {
     assert!(failed(answer("missing_access")).await.message.contains("chats--access:rw"));
     let double = Double::start([answer("authentication")]).await;
     let client = Client::new(options(&double, bearer("jwt"))).expect("a client");
-    let error = client.call(&origin(), tag()).await.expect_err("an error");
+    let error = client.call(&origin(), tag()).await.map_err(Failure::into_error).expect_err("an error");
     assert!(error.message.contains("expired"), "{error}");
 }
 
@@ -141,14 +141,19 @@ async fn a_chat_that_is_inactive_already_counts_as_deactivated() {
     }
     let double = Double::start([Answer::text(404, r#"{"error":{"type":"not_found","message":"no"}}"#)]).await;
     let answered = client(&double).call(&origin(), Call::Deactivate { chat_id: chat() }).await;
-    assert_eq!(answered.expect_err("no such chat").code, Code::NotFound);
+    assert_eq!(answered.map_err(Failure::into_error).expect_err("no such chat").code, Code::NotFound);
 }
 
 #[tokio::test]
 async fn an_answer_that_takes_too_long_or_is_too_long_is_given_up() {
     let double = Double::start([Answer::Silence]).await;
     let options = Options { timeout: Duration::from_millis(30), ..options(&double, pat()) };
-    let error = Client::new(options).expect("a client").call(&origin(), tag()).await.expect_err("no answer");
+    let error = Client::new(options)
+        .expect("a client")
+        .call(&origin(), tag())
+        .await
+        .map_err(Failure::into_error)
+        .expect_err("no answer");
     assert_eq!(error.code, Code::Unavailable);
     assert!(error.message.contains("30ms"), "{error}");
 
@@ -160,8 +165,12 @@ async fn an_answer_that_takes_too_long_or_is_too_long_is_given_up() {
 async fn a_livechat_that_cannot_be_reached_is_unavailable() {
     let url = Double::start([]).await.url.clone();
     let options = Options { base_url: url, ..Options::new(pat()) };
-    let error =
-        Client::new(options).expect("a client").call(&origin(), tag()).await.expect_err("nobody there");
+    let error = Client::new(options)
+        .expect("a client")
+        .call(&origin(), tag())
+        .await
+        .map_err(Failure::into_error)
+        .expect_err("nobody there");
     assert_eq!(error.code, Code::Unavailable);
     assert!(error.message.contains("livechat.base_url"), "{error}");
 }
@@ -169,7 +178,7 @@ async fn a_livechat_that_cannot_be_reached_is_unavailable() {
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
     let double = Double::start([Answer::text(307, "").and("location", "/elsewhere"), ok("{}")]).await;
-    client(&double).call(&origin(), tag()).await.expect_err("not followed");
+    client(&double).call(&origin(), tag()).await.map_err(Failure::into_error).expect_err("not followed");
     assert_eq!(double.asked().len(), 1);
 }
 
@@ -193,8 +202,12 @@ async fn regions_do_not_send_us_in_circles() {
     let check = async |answers: Vec<Answer>, region: Option<&str>, requests: usize| {
         let double = Double::start(answers).await;
         let options = Options { region: region.map(str::to_owned), ..options(&double, pat()) };
-        let error =
-            Client::new(options).expect("a client").call(&origin(), tag()).await.expect_err("misdirected");
+        let error = Client::new(options)
+            .expect("a client")
+            .call(&origin(), tag())
+            .await
+            .map_err(Failure::into_error)
+            .expect_err("misdirected");
         assert_eq!(error.code, Code::Other);
         assert!(error.message.contains("livechat.region"), "{error}");
         assert_eq!(double.asked().len(), requests);

@@ -45,7 +45,8 @@ async fn a_visit_ends_whatever_came_of_it() {
         let double = Double::start(answers).await;
         let options = Options { agent_id: Some("api@example.com".to_owned()), ..options(&double, pat()) };
         let answered = Client::new(options).expect("a client").call(&origin(), note()).await;
-        assert_eq!(answered.as_deref().map_err(|error| error.code), result);
+        let answered = answered.map_err(|failure| failure.into_error().code);
+        assert_eq!(answered.as_deref().map_err(|code| *code), result);
         assert_eq!(names(&double), requests);
     };
     check(vec![outsider(), ok(""), internal(), ok("")], Err(Code::Unavailable), &whole).await;
@@ -61,7 +62,11 @@ async fn a_visit_ends_whatever_came_of_it() {
 #[tokio::test]
 async fn a_message_joins_only_if_the_operator_says_so() {
     let double = Double::start([outsider()]).await;
-    let error = client(&double).call(&origin(), message()).await.expect_err("not in the chat");
+    let error = client(&double)
+        .call(&origin(), message())
+        .await
+        .map_err(Failure::into_error)
+        .expect_err("not in the chat");
     assert_eq!(error.code, Code::Denied);
     assert!(error.message.contains("livechat.join") && error.message.contains("bot"), "{error}");
 
@@ -77,7 +82,7 @@ async fn who_cannot_tell_its_own_id_says_what_to_configure() {
     let check = async |credentials: Credentials, answers: Vec<Answer>| {
         let double = Double::start(answers).await;
         let client = Client::new(options(&double, credentials)).expect("a client");
-        let error = client.call(&origin(), note()).await.expect_err("no id");
+        let error = client.call(&origin(), note()).await.map_err(Failure::into_error).expect_err("no id");
         assert_eq!(error.code, Code::Denied);
         assert!(error.message.contains("livechat.agent_id"), "{error}");
     };
@@ -93,7 +98,10 @@ async fn our_own_id_is_asked_for_again_if_it_could_not_be_learnt() {
         Double::start([outsider(), Answer::text(503, ""), outsider(), ok(AGENTS), ok(""), sent, ok("")])
             .await;
     let client = client(&double);
-    assert_eq!(client.call(&origin(), note()).await.expect_err("not yet").code, Code::Unavailable);
+    assert_eq!(
+        client.call(&origin(), note()).await.map_err(Failure::into_error).expect_err("not yet").code,
+        Code::Unavailable
+    );
     assert_eq!(client.call(&origin(), note()).await.as_deref(), Ok("E1"));
 }
 

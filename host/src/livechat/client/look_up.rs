@@ -1,0 +1,91 @@
+//! Finding out whether an action took place whose answer was lost: by what LiveChat shows of the chat.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::api::Api;
+use super::failure::Failure;
+use super::request;
+use crate::action::livechat::TransferTarget;
+use crate::action::{Code, Error};
+
+/// Threads that are looked through: the newest, and those before it that can have been the newest when the
+/// message left.
+const THREADS_MAX: usize = 3;
+/// How far LiveChat's clock and ours may be apart.
+const SKEW_MS: i64 = 60_000;
+
+/// The id of the chat event that carries `custom_id`, if a thread that was open since `sent_at_ms` has one.
+pub(super) async fn message(
+    api: &Api,
+    chat_id: &str,
+    custom_id: &str,
+    sent_at_ms: i64,
+) -> Result<Option<String>, Failure> {
+    let mut thread_id = None;
+    for _ in 0..THREADS_MAX {
+        let chat = chat(api, chat_id, thread_id.as_deref()).await?;
+        let thread = &chat["thread"];
+        let events = thread["events"].as_array();
+        let sent = events.into_iter().flatten().find(|event| event["custom_id"] == custom_id);
+        if let Some(event) = sent {
+            return Ok(Some(text(&event["id"])));
+        }
+        let began_after = time_ms(&thread["created_at"]).is_some_and(|ms| ms > sent_at_ms - SKEW_MS);
+        thread_id = thread["previous_thread_id"].as_str().map(str::to_owned);
+        if !began_after || thread_id.is_none() {
+            break;
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a transfer took place: the chat is where it should go, or somebody moved it after the request left.
+/// In the second case it isn't moved again, against whoever moved it last.
+pub(super) async fn transfer(
+    api: &Api,
+    chat_id: &str,
+    target: &TransferTarget,
+    sent_at_ms: i64,
+) -> Result<Option<String>, Failure> {
+    let chat = chat(api, chat_id, None).await?;
+    let done = is_at(&chat, target) || was_moved_after(&chat, sent_at_ms);
+    Ok(done.then(String::new))
+}
+
+fn is_at(chat: &Value, target: &TransferTarget) -> bool {
+    let groups = chat["access"]["group_ids"].as_array();
+    let in_group =
+        groups.into_iter().flatten().filter_map(Value::as_i64).any(|id| target.group_ids.contains(&id));
+    let users = chat["users"].as_array();
+    let has_agent = users.into_iter().flatten().any(|user| {
+        user["present"] == true
+            && user["id"].as_str().is_some_and(|id| target.agent_ids.iter().any(|a| a == id))
+    });
+    in_group || has_agent
+}
+
+fn was_moved_after(chat: &Value, sent_at_ms: i64) -> bool {
+    let events = chat["thread"]["events"].as_array();
+    events.into_iter().flatten().any(|event| {
+        event["system_message_type"] == "chat_transferred"
+            && time_ms(&event["created_at"]).is_some_and(|ms| ms >= sent_at_ms)
+    })
+}
+
+async fn chat(api: &Api, chat_id: &str, thread_id: Option<&str>) -> Result<Value, Failure> {
+    let request = request::get_chat(chat_id, thread_id).map_err(Failure::refused)?;
+    let body = api.post(&request).await?;
+    serde_json::from_str(&body).map_err(|error| {
+        let message = format!("LiveChat's chat {chat_id} has an unknown shape: {error}");
+        Failure::refused(Error::new(Code::Unavailable, message))
+    })
+}
+
+fn time_ms(value: &Value) -> Option<i64> {
+    value.as_str()?.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
