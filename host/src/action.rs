@@ -86,6 +86,27 @@ impl Code {
             Code::Other => "other",
         }
     }
+
+    /// The code behind a word; [`Code::Other`] for one that is not known.
+    pub fn parse(word: &str) -> Code {
+        use Code::{
+            Conflict, Denied, Expired, Inactive, Invalid, Limit, NotFound, RateLimited, Unavailable,
+            Unsupported,
+        };
+        let codes = [
+            Denied,
+            NotFound,
+            Invalid,
+            Conflict,
+            Inactive,
+            Expired,
+            Limit,
+            RateLimited,
+            Unavailable,
+            Unsupported,
+        ];
+        codes.into_iter().find(|code| code.as_str() == word).unwrap_or(Code::Other)
+    }
 }
 
 /// Why a call failed; the contract's error record. Never holds a secret or a secret's URL.

@@ -8,6 +8,7 @@ pub mod action;
 pub mod delivery;
 pub mod event;
 pub mod grant;
+pub mod journal;
 pub mod limits;
 pub mod manifest;
 

@@ -15,7 +15,7 @@ struct Row {
 const ROWS: &[Row] = &[
     Row {
         name: "values",
-        modules: &["action", "delivery", "event", "grant", "limits", "manifest"],
+        modules: &["action", "delivery", "event", "grant", "journal", "limits", "manifest"],
         know_each_other: true,
     },
     Row { name: "edges", modules: &["connections", "livechat", "runtime", "store"], know_each_other: false },

@@ -1,0 +1,227 @@
+//! The journal of a delivery: what its runs did, so that a run can be repeated without harm.
+//!
+//! A *step* is a host call whose answer or effect lies outside the guest. A new run repeats the *recorded way*: the
+//! steps up to the last action that succeeded, each with the answer that was recorded. What came after is asked
+//! anew. Once a run does something else than what is recorded it has left the way: repeatable actions are done
+//! again then, and all other actions and changes of the plugin's own store are matched with what is recorded, each
+//! record once. This module is a value: it is told what a run calls and what was answered, and says what to repeat,
+//! what to do, and what to write down.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::action::Effect;
+
+mod answer;
+mod ledger;
+mod step;
+#[cfg(test)]
+mod tests;
+
+pub use answer::Answer;
+pub use ledger::{Ledger, Lost, Run};
+pub use step::{Answered, Call, Change, Fingerprint, Header, Kind, Step};
+
+/// A look-up that finds nothing counts only this long after the request left: the service may still be saving.
+pub const LOOK_UP_COUNTS_AFTER: Duration = Duration::from_secs(20);
+
+/// What to do with a call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Next {
+    /// It was done before: this is its answer.
+    Repeat(Answered),
+    /// It is to be done, as the step of this number.
+    Do(u32),
+}
+
+/// The journal of one delivery during one run.
+#[derive(Debug)]
+pub struct Journal {
+    header: Header,
+    /// Whether the header is not written yet, or has changed.
+    header_changed: bool,
+    /// What is still to be repeated, in order.
+    way: VecDeque<Step>,
+    /// Steps off the way, kept to be matched, each once.
+    aside: Vec<Step>,
+    /// What was found out since the last commit.
+    changes: Vec<Change>,
+    /// Bytes of what is recorded, and of what would be.
+    bytes: usize,
+    /// Steps of this run that were done, not repeated.
+    done: u32,
+    repeated: u32,
+}
+
+/// The step whose outcome is in doubt, if there is one: it has to be settled before another run.
+pub fn unsettled(steps: &[Step]) -> Option<&Step> {
+    steps.iter().find(|step| step.is_in_doubt())
+}
+
+impl Journal {
+    /// The journal of a delivery that has recorded nothing. `began_ms` and `seed` are what the run's clock and
+    /// random numbers begin with.
+    pub fn new(version: &str, began_ms: i64, seed: u64) -> Journal {
+        let header = Header { version: version.to_owned(), began_ms, seed, next: 1, anew: false };
+        Journal {
+            header,
+            header_changed: true,
+            way: VecDeque::new(),
+            aside: Vec::new(),
+            changes: Vec::new(),
+            bytes: 0,
+            done: 0,
+            repeated: 0,
+        }
+    }
+
+    /// The journal of a delivery with what its earlier runs recorded; nothing in it may be
+    /// [unsettled](unsettled). The other arguments are those of a run without a way, as in [`Journal::new`].
+    pub fn load(recorded: Header, mut steps: Vec<Step>, version: &str, began_ms: i64, seed: u64) -> Journal {
+        steps.sort_by_key(|step| step.number);
+        let bytes = steps.iter().map(Step::bytes).sum();
+        let (aside, mut way): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(|step| step.aside);
+        let end = way.iter().rposition(Step::is_succeeded_action).map_or(0, |last| last + 1);
+        let rest = way.split_off(end);
+        let mut journal = Journal { bytes, aside, ..Journal::new(version, began_ms, seed) };
+        journal.header.next = recorded.next;
+        journal.set_aside(rest);
+        if recorded.anew || recorded.version != version {
+            journal.set_aside(way);
+        } else if !way.is_empty() {
+            journal.way = way.into();
+            journal.header = recorded;
+            journal.header_changed = false;
+        }
+        journal
+    }
+
+    /// What the run's clock and random numbers begin with.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Whether the steps that are made now are repeated ones.
+    pub fn is_repeating(&self) -> bool {
+        !self.way.is_empty()
+    }
+
+    /// Bytes of what is recorded.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// What to do with the next call of the run.
+    pub fn next(&mut self, call: &Call) -> Next {
+        match self.way.pop_front() {
+            Some(step) if step.call.is_the_same(call) => return self.repeat(step),
+            Some(step) => {
+                let mut left: Vec<Step> = vec![step];
+                left.extend(self.way.drain(..));
+                self.set_aside(left);
+            }
+            None => {}
+        }
+        if let Some(step) = self.matching(call) {
+            let from = step.number;
+            let to = self.number();
+            self.changes.push(Change::Move { from, to });
+            return self.repeat(Step { number: to, ..step });
+        }
+        self.done += 1;
+        Next::Do(self.number())
+    }
+
+    /// A step was done that needs no commit of its own: a read, or a call that was refused before it was sent.
+    pub fn note(&mut self, number: u32, call: Call, answered: Answered) {
+        let step = Step { number, call, at_ms: answered.at_ms, answered: Some(answered), aside: false };
+        self.bytes += step.bytes();
+        self.changes.push(Change::Insert(step));
+    }
+
+    /// An action is about to be done. The changes have to be on disk before it is.
+    pub fn begin(&mut self, number: u32, call: Call, at_ms: i64) -> Vec<Change> {
+        let step = Step { number, call, at_ms, answered: None, aside: false };
+        self.bytes += step.bytes();
+        self.changes.push(Change::Insert(step));
+        self.take()
+    }
+
+    /// Counts an answer that was recorded apart: of an action, or of a change of the own store.
+    pub fn count(&mut self, answered: &Answered) {
+        self.bytes += answered.bytes();
+    }
+
+    /// Everything that has to be written with the next commit.
+    pub fn take(&mut self) -> Vec<Change> {
+        let mut changes = std::mem::take(&mut self.changes);
+        // Numbers are never used twice, not even by steps that are forgotten: an action's id has one in it.
+        if self.header_changed {
+            changes.insert(0, Change::Begin(self.header.clone()));
+        } else {
+            changes.insert(0, Change::Count { next: self.header.next });
+        }
+        self.header_changed = false;
+        changes
+    }
+
+    /// Whether the run only repeated what is recorded. If the plugin then asks to be run again, it would be told
+    /// the same for ever: the next run has to look anew.
+    pub fn only_repeated(&self) -> bool {
+        self.repeated > 0 && self.done == 0
+    }
+
+    fn number(&mut self) -> u32 {
+        let number = self.header.next;
+        self.header.next += 1;
+        number
+    }
+
+    fn repeat(&mut self, step: Step) -> Next {
+        self.repeated += 1;
+        Next::Repeat(
+            step.answered.expect("the way and what is kept aside have answers: doubts are settled first"),
+        )
+    }
+
+    /// Takes steps off the way: keeps what must not be done twice, and forgets the rest.
+    fn set_aside(&mut self, steps: Vec<Step>) {
+        for step in steps {
+            let number = step.number;
+            if step.is_kept() {
+                self.changes.push(Change::Aside { number });
+                self.aside.push(Step { aside: true, ..step });
+            } else {
+                self.bytes -= step.bytes();
+                self.changes.push(Change::Forget { number });
+            }
+        }
+    }
+
+    /// Takes the record that a call off the way is matched with: by the author's name for it, else by its
+    /// arguments.
+    fn matching(&mut self, call: &Call) -> Option<Step> {
+        if !call.kind.is_matched() {
+            return None;
+        }
+        let named = |step: &Step| {
+            call.once.is_some() && step.call.function == call.function && step.call.once == call.once
+        };
+        let alike = |step: &Step| {
+            let differ_in_name = step.call.once.is_some() && call.once.is_some();
+            step.call.function == call.function && step.call.arguments == call.arguments && !differ_in_name
+        };
+        let at = self.aside.iter().position(named).or_else(|| self.aside.iter().position(alike))?;
+        Some(self.aside.remove(at))
+    }
+}
+
+impl Kind {
+    /// Whether a record of this kind keeps a call off the way from being done again.
+    fn is_matched(self) -> bool {
+        match self {
+            Kind::Own => true,
+            Kind::Call(effect) => !matches!(effect, Effect::Read | Effect::Repeatable),
+        }
+    }
+}

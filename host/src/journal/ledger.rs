@@ -1,0 +1,41 @@
+//! Where a run writes its journal, as the run sees it.
+
+use super::{Answered, Change, Step};
+use crate::action::BoxFuture;
+use crate::action::memory;
+use crate::delivery::DeliveryId;
+
+/// One run of one delivery. What an earlier run writes late can't be taken for a later one's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// How many runs of it were recorded before.
+    pub number: u32,
+}
+
+/// Why nothing was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// The delivery is not this run's any more: an operator has decided on it meanwhile.
+    Overtaken,
+    /// The store can't write right now.
+    Failed(String),
+}
+
+/// What a run's journal is written to.
+pub trait Ledger: Send + Sync {
+    /// Writes changes; when it returns they are on disk.
+    fn record<'a>(&'a self, run: Run, changes: Vec<Change>) -> BoxFuture<'a, Result<(), Lost>>;
+
+    /// Applies a call to the plugin's own store and records it as `step`, with `changes` before it, all in one
+    /// transaction; answers what was recorded.
+    fn own<'a>(
+        &'a self,
+        run: Run,
+        plugin: &'a str,
+        changes: Vec<Change>,
+        step: Step,
+        call: memory::Call,
+    ) -> BoxFuture<'a, Result<Answered, Lost>>;
+}

@@ -1,0 +1,164 @@
+//! Tables of single rules here; random histories against a model in [`histories`].
+
+use super::*;
+
+mod histories;
+
+fn call(kind: Kind, function: &str, arguments: u8, once: Option<&str>) -> Call {
+    Call {
+        kind,
+        function: function.to_owned(),
+        arguments: [arguments; 16],
+        once: once.map(str::to_owned),
+        about: String::new(),
+        request: None,
+    }
+}
+
+const READ: Kind = Kind::Call(Effect::Read);
+const SET: Kind = Kind::Call(Effect::Repeatable);
+const SEND: Kind = Kind::Call(Effect::LookedUp);
+
+fn answered(text: &str, succeeded: bool) -> Answered {
+    Answered { at_ms: 5, answer: Answer::Text(text.to_owned()), succeeded }
+}
+
+fn step(number: u32, call: Call, answered: Option<Answered>) -> Step {
+    Step { number, call, at_ms: 1, answered, aside: false }
+}
+
+fn header() -> Header {
+    Header { version: "v1".into(), began_ms: 1, seed: 7, next: 100, anew: false }
+}
+
+fn load(steps: &[Step]) -> Journal {
+    Journal::load(header(), steps.to_vec(), "v1", 50, 8)
+}
+
+fn repeats(text: &str) -> Next {
+    Next::Repeat(answered(text, true))
+}
+
+#[test]
+fn a_run_repeats_up_to_the_last_action_that_succeeded_and_looks_anew_behind_it() {
+    let agents = call(READ, "agents", 1, None);
+    let note = call(SEND, "note", 1, None);
+    let mut journal = load(&[
+        step(1, agents.clone(), Some(answered("busy", true))),
+        step(2, note.clone(), Some(answered("E1", true))),
+        step(3, agents.clone(), Some(answered("nobody is free", true))),
+    ]);
+    assert_eq!(journal.header().seed, 7, "the clock and the random numbers are those of the way");
+    assert_eq!(journal.next(&agents), repeats("busy"));
+    assert_eq!(journal.next(&note), repeats("E1"));
+    assert_eq!(journal.next(&agents), Next::Do(100), "nobody is told for a day that nobody is free");
+    assert!(!journal.only_repeated());
+}
+
+#[test]
+fn without_an_action_that_succeeded_everything_is_asked_anew() {
+    let agents = call(READ, "agents", 1, None);
+    let refused = call(SEND, "note", 1, None);
+    let mut journal = load(&[
+        step(1, agents.clone(), Some(answered("nobody", true))),
+        step(2, refused.clone(), Some(answered("inactive", false))),
+    ]);
+    assert_eq!((journal.header().seed, journal.header().began_ms), (8, 50));
+    assert_eq!(journal.next(&agents), Next::Do(100));
+    assert_eq!(journal.next(&refused), Next::Do(101));
+    let forgotten = [Change::Forget { number: 1 }, Change::Forget { number: 2 }];
+    assert_eq!(journal.take()[1..], forgotten);
+}
+
+#[test]
+fn a_run_that_only_repeated_is_followed_by_one_that_looks_anew() {
+    let agents = call(READ, "agents", 1, None);
+    let note = call(SEND, "note", 1, None);
+    let steps = [
+        step(1, agents.clone(), Some(answered("nobody is free", true))),
+        step(2, note.clone(), Some(answered("E1", true))),
+    ];
+    let mut journal = load(&steps);
+    assert_eq!((journal.next(&agents), journal.next(&note)), (repeats("nobody is free"), repeats("E1")));
+    assert!(journal.only_repeated());
+    let mut anew = Journal::load(Header { anew: true, ..header() }, steps.to_vec(), "v1", 50, 8);
+    assert_eq!(anew.next(&agents), Next::Do(100), "the read is asked again");
+    assert_eq!(anew.next(&note), repeats("E1"), "the note is not sent again");
+    assert!(!anew.only_repeated());
+}
+
+#[test]
+fn off_the_way_repeatable_actions_are_done_again_and_end_where_the_plugin_wants() {
+    let status = |to| call(SET, "status", to, None);
+    let done = |number, to| step(number, status(to), Some(answered("", true)));
+    let mut journal = Journal::load(header(), vec![done(1, 1), done(2, 2), done(3, 1)], "v2", 50, 8);
+    for number in 100..103 {
+        assert_eq!(journal.next(&status(u8::from(number != 101))), Next::Do(number));
+    }
+}
+
+#[test]
+fn off_the_way_records_are_matched_by_name_else_by_arguments_and_used_up() {
+    let sent = |number, arguments, once| {
+        step(number, call(SEND, "note", arguments, once), Some(answered(&format!("E{number}"), true)))
+    };
+    let journal = || {
+        let steps = vec![sent(1, 1, Some("first")), sent(2, 2, None), sent(3, 2, None)];
+        Journal::load(header(), steps, "v2", 50, 8)
+    };
+    let check = |arguments, once, expected: &[Next]| {
+        let mut journal = journal();
+        for expected in expected {
+            assert_eq!(journal.next(&call(SEND, "note", arguments, once)), *expected, "{arguments} {once:?}");
+        }
+    };
+    check(9, Some("first"), &[repeats("E1"), Next::Do(101)]);
+    check(2, None, &[repeats("E2"), repeats("E3"), Next::Do(102)]);
+    check(1, None, &[repeats("E1")]);
+    check(2, Some("second"), &[repeats("E2")]);
+    check(1, Some("other"), &[Next::Do(100)]);
+    check(9, None, &[Next::Do(100)]);
+}
+
+#[test]
+fn a_matched_record_is_on_the_way_of_the_next_run_where_this_one_had_it() {
+    let note = |arguments| call(SEND, "note", arguments, None);
+    let agents = call(READ, "agents", 1, None);
+    let mut journal =
+        Journal::load(header(), vec![step(1, note(1), Some(answered("E1", true)))], "v2", 50, 8);
+    assert_eq!(journal.next(&agents), Next::Do(100));
+    journal.note(100, agents, answered("bob", true));
+    assert_eq!(journal.next(&note(1)), repeats("E1"));
+    let changes = journal.take();
+    let [
+        Change::Begin(begin),
+        Change::Aside { number: 1 },
+        Change::Insert(read),
+        Change::Move { from: 1, to: 101 },
+    ] = changes.as_slice()
+    else {
+        panic!("{changes:?}")
+    };
+    assert_eq!((begin.version.as_str(), begin.next, read.number), ("v2", 102, 100));
+}
+
+#[test]
+fn only_an_action_that_cannot_be_repeated_is_in_doubt() {
+    let check = |kind, answer: Option<Answered>, expected: bool| {
+        let steps = [step(1, call(kind, "f", 1, None), answer)];
+        assert_eq!(unsettled(&steps).is_some(), expected, "{kind:?}");
+    };
+    check(SEND, None, true);
+    check(Kind::Call(Effect::Unknown), None, true);
+    check(Kind::Call(Effect::Keyed), None, true);
+    check(SET, None, false);
+    check(SEND, Some(answered("", false)), false);
+}
+
+#[test]
+fn kinds_have_words() {
+    for word in ["own", "read", "repeatable", "keyed", "looked-up", "unknown"] {
+        assert_eq!(Kind::parse(word).map(Kind::as_str), Some(word));
+    }
+    assert_eq!(Kind::parse("else"), None);
+}
