@@ -7,35 +7,34 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub mod bytes;
 pub mod http;
 pub mod livechat;
 pub mod memory;
+mod outgoing;
 pub mod retry_after;
+
+pub use outgoing::Outgoing;
 
 /// A boxed future, for traits that are used as objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Who makes a call: one run of one delivery.
+/// Who makes a call: one step of one delivery.
 #[derive(Clone, Debug)]
 pub struct Origin {
     /// The plugin's name.
     pub plugin: Arc<str>,
-    /// The number of the delivery.
+    /// The number that the delivery had first.
     pub delivery: i64,
-    /// The number of this host call within the run, beginning with 1.
+    /// The number of the step in the delivery's journal: never used twice.
     pub step: u32,
-    /// The author's name for the action within the delivery.
-    pub once: Option<String>,
 }
 
 impl Origin {
-    /// The id that an action carries to LiveChat as `custom_id`: the same whenever the same delivery does
-    /// the same action again. Begins with [`CUSTOM_ID_PREFIX`].
+    /// The id that an action carries to LiveChat as `custom_id`, and to a connection as `Idempotency-Key`: no other
+    /// action has it. Begins with [`CUSTOM_ID_PREFIX`].
     pub fn custom_id(&self) -> String {
-        match &self.once {
-            Some(once) => format!("{CUSTOM_ID_PREFIX}{}-{}-{once}", self.plugin, self.delivery),
-            None => format!("{CUSTOM_ID_PREFIX}{}-{}-{}", self.plugin, self.delivery, self.step),
-        }
+        format!("{CUSTOM_ID_PREFIX}{}-{}-{}", self.plugin, self.delivery, self.step)
     }
 }
 

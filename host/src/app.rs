@@ -82,6 +82,8 @@ fn start(
         livechat: account.clone(),
         connections: connections.clone(),
         memory: Arc::new(store.clone()),
+        ledger: Arc::new(store.clone()),
+        stopping: stop.clone(),
     };
     let loader = loader(&config, services)?;
     let registry = Arc::new(Registry::default());

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+pub mod doubt;
+
 /// The number of a delivery; shown as `dl-42`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId(pub i64);
@@ -67,8 +69,16 @@ pub enum Outcome {
     Trapped(String),
     /// A limit was hit; the text names it, its value and the setting that raises it.
     OutOf(Resource, String),
-    /// The host itself failed, not the plugin: spends no attempt.
-    Suspended(String),
+    /// It is not known whether an action of the run took place: spends no attempt, and is settled before the next
+    /// run.
+    InDoubt(String),
+    /// What the run wanted can't be had or known right now, for no fault of the plugin's: spends no attempt.
+    Suspended {
+        /// Why.
+        reason: String,
+        /// Not to be run before this is over.
+        wait: Duration,
+    },
 }
 
 /// What an attempt can run out of.
@@ -79,6 +89,7 @@ pub enum Resource {
     Time,
     Memory,
     Calls,
+    Journal,
 }
 
 impl Outcome {
@@ -93,7 +104,9 @@ impl Outcome {
             Outcome::OutOf(Resource::Time, _) => "out of time",
             Outcome::OutOf(Resource::Memory, _) => "out of memory",
             Outcome::OutOf(Resource::Calls, _) => "out of calls",
-            Outcome::Suspended(_) => "suspended",
+            Outcome::OutOf(Resource::Journal, _) => "out of journal",
+            Outcome::InDoubt(_) => "in doubt",
+            Outcome::Suspended { .. } => "suspended",
         }
     }
 
@@ -105,7 +118,8 @@ impl Outcome {
             | Outcome::Reject(reason)
             | Outcome::Trapped(reason)
             | Outcome::OutOf(_, reason)
-            | Outcome::Suspended(reason) => reason,
+            | Outcome::InDoubt(reason)
+            | Outcome::Suspended { reason, .. } => reason,
         }
     }
 }
@@ -113,7 +127,7 @@ impl Outcome {
 /// What a delivery has behind it when an attempt ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct History {
-    /// Attempts spent, the one that just ended included.
+    /// Attempts spent, the one that just ended included if it was.
     pub attempts: u32,
     /// Of these, how many trapped or ran out of something, the one that just ended included.
     pub crashes: u32,
@@ -147,7 +161,12 @@ pub fn after(outcome: &Outcome, history: History, jitter: f64) -> Next {
     match outcome {
         Outcome::Handled => Next::Succeeded,
         Outcome::Reject(reason) => Next::Dead(format!("rejected by the plugin: {reason}")),
-        Outcome::Suspended(_) => Next::Again(delay(history.attempts.max(1), jitter)),
+        Outcome::InDoubt(_) => Next::Again(Duration::ZERO),
+        Outcome::Suspended { reason, .. } if history.age >= RETRY_WINDOW => {
+            Next::Dead(format!("still waiting after 24 h: {reason}"))
+        }
+        // Spread, so that what waited for the same thing doesn't come back at the same moment.
+        Outcome::Suspended { wait, .. } => Next::Again(wait.mul_f64(1.0 + jitter.clamp(0.0, 1.0) / 4.0)),
         Outcome::Trapped(reason) | Outcome::OutOf(_, reason) if history.crashes >= CRASHES_MAX => {
             Next::Dead(format!("{} {} times, last: {reason}", outcome.as_str(), history.crashes))
         }
@@ -196,7 +215,10 @@ mod tests {
         check(Outcome::Trapped("boom".into()), 1, 1, 0, again(1));
         check(Outcome::Trapped("boom".into()), 3, 3, 0, Next::Dead("trapped 3 times, last: boom".into()));
         check(Outcome::OutOf(Resource::Cpu, "cpu".into()), 2, 2, 0, again(2));
-        check(Outcome::Suspended("host".into()), 0, 0, 30, again(1));
+        let suspended = || Outcome::Suspended { reason: "closed".into(), wait: Duration::from_secs(8) };
+        check(suspended(), 0, 0, 0, again(10));
+        check(suspended(), 0, 0, 24, Next::Dead("still waiting after 24 h: closed".into()));
+        check(Outcome::InDoubt("cut".into()), 0, 0, 30, again(0));
     }
 
     #[test]

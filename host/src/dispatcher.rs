@@ -12,18 +12,21 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
-use crate::delivery::State;
+use crate::delivery::doubt::Settled;
+use crate::delivery::{Outcome, State};
 use crate::event::Event;
 use crate::heartbeat::Heartbeat;
+use crate::journal::{self, Header, Run, Step};
 use crate::registry::{Registry, Slot};
 use crate::runtime::{Attempt, Runtime};
-use crate::store::{Committed, Finish, Pending, Store};
+use crate::store::{self, Committed, Finish, Pending, Store};
 
 mod lanes;
 mod outcome;
+mod settle;
 
 use lanes::{Key, Lanes, Load};
-use outcome::{finish, host_panic, skip};
+use outcome::{age, finish, host_panic, in_doubt, skip};
 
 /// Attempts that run at the same time, of all plugins together; below the pool of instances.
 const RUNNING_MAX: usize = 200;
@@ -193,7 +196,8 @@ impl Dispatcher {
     /// ones, and then its lane, in any case.
     async fn deliver(self: Arc<Self>, pending: Pending, reports: mpsc::Sender<Message>) {
         let (plugin, key) = (pending.plugin.clone(), Key::of(&pending));
-        let finish = AssertUnwindSafe(self.attempt(&pending)).catch_unwind().await.unwrap_or(None);
+        let attempt = AssertUnwindSafe(self.attempt(&pending)).catch_unwind().await;
+        let Made { finish, journaled, doubt_since_ms } = attempt.unwrap_or_default();
         // A report that nobody takes: the loop has ended, and the delivery is still pending in the store.
         let _ = reports.send(Message::Ran(plugin.clone())).await;
         let again = match &finish {
@@ -202,37 +206,74 @@ impl Dispatcher {
                 due_at_ms: finish.due_at_ms,
                 attempts: finish.attempts,
                 crashes: finish.crashes,
+                runs: finish.run + 1,
+                journaled,
+                doubt_since_ms,
                 ..pending
             }),
             Some(_) => None,
         };
-        if let Some(finish) = finish {
-            self.record(finish).await;
-        }
+        let is_ours = match finish {
+            Some(finish) => self.record(finish).await,
+            None => true,
+        };
+        let again = again.filter(|_| is_ours);
         let _ = reports.send(Message::Finished { plugin, key, again }).await;
     }
 
-    /// `None` if the delivery has to go on waiting as it is.
-    async fn attempt(&self, pending: &Pending) -> Option<Finish> {
+    async fn attempt(&self, pending: &Pending) -> Made {
         let config = self.config.load_full();
         let Some(plugin) = config.plugins.get(&*pending.plugin) else {
-            return Some(skip(pending, "the config has no section for the plugin any more"));
+            return skip(pending, "the config has no section for the plugin any more").into();
         };
-        let event = match self.event(pending).await? {
-            Some(event) => event,
-            None => return Some(skip(pending, "the event is no longer stored")),
+        let event = match self.event(pending).await {
+            Some(Some(event)) => event,
+            Some(None) => return skip(pending, "the event is no longer stored").into(),
+            None => return Made::default(),
         };
         if !plugin.events.contains(&event.event_type) {
-            return Some(skip(pending, "the event type was switched off"));
+            return skip(pending, "the event type was switched off").into();
         }
-        let Slot { active, terms } = self.registry.get(&pending.plugin)?;
-        let version = active?;
+        let Some(Slot { active: Some(version), terms }) = self.registry.get(&pending.plugin) else {
+            return Made::default();
+        };
+        let journal = match self.journal(pending).await {
+            Ok(journal) => journal,
+            Err(made) => return made,
+        };
         let hash = version.hash.clone();
         let number = pending.attempts.saturating_add(1);
-        let attempt = Attempt { version, terms, event, delivery: pending.id, number };
+        let attempt =
+            Attempt { version, terms, event, run: run(pending), journal, late: pending.late, number };
         let report =
             AssertUnwindSafe(self.runtime.run(attempt)).catch_unwind().await.unwrap_or_else(|_| host_panic());
-        Some(finish(pending, &report, hash))
+        let doubt_since_ms = matches!(report.outcome, Outcome::InDoubt(_)).then(now_ms);
+        Made { journaled: report.recorded, doubt_since_ms, finish: Some(finish(pending, &report, hash)) }
+    }
+
+    /// What earlier runs of a delivery recorded, with nothing in it in doubt. The error is what becomes of the
+    /// delivery if a doubt can't be settled now.
+    async fn journal(&self, pending: &Pending) -> Result<Option<(Header, Vec<Step>)>, Made> {
+        if !pending.journaled {
+            return Ok(None);
+        }
+        let recorded = self.read_journal(pending).await?;
+        let Some(step) = recorded.as_ref().and_then(|(_, steps)| journal::unsettled(steps)) else {
+            return Ok(recorded);
+        };
+        let since_ms = pending.doubt_since_ms.unwrap_or_else(now_ms);
+        let lasting = Duration::from_millis(u64::try_from(now_ms() - since_ms).unwrap_or(0));
+        let settled = self.settle(pending, run(pending), step, lasting, age(pending, now_ms())).await;
+        let finish = match settled.map_err(|error| unreadable(&error))? {
+            Settled::Known(_) => return self.read_journal(pending).await,
+            Settled::Later(wait, reason) => in_doubt(pending, State::Pending, wait, reason),
+            Settled::Held(reason) => in_doubt(pending, State::Held, Duration::ZERO, reason),
+        };
+        Err(Made { finish: Some(finish), journaled: true, doubt_since_ms: Some(since_ms) })
+    }
+
+    async fn read_journal(&self, pending: &Pending) -> Result<Option<(Header, Vec<Step>)>, Made> {
+        self.store.journal(pending.id).await.map_err(|error| unreadable(&error))
     }
 
     /// The event of a delivery, from memory or from the store. The outer `None`: it can't be read right now.
@@ -251,15 +292,43 @@ impl Dispatcher {
     }
 
     /// Records an outcome, however long it takes: while the disk is full nothing else is lost.
-    async fn record(&self, finish: Finish) {
-        while let Err(error) = self.store.finish(finish.clone(), now_ms()).await {
-            if matches!(error, crate::store::Error::Closed) {
-                return;
+    /// False if an operator has decided on the delivery meanwhile.
+    async fn record(&self, finish: Finish) -> bool {
+        loop {
+            match self.store.finish(finish.clone(), now_ms()).await {
+                Ok(is_ours) => return is_ours,
+                Err(store::Error::Closed) => return true,
+                Err(error) => {
+                    tracing::error!(%error, delivery = %finish.id, "cannot record an outcome; trying again");
+                }
             }
-            tracing::error!(%error, delivery = %finish.id, "cannot record an outcome; trying again");
             tokio::time::sleep(STORE_RETRY).await;
         }
     }
+}
+
+/// What came of taking a delivery up. The default: it has to go on waiting as it is.
+#[derive(Default)]
+struct Made {
+    finish: Option<Finish>,
+    /// Whether it has a journal now.
+    journaled: bool,
+    doubt_since_ms: Option<i64>,
+}
+
+impl From<Finish> for Made {
+    fn from(finish: Finish) -> Made {
+        Made { finish: Some(finish), ..Made::default() }
+    }
+}
+
+fn run(pending: &Pending) -> Run {
+    Run { delivery: pending.id, number: pending.runs, root: pending.root }
+}
+
+fn unreadable(error: &store::Error) -> Made {
+    tracing::error!(%error, "the journal of a delivery can't be read or written; trying again");
+    Made::default()
 }
 
 /// How much is under way.

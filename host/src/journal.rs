@@ -20,7 +20,7 @@ mod tests;
 
 pub use answer::Answer;
 pub use ledger::{Ledger, Lost, Run};
-pub use step::{Answered, Call, Change, Fingerprint, Header, Kind, Step};
+pub use step::{Answered, Call, Change, Fingerprint, Header, Kind, Step, fingerprint};
 
 /// A look-up that finds nothing counts only this long after the request left: the service may still be saving.
 pub const LOOK_UP_COUNTS_AFTER: Duration = Duration::from_secs(20);
@@ -147,13 +147,20 @@ impl Journal {
         self.take()
     }
 
+    /// A change of the plugin's own store is about to be applied: the step, and what has to be written before it.
+    pub fn own(&mut self, number: u32, call: Call, at_ms: i64) -> (Vec<Change>, Step) {
+        let step = Step { number, call, at_ms, answered: None, aside: false };
+        self.bytes += step.bytes();
+        (self.take(), step)
+    }
+
     /// Counts an answer that was recorded apart: of an action, or of a change of the own store.
     pub fn count(&mut self, answered: &Answered) {
         self.bytes += answered.bytes();
     }
 
     /// Everything that has to be written with the next commit.
-    pub fn take(&mut self) -> Vec<Change> {
+    fn take(&mut self) -> Vec<Change> {
         let mut changes = std::mem::take(&mut self.changes);
         // Numbers are never used twice, not even by steps that are forgotten: an action's id has one in it.
         if self.header_changed {

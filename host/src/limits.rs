@@ -20,6 +20,10 @@ pub struct Limits {
     pub host_calls: u32,
     /// Of these, calls that change something outside, per attempt.
     pub actions: u32,
+    /// What the journal of one delivery may hold: the answers and actions of its runs, bytes.
+    pub journal_bytes: usize,
+    /// A message to a chat is not sent this long after what it answers happened, seconds.
+    pub message_expiry_s: u64,
     /// Log text per attempt, bytes; what is beyond it is discarded with a note.
     pub log_bytes: usize,
     /// Attempts of the plugin that run at the same time.
@@ -35,6 +39,8 @@ impl Default for Limits {
             hostcall_bytes: 4 << 20,
             host_calls: 256,
             actions: 32,
+            journal_bytes: 4 << 20,
+            message_expiry_s: 600,
             log_bytes: 64 << 10,
             concurrency: 16,
         }

@@ -5,21 +5,24 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use crate::action::http::{Connections, Request, Response};
 use crate::action::livechat::LiveChat;
-use crate::action::memory::{Answer, Memory};
+use crate::action::memory::{self as own_store, Memory};
 use crate::action::{self, BoxFuture, Code, Effect, Error, Failure, Origin};
-use crate::delivery::{DeliveryId, Outcome};
+use crate::delivery::Outcome;
 use crate::event::Event;
 use crate::grant::{self, Policy};
+use crate::journal::{Answered, Change, Header, Ledger, Lost, Run, Step};
 use crate::limits::Limits;
 use crate::manifest::{Manifest, SettingsSchema};
 
 mod attempt;
 mod bindings;
 mod capability;
+mod clock;
 pub mod compile;
 mod cpu;
 mod engine;
@@ -27,6 +30,7 @@ mod guest;
 pub mod inspect;
 mod log;
 mod memory;
+mod steps;
 
 use guest::Guest;
 use inspect::Inspected;
@@ -40,13 +44,23 @@ pub struct Services {
     pub connections: Arc<dyn Connections>,
     /// The plugin's own key-value store.
     pub memory: Arc<dyn Memory>,
+    /// Where runs write what they do.
+    pub ledger: Arc<dyn Ledger>,
+    /// Once the host stops no new action is begun.
+    pub stopping: CancellationToken,
 }
 
 impl Services {
     /// Services that refuse everything: for looking at plugins without running them.
     pub fn none() -> Services {
         let nothing = Arc::new(Nothing);
-        Services { livechat: nothing.clone(), connections: nothing.clone(), memory: nothing }
+        Services {
+            livechat: nothing.clone(),
+            connections: nothing.clone(),
+            memory: nothing.clone(),
+            ledger: nothing,
+            stopping: CancellationToken::new(),
+        }
     }
 }
 
@@ -90,8 +104,25 @@ impl Connections for Nothing {
 }
 
 impl Memory for Nothing {
-    fn call<'a>(&'a self, _: &'a Origin, _: action::memory::Call) -> BoxFuture<'a, Result<Answer, Error>> {
+    fn read<'a>(&'a self, _: &'a str, _: own_store::Call) -> BoxFuture<'a, Result<own_store::Answer, Error>> {
         refused()
+    }
+}
+
+impl Ledger for Nothing {
+    fn record<'a>(&'a self, _: Run, _: Vec<Change>) -> BoxFuture<'a, Result<(), Lost>> {
+        Box::pin(std::future::ready(Err(Lost::Failed(nothing().message))))
+    }
+
+    fn own<'a>(
+        &'a self,
+        _: Run,
+        _: &'a str,
+        _: Vec<Change>,
+        _: Step,
+        _: own_store::Call,
+    ) -> BoxFuture<'a, Result<Answered, Lost>> {
+        Box::pin(std::future::ready(Err(Lost::Failed(nothing().message))))
     }
 }
 
@@ -114,8 +145,12 @@ pub struct Attempt {
     pub terms: Arc<Terms>,
     /// The event.
     pub event: Arc<Event>,
-    /// The delivery that the attempt belongs to.
-    pub delivery: DeliveryId,
+    /// The run of the delivery.
+    pub run: Run,
+    /// What earlier runs of the delivery recorded; nothing in it is in doubt.
+    pub journal: Option<(Header, Vec<Step>)>,
+    /// Whether it runs behind events that came after it.
+    pub late: bool,
     /// 1 for the first attempt.
     pub number: u32,
 }
@@ -135,6 +170,10 @@ pub struct Report {
     pub host_calls: u32,
     /// The longest wait that a service asked for, see [`History::asked_wait`](crate::delivery::History).
     pub asked_wait: Duration,
+    /// Whether the delivery has a journal now.
+    pub recorded: bool,
+    /// Whether it only repeated what earlier runs recorded.
+    pub only_repeated: bool,
 }
 
 /// A component that was compiled, asked for its manifest, and can run.
@@ -173,7 +212,7 @@ impl From<String> for LoadError {
 pub struct Runtime {
     engine: wasmtime::Engine,
     linker: Arc<Linker<Guest>>,
-    services: Services,
+    services: Arc<Services>,
     _ticker: Arc<engine::Ticker>,
 }
 
@@ -186,7 +225,12 @@ impl Runtime {
         let engine = engine::for_running()?;
         let linker = Arc::new(bindings::linker(&engine)?);
         let ticker = Arc::new(engine::Ticker::start(&engine));
-        Ok(Runtime { engine, linker, services, _ticker: ticker })
+        Ok(Runtime { engine, linker, services: Arc::new(services), _ticker: ticker })
+    }
+
+    /// What runs may reach.
+    pub fn services(&self) -> &Services {
+        &self.services
     }
 
     /// Makes a version of compiled code: links it and asks it for its manifest.

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 mod accept;
 mod deliveries;
+mod journal;
 mod memory;
 mod plugins;
 mod queries;

@@ -1,5 +1,7 @@
 //! Requests to connections, as the contract's interface `http` names them.
 
+use serde::{Deserialize, Serialize};
+
 use super::{BoxFuture, Effect, Error, Failure, Origin};
 
 impl Effect {
@@ -16,7 +18,7 @@ impl Effect {
 }
 
 /// A request to a named connection; see `wit/http.wit`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// The connection's name.
     pub connection: String,
@@ -29,6 +31,7 @@ pub struct Request {
     /// As the plugin gave them, not checked yet.
     pub headers: Vec<(String, String)>,
     /// The body.
+    #[serde(with = "super::bytes::optional")]
     pub body: Option<Vec<u8>>,
     /// How long to wait for the whole answer, milliseconds.
     pub timeout_ms: Option<u32>,
@@ -37,13 +40,14 @@ pub struct Request {
 }
 
 /// What a connection answered, whatever its status.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     /// At most as long as the limit on bodies.
+    #[serde(with = "super::bytes::plain")]
     pub body: Vec<u8>,
 }
 

@@ -1,9 +1,11 @@
 //! Calls to the LiveChat API, as the contract's interfaces `chats`, `customers` and `agents` name them.
 
+use serde::{Deserialize, Serialize};
+
 use super::{BoxFuture, Effect, Failure, Origin};
 
 /// Who gets a transferred chat: groups or agents, not both.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransferTarget {
     /// LiveChat group ids.
     pub group_ids: Vec<i64>,
@@ -14,7 +16,8 @@ pub struct TransferTarget {
 }
 
 /// One call. What each field means is told in `wit/chats.wit`, `customers.wit` and `agents.wit`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the contract documents each function and its arguments")]
 pub enum Call {
     GetChat { chat_id: String, thread_id: Option<String> },

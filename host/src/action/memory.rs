@@ -1,9 +1,11 @@
 //! Calls to a plugin's own key-value store, as the contract's interface `memory` names them.
 
-use super::{BoxFuture, Error, Origin};
+use serde::Serialize;
+
+use super::{BoxFuture, Error};
 
 /// One call; see `wit/memory.wit`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "the contract documents each function and its arguments")]
 pub enum Call {
     Get { key: String },
@@ -13,6 +15,39 @@ pub enum Call {
     Increment { key: String, by: i64, ttl_ms: Option<u64> },
     CompareAndSwap { key: String, expected: Option<Vec<u8>>, value: Vec<u8>, ttl_ms: Option<u64> },
     Claim { key: String, ttl_ms: u64 },
+}
+
+impl Call {
+    /// The function of the contract.
+    pub fn function(&self) -> &'static str {
+        match self {
+            Call::Get { .. } => "memory.get",
+            Call::ListKeys { .. } => "memory.list-keys",
+            Call::Set { .. } => "memory.set",
+            Call::Delete { .. } => "memory.delete",
+            Call::Increment { .. } => "memory.increment",
+            Call::CompareAndSwap { .. } => "memory.compare-and-swap",
+            Call::Claim { .. } => "memory.claim",
+        }
+    }
+
+    /// The key, or what keys begin with.
+    pub fn key(&self) -> &str {
+        match self {
+            Call::ListKeys { prefix, .. } => prefix,
+            Call::Get { key }
+            | Call::Set { key, .. }
+            | Call::Delete { key }
+            | Call::Increment { key, .. }
+            | Call::CompareAndSwap { key, .. }
+            | Call::Claim { key, .. } => key,
+        }
+    }
+
+    /// Whether the call only reads.
+    pub fn is_read(&self) -> bool {
+        matches!(self, Call::Get { .. } | Call::ListKeys { .. })
+    }
 }
 
 /// The answer to a [`Call`], of the kind that the call has.
@@ -28,6 +63,7 @@ pub enum Answer {
 
 /// The plugins' key-value stores as a run sees them.
 pub trait Memory: Send + Sync {
-    /// Makes one call on the store of the calling plugin, atomically and durably.
-    fn call<'a>(&'a self, origin: &'a Origin, call: Call) -> BoxFuture<'a, Result<Answer, Error>>;
+    /// Answers a call that only reads. Those that change something go through the
+    /// [ledger](crate::journal::Ledger), which records them.
+    fn read<'a>(&'a self, plugin: &'a str, call: Call) -> BoxFuture<'a, Result<Answer, Error>>;
 }

@@ -61,6 +61,8 @@ fn limits(table: &mut Table<'_>) -> Limits {
         hostcall_bytes: limit("hostcall_bytes", 1 << 10..=64 << 20, default.hostcall_bytes as u64) as usize,
         host_calls: limit("host_calls", 0..=100_000, default.host_calls.into()) as u32,
         actions: limit("actions", 0..=10_000, default.actions.into()) as u32,
+        journal_bytes: limit("journal_bytes", 64 << 10..=1 << 30, default.journal_bytes as u64) as usize,
+        message_expiry_s: limit("message_expiry_s", 1..=7 * 86_400, default.message_expiry_s),
         log_bytes: limit("log_bytes", 0..=16 << 20, default.log_bytes as u64) as usize,
         concurrency: limit("concurrency", 1..=1024, default.concurrency as u64) as usize,
     }

@@ -11,12 +11,12 @@ use crate::store::{Finish, Pending};
 pub(super) fn finish(pending: &Pending, report: &Report, version: String) -> Finish {
     let now_ms = now_ms();
     let outcome = &report.outcome;
-    let is_spent = !matches!(outcome, Outcome::Suspended(_));
+    let is_spent = !matches!(outcome, Outcome::Suspended { .. } | Outcome::InDoubt(_));
     let is_crash = matches!(outcome, Outcome::Trapped(_) | Outcome::OutOf(..));
     let history = History {
         attempts: pending.attempts + u32::from(is_spent),
         crashes: pending.crashes + u32::from(is_crash),
-        age: Duration::from_millis(u64::try_from(now_ms - pending.accepted_at_ms).unwrap_or(0)),
+        age: age(pending, now_ms),
         asked_wait: report.asked_wait,
     };
     let next = delivery::after(outcome, history, random());
@@ -32,6 +32,7 @@ pub(super) fn finish(pending: &Pending, report: &Report, version: String) -> Fin
     };
     Finish {
         id: pending.id,
+        run: pending.runs,
         state,
         due_at_ms,
         attempts: history.attempts,
@@ -40,7 +41,19 @@ pub(super) fn finish(pending: &Pending, report: &Report, version: String) -> Fin
         outcome: outcome.as_str(),
         reason,
         log: if state == State::Succeeded { String::new() } else { report.log.clone() },
+        anew: report.only_repeated && matches!(outcome, Outcome::Retry(_)),
     }
+}
+
+/// How long ago the event of a delivery was accepted.
+pub(super) fn age(pending: &Pending, now_ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(now_ms - pending.accepted_at_ms).unwrap_or(0))
+}
+
+/// A delivery whose doubt isn't settled: it waits until it is looked at again, or for the operator.
+pub(super) fn in_doubt(pending: &Pending, state: State, wait: Duration, reason: String) -> Finish {
+    let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2);
+    Finish { state, due_at_ms: now_ms() + wait_ms, outcome: "in doubt", reason, ..skip(pending, "") }
 }
 
 /// A line for each attempt.
@@ -82,6 +95,7 @@ fn tell(pending: &Pending, report: &Report, attempt: u32, next: &Next) {
 pub(super) fn skip(pending: &Pending, reason: &str) -> Finish {
     Finish {
         id: pending.id,
+        run: pending.runs,
         state: State::Skipped,
         due_at_ms: pending.due_at_ms,
         attempts: pending.attempts,
@@ -90,6 +104,7 @@ pub(super) fn skip(pending: &Pending, reason: &str) -> Finish {
         outcome: "skipped",
         reason: reason.to_owned(),
         log: String::new(),
+        anew: false,
     }
 }
 
@@ -103,6 +118,9 @@ pub(super) fn host_panic() -> Report {
         wall: Duration::ZERO,
         host_calls: 0,
         asked_wait: Duration::ZERO,
+        // It may have: the next run looks.
+        recorded: true,
+        only_repeated: false,
     }
 }
 

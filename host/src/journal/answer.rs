@@ -1,9 +1,8 @@
 //! The answers of host calls as the journal keeps them: JSON text, so that operators can read it.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
+use crate::action::bytes::Bytes;
 use crate::action::http::Response;
 use crate::action::memory;
 use crate::action::{Code, Error};
@@ -15,7 +14,7 @@ pub enum Answer {
     /// LiveChat's answer: JSON text, an id, or nothing.
     Text(String),
     /// The answer of a connection.
-    Http(#[serde(with = "HttpResponse")] Response),
+    Http(Response),
     /// A value of the plugin's memory, if there was one.
     Value(Option<Bytes>),
     /// Keys of the plugin's memory.
@@ -121,56 +120,6 @@ impl From<memory::Answer> for Answer {
             memory::Answer::Number(number) => Answer::Number(number),
             memory::Answer::Whether(whether) => Answer::Whether(whether),
         }
-    }
-}
-
-/// Bytes that are text if they can be, else base64.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Bytes(pub Vec<u8>);
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Written {
-    Text(String),
-    Base64(String),
-}
-
-impl Serialize for Bytes {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let written = match std::str::from_utf8(&self.0) {
-            Ok(text) => Written::Text(text.to_owned()),
-            Err(_) => Written::Base64(STANDARD.encode(&self.0)),
-        };
-        written.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
-        match Written::deserialize(deserializer)? {
-            Written::Text(text) => Ok(Bytes(text.into_bytes())),
-            Written::Base64(text) => STANDARD.decode(text).map(Bytes).map_err(serde::de::Error::custom),
-        }
-    }
-}
-
-/// A response's form in the journal.
-#[derive(Serialize, Deserialize)]
-struct HttpResponse {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: Bytes,
-}
-
-impl HttpResponse {
-    fn serialize<S: Serializer>(response: &Response, serializer: S) -> Result<S::Ok, S::Error> {
-        let Response { status, headers, body } = response.clone();
-        Serialize::serialize(&HttpResponse { status, headers, body: Bytes(body) }, serializer)
-    }
-
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Response, D::Error> {
-        let HttpResponse { status, headers, body } = Deserialize::deserialize(deserializer)?;
-        Ok(Response { status, headers, body: body.0 })
     }
 }
 

@@ -12,6 +12,8 @@ pub struct Run {
     pub delivery: DeliveryId,
     /// How many runs of it were recorded before.
     pub number: u32,
+    /// The number that the delivery had first: what it claims and what its actions are known by outside.
+    pub root: DeliveryId,
 }
 
 /// Why nothing was written.

@@ -1,5 +1,7 @@
 //! What is recorded of a step.
 
+use sha2::{Digest, Sha256};
+
 use super::Answer;
 use crate::action::Effect;
 
@@ -36,6 +38,13 @@ impl Kind {
 
 /// A hash of a call's arguments: equal arguments have equal ones.
 pub type Fingerprint = [u8; 16];
+
+/// The fingerprint of a call as it is written in JSON.
+pub fn fingerprint(json: &[u8]) -> Fingerprint {
+    let mut short = [0; 16];
+    short.copy_from_slice(&Sha256::digest(json)[..16]);
+    short
+}
 
 /// A call that a run makes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,33 +4,45 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use super::bindings::contract::types;
 use super::bindings::{ComponentPre, export};
 use super::cpu::{Meter, Metered};
-use super::guest::{Guest, RanOut};
+use super::guest::{Guest, Parts, RanOut};
 use super::log::{Log, Speaker, plain};
+use super::steps::Suspend;
 use super::{Attempt, Report, Services, Terms};
-use crate::delivery::{Outcome, Resource};
+use crate::delivery::{DeliveryId, Outcome, Resource};
 use crate::event::Event;
 use crate::grant::Policy;
+use crate::journal::{Header, Journal, Run, Step};
 use crate::limits::Limits;
 use crate::manifest::Manifest;
 
 /// Runs one event through a plugin.
-pub(super) async fn run(engine: &Engine, attempt: Attempt, services: Services) -> Report {
-    let Attempt { version, terms, event, delivery, number } = attempt;
+pub(super) async fn run(engine: &Engine, attempt: Attempt, services: Arc<Services>) -> Report {
+    let Attempt { version, terms, event, run, journal, late, number } = attempt;
     let plugin = version.name.clone();
     let speaker = Speaker {
         plugin: plugin.clone(),
         event: event.id.to_string(),
-        delivery: delivery.to_string(),
+        delivery: run.delivery.to_string(),
         chat: event.chat_id.clone(),
     };
-    let log = Log::new(speaker, terms.limits.log_bytes);
-    let guest = Guest::new(terms, services, version.asks.clone(), plugin, delivery.0, log);
-    let argument = contract_event(&event, number);
+    let guest = Guest::new(Parts {
+        log: Log::new(speaker, terms.limits.log_bytes),
+        terms,
+        services,
+        asks: version.asks.clone(),
+        plugin,
+        run,
+        recorded: journal.is_some(),
+        journal: open(journal, &version.hash),
+        happened_ms: event.occurred_at_ms.unwrap_or(event.received_at_ms),
+    });
+    let argument = contract_event(&event, number, late);
     let (ended, run) = call(engine, guest, async |store| {
         let instance = version.instance.instantiate_async(&mut *store).await?;
         instance.chatplug_plugin_plugin().call_handle(&mut *store, &argument).await
@@ -43,21 +55,55 @@ pub(super) async fn run(engine: &Engine, attempt: Attempt, services: Services) -
         Err(failure) => failure,
     };
     let log = run.guest.log.lock().expect("nothing panics while it holds the log").tail();
-    let Guest { host_calls, asked_wait, .. } = run.guest;
-    Report { outcome, log, cpu: run.cpu, wall: Duration::ZERO, host_calls, asked_wait }
+    let only_repeated = run.guest.journal.only_repeated();
+    let Guest { host_calls, asked_wait, recorded, actions, .. } = run.guest;
+    // What was sent is recorded before anything else happens in the delivery's lane.
+    actions.close();
+    actions.wait().await;
+    Report {
+        outcome,
+        log,
+        cpu: run.cpu,
+        wall: Duration::ZERO,
+        host_calls,
+        asked_wait,
+        recorded,
+        only_repeated,
+    }
+}
+
+/// The journal of a run, with what earlier runs recorded.
+fn open(recorded: Option<(Header, Vec<Step>)>, version: &str) -> Journal {
+    let (began_ms, seed) = (Timestamp::now().as_millisecond(), rand::random());
+    match recorded {
+        Some((header, steps)) => Journal::load(header, steps, version, began_ms, seed),
+        None => Journal::new(version, began_ms, seed),
+    }
 }
 
 /// Asks a component for its manifest, with nothing granted and little to spend.
 pub(super) async fn describe(
     engine: &Engine,
     instance: &ComponentPre<Guest>,
-    services: &Services,
+    services: &Arc<Services>,
 ) -> Result<Manifest, String> {
     let limits = Limits { cpu_ms: 100, wall_ms: 2_000, host_calls: 0, actions: 0, ..Limits::default() };
     let terms = Arc::new(Terms { policy: Policy::default(), settings: "{}".to_owned(), limits });
     let speaker = Speaker { plugin: Arc::from("(describe)"), ..Speaker::default() };
     let log = Log::new(speaker, limits.log_bytes);
-    let guest = Guest::new(terms, services.clone(), Arc::new(BTreeSet::new()), Arc::from(""), 0, log);
+    let nobody = DeliveryId(0);
+    let guest = Guest::new(Parts {
+        terms,
+        services: services.clone(),
+        asks: Arc::new(BTreeSet::new()),
+        plugin: Arc::from(""),
+        run: Run { delivery: nobody, number: 0, root: nobody },
+        recorded: false,
+        // The answer must not depend on when it is asked for.
+        journal: Journal::new("", 0, 0),
+        happened_ms: 0,
+        log,
+    });
     let (ended, _) = call(engine, guest, async |store| {
         let instance = instance.instantiate_async(&mut *store).await?;
         instance.chatplug_plugin_plugin().call_describe(&mut *store).await
@@ -114,8 +160,16 @@ fn failure(error: &wasmtime::Error, guest: &Guest) -> Outcome {
     if let Some(RanOut(resource, message)) = error.downcast_ref::<RanOut>() {
         return Outcome::OutOf(*resource, message.clone());
     }
+    match error.downcast_ref::<Suspend>() {
+        Some(Suspend::Wait(reason, wait)) => {
+            return Outcome::Suspended { reason: plain(reason), wait: *wait };
+        }
+        Some(Suspend::Doubt(reason)) => return Outcome::InDoubt(plain(reason)),
+        None => {}
+    }
     if error.is::<wasmtime::PoolConcurrencyLimitError>() {
-        return Outcome::Suspended("the pool of instances is full".to_owned());
+        let reason = "the pool of instances is full".to_owned();
+        return Outcome::Suspended { reason, wait: Duration::from_secs(1) };
     }
     if guest.memory.refused {
         let message =
@@ -133,11 +187,14 @@ fn failure(error: &wasmtime::Error, guest: &Guest) -> Outcome {
     Outcome::Trapped(panic.unwrap_or_else(|| format!("{}", error.root_cause())))
 }
 
-fn contract_event(event: &Event, number: u32) -> types::Event {
+fn contract_event(event: &Event, number: u32, late: bool) -> types::Event {
     let unsigned = |ms: i64| u64::try_from(ms).unwrap_or(0);
     let mut flags = Vec::new();
     if event.possible_duplicate {
         flags.push("possible-duplicate".to_owned());
+    }
+    if late {
+        flags.push("late".to_owned());
     }
     types::Event {
         id: event.id.to_string(),

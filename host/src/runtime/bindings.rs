@@ -3,11 +3,11 @@
 use wasmtime::component::{HasData, HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::WasiView;
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
-use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
 use wasmtime_wasi::p2::bindings::{cli, clocks, random};
 use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi_io::bindings::wasi::io;
 
+use super::clock::HasClock;
 use super::guest::Guest;
 
 wasmtime::component::bindgen!({
@@ -29,8 +29,8 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest
     io::error::add_to_linker::<Guest, Io>(l, |guest| guest.ctx().table)?;
     io::poll::add_to_linker::<Guest, Io>(l, |guest| guest.ctx().table)?;
     io::streams::add_to_linker::<Guest, Io>(l, |guest| guest.ctx().table)?;
-    clocks::wall_clock::add_to_linker::<Guest, WasiClocks>(l, Guest::clocks)?;
-    clocks::monotonic_clock::add_to_linker::<Guest, WasiClocks>(l, Guest::clocks)?;
+    clocks::wall_clock::add_to_linker::<Guest, HasClock>(l, Guest::clock)?;
+    clocks::monotonic_clock::add_to_linker::<Guest, HasClock>(l, Guest::clock)?;
     random::random::add_to_linker::<Guest, WasiRandom>(l, |guest| guest.ctx().ctx.random())?;
     random::insecure::add_to_linker::<Guest, WasiRandom>(l, |guest| guest.ctx().ctx.random())?;
     random::insecure_seed::add_to_linker::<Guest, WasiRandom>(l, |guest| guest.ctx().ctx.random())?;

@@ -9,12 +9,10 @@ mod log;
 mod memory;
 mod settings;
 
-use std::time::Duration;
-
 use super::bindings::contract::types;
 use super::guest::Guest;
-use crate::action::Error;
 use crate::action::livechat::Call;
+use crate::action::{Effect, Error, Outgoing};
 
 impl types::Host for Guest {}
 
@@ -39,19 +37,15 @@ impl Guest {
         if let Err(denied) = self.permit(call.capability()) {
             return Ok(Err(denied.into()));
         }
-        if !call.is_read() {
+        let effect = call.effect();
+        let outgoing = Outgoing::Livechat(call);
+        let answer = if effect == Effect::Read {
+            self.read(outgoing).await?
+        } else {
             self.count_action()?;
-        }
-        let answer = self.services.livechat.call(&self.origin(once), call).await;
-        Ok(answer.map_err(|failure| self.failed(failure.into_error())))
-    }
-
-    /// The error as the plugin gets it. What a service asked for holds also for a plugin that doesn't look.
-    fn failed(&mut self, error: Error) -> types::Error {
-        if let Some(ms) = error.retry_after_ms {
-            self.asked_to_wait(Duration::from_millis(ms));
-        }
-        error.into()
+            self.act(outgoing, effect, once).await?
+        };
+        Ok(answer.into_text().map_err(Into::into))
     }
 
     /// The same for calls that answer nothing.

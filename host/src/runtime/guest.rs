@@ -5,14 +5,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::task::TaskTracker;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
+use super::clock::{Clock, ClockView, random};
 use super::log::{Level, Printed, SharedLog};
 use super::memory::MemoryLimit;
 use super::{Services, Terms};
 use crate::action::{Code, Error, Origin};
 use crate::delivery::Resource;
+use crate::journal::{Journal, Run};
 
 /// The most random bytes in one call.
 const RANDOM_BYTES_MAX: u64 = 64 << 10;
@@ -20,18 +23,39 @@ const RANDOM_BYTES_MAX: u64 = 64 << 10;
 /// The data of an attempt's store.
 pub(super) struct Guest {
     pub(super) terms: Arc<Terms>,
-    pub(super) services: Services,
+    pub(super) services: Arc<Services>,
     pub(super) asks: Arc<BTreeSet<String>>,
     pub(super) plugin: Arc<str>,
-    pub(super) delivery: i64,
+    pub(super) run: Run,
+    pub(super) journal: Journal,
+    /// Whether this run, or one before it, has written to the journal.
+    pub(super) recorded: bool,
+    /// When the event happened on the platform, else when it was received.
+    pub(super) happened_ms: i64,
+    pub(super) clock: Clock,
+    /// Actions that are on their way: they end even if the run is cut.
+    pub(super) actions: TaskTracker,
     pub(super) memory: MemoryLimit,
     pub(super) log: SharedLog,
     pub(super) host_calls: u32,
-    pub(super) actions: u32,
+    pub(super) actions_counted: u32,
     /// The longest wait that a service asked for.
     pub(super) asked_wait: Duration,
     wasi: WasiCtx,
     table: ResourceTable,
+}
+
+/// What a guest is made of.
+pub(super) struct Parts {
+    pub(super) terms: Arc<Terms>,
+    pub(super) services: Arc<Services>,
+    pub(super) asks: Arc<BTreeSet<String>>,
+    pub(super) plugin: Arc<str>,
+    pub(super) run: Run,
+    pub(super) journal: Journal,
+    pub(super) happened_ms: i64,
+    pub(super) recorded: bool,
+    pub(super) log: SharedLog,
 }
 
 /// Ends the attempt: the guest ran out of something.
@@ -47,15 +71,13 @@ impl std::fmt::Display for RanOut {
 impl std::error::Error for RanOut {}
 
 impl Guest {
-    pub(super) fn new(
-        terms: Arc<Terms>,
-        services: Services,
-        asks: Arc<BTreeSet<String>>,
-        plugin: Arc<str>,
-        delivery: i64,
-        log: SharedLog,
-    ) -> Guest {
+    pub(super) fn new(made_of: Parts) -> Guest {
+        let Parts { terms, services, asks, plugin, run, journal, happened_ms, recorded, log } = made_of;
+        let (began_ms, seed) = (journal.header().began_ms, journal.header().seed);
         let wasi = WasiCtxBuilder::new()
+            .secure_random(random(seed))
+            .insecure_random(random(!seed))
+            .insecure_random_seed(u128::from(seed))
             .stdout(Printed::new(log.clone(), Level::Info))
             .stderr(Printed::new(log.clone(), Level::Warn))
             .max_random_size(RANDOM_BYTES_MAX)
@@ -63,21 +85,30 @@ impl Guest {
         let mut table = ResourceTable::new();
         table.set_max_capacity(1024);
         let memory = MemoryLimit::new(terms.limits.memory_bytes);
-        let (host_calls, actions, asked_wait) = (0, 0, Duration::ZERO);
         Guest {
             terms,
             services,
             asks,
             plugin,
-            delivery,
+            run,
+            journal,
+            recorded,
+            happened_ms,
+            clock: Clock::new(began_ms),
+            actions: TaskTracker::new(),
             memory,
             log,
-            host_calls,
-            actions,
-            asked_wait,
+            host_calls: 0,
+            actions_counted: 0,
+            asked_wait: Duration::ZERO,
             wasi,
             table,
         }
+    }
+
+    /// The clock that the guest sees.
+    pub(super) fn clock(&mut self) -> ClockView<'_> {
+        ClockView { clock: &self.clock, table: &mut self.table }
     }
 
     /// Counts a host call; ends the attempt if it was one too many.
@@ -93,9 +124,9 @@ impl Guest {
 
     /// Counts a call that changes something outside; ends the attempt if it was one too many.
     pub(super) fn count_action(&mut self) -> wasmtime::Result<()> {
-        self.actions += 1;
+        self.actions_counted += 1;
         let max = self.terms.limits.actions;
-        if self.actions > max {
+        if self.actions_counted > max {
             let message = format!("more than {max} actions in one attempt (limits.actions)");
             return Err(RanOut(Resource::Calls, message).into());
         }
@@ -110,19 +141,14 @@ impl Guest {
         })
     }
 
-    /// Remembers that a service asked not to be called again before `wait` is over.
-    pub(super) fn asked_to_wait(&mut self, wait: Duration) {
-        self.asked_wait = self.asked_wait.max(wait);
-    }
-
     /// A line of the host in the attempt's log.
     pub(super) fn say(&self, level: Level, message: &str) {
         self.log.lock().expect("nothing panics while it holds the log").write(level, message, &[]);
     }
 
-    /// Who makes the call that was counted last.
-    pub(super) fn origin(&self, once: Option<String>) -> Origin {
-        Origin { plugin: self.plugin.clone(), delivery: self.delivery, step: self.host_calls, once }
+    /// Who makes a step.
+    pub(super) fn origin(&self, step: u32) -> Origin {
+        Origin { plugin: self.plugin.clone(), delivery: self.run.root.0, step }
     }
 }
 

@@ -101,6 +101,11 @@ fn store_event(
             due_at_ms: now_ms,
             attempts: 0,
             crashes: 0,
+            runs: 0,
+            root: delivery,
+            late: false,
+            journaled: false,
+            doubt_since_ms: None,
         });
     }
     Ok(())

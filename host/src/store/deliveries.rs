@@ -30,6 +30,16 @@ pub struct Pending {
     pub attempts: u32,
     /// Of these, how many trapped or ran out of something.
     pub crashes: u32,
+    /// Runs that were recorded: fences the writes of the next one.
+    pub runs: u32,
+    /// The number that it had first: a delivery that comes back from being held or dead gets a new one.
+    pub root: DeliveryId,
+    /// Whether it runs behind events that came after it.
+    pub late: bool,
+    /// Whether it may have a journal.
+    pub journaled: bool,
+    /// Since when this process knows that one of its actions is in doubt, milliseconds since 1970.
+    pub doubt_since_ms: Option<i64>,
 }
 
 /// What an attempt, or the decision to make none, changes in a delivery.
@@ -37,6 +47,8 @@ pub struct Pending {
 pub struct Finish {
     /// The delivery.
     pub id: DeliveryId,
+    /// The number of the run that ends: a run that was overtaken by an operator's decision changes nothing.
+    pub run: u32,
     /// Its state from now on.
     pub state: State,
     /// If pending again: not before, milliseconds since 1970.
@@ -53,25 +65,27 @@ pub struct Finish {
     pub reason: String,
     /// The attempt's last log lines, kept unless it succeeded.
     pub log: String,
+    /// Whether the next run has to look anew, see [`Journal`](crate::journal::Journal::only_repeated).
+    pub anew: bool,
 }
 
 /// Larger events are not kept in memory while they wait: they are read when they run.
 const KEPT_BYTES_MAX: usize = 4 << 10;
 
 impl Store {
-    /// Records what an attempt changed; when it returns it is on disk.
+    /// Records what a run changed; when it returns it is on disk. False if the delivery is not the run's any more.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn finish(&self, finish: Finish, now_ms: i64) -> Result<(), Error> {
+    pub async fn finish(&self, finish: Finish, now_ms: i64) -> Result<bool, Error> {
         self.write(move |group| {
             let ended_at = (finish.state != State::Pending).then_some(now_ms);
             let mut update = group.connection.prepare_cached(
                 "UPDATE deliveries SET state = ?2, due_at = ?3, attempts = ?4, crashes = ?5, version = ?6,
-                    outcome = ?7, reason = nullif(?8, ''), log = nullif(?9, ''), ended_at = ?10
-                 WHERE id = ?1 AND state = 'pending'",
+                    outcome = ?7, reason = nullif(?8, ''), log = nullif(?9, ''), ended_at = ?10, runs = runs + 1
+                 WHERE id = ?1 AND state = 'pending' AND runs = ?11",
             )?;
-            update.execute(params![
+            let changed = update.execute(params![
                 finish.id.0,
                 finish.state.as_str(),
                 finish.due_at_ms,
@@ -82,8 +96,13 @@ impl Store {
                 finish.reason,
                 finish.log,
                 ended_at,
+                finish.run,
             ])?;
-            Ok(())
+            if changed == 1 && finish.anew {
+                let sql = "UPDATE journals SET anew = 1 WHERE delivery = ?1";
+                group.connection.prepare_cached(sql)?.execute([finish.id.0])?;
+            }
+            Ok(changed == 1)
         })
         .await
     }
@@ -150,7 +169,8 @@ impl Store {
 /// The columns of a pending delivery, then those of its event.
 fn select(index: &str, condition: &str, limit: &str) -> String {
     format!(
-        "SELECT {EVENT_COLUMNS}, deliveries.id, plugin, lane, accepted_at, due_at, attempts, crashes
+        "SELECT {EVENT_COLUMNS}, deliveries.id, plugin, lane, accepted_at, due_at, attempts, crashes,
+            runs, root, late, EXISTS (SELECT 1 FROM journals WHERE journals.delivery = deliveries.id)
          FROM deliveries INDEXED BY {index} JOIN events ON events.id = deliveries.event
          WHERE state = 'pending' AND {condition} ORDER BY deliveries.id LIMIT {limit}"
     )
@@ -166,16 +186,22 @@ fn collect(
 
 fn pending(row: &Row<'_>) -> rusqlite::Result<Pending> {
     let event = event(row)?;
+    let id = DeliveryId(row.get(11)?);
     Ok(Pending {
         event_id: event.id,
         event: kept(Arc::new(event)),
-        id: DeliveryId(row.get(11)?),
+        id,
         plugin: Arc::from(row.get::<_, String>(12)?),
         lane: row.get::<_, Option<String>>(13)?.map(Arc::from),
         accepted_at_ms: row.get(14)?,
         due_at_ms: row.get(15)?,
         attempts: row.get(16)?,
         crashes: row.get(17)?,
+        runs: row.get(18)?,
+        root: row.get::<_, Option<i64>>(19)?.map_or(id, DeliveryId),
+        late: row.get(20)?,
+        journaled: row.get(21)?,
+        doubt_since_ms: None,
     })
 }
 

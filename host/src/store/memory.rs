@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::writer::Group;
 use super::{Error as StoreError, Store};
 use crate::action::memory::{Answer, Call, Memory};
-use crate::action::{BoxFuture, Code, Error, Origin};
+use crate::action::{BoxFuture, Code, Error};
 use crate::limits;
 
 const LIST_MAX: u32 = 1000;
@@ -13,48 +13,48 @@ const LIST_MAX: u32 = 1000;
 const SWEEP: u32 = 8;
 
 impl Memory for Store {
-    fn call<'a>(&'a self, origin: &'a Origin, call: Call) -> BoxFuture<'a, Result<Answer, Error>> {
+    fn read<'a>(&'a self, plugin: &'a str, call: Call) -> BoxFuture<'a, Result<Answer, Error>> {
         Box::pin(async move {
             let now_ms = jiff::Timestamp::now().as_millisecond();
-            self.memory_call(&origin.plugin, origin.delivery, call, now_ms).await
+            check_size(&call)?;
+            let plugin = plugin.to_owned();
+            let answer = self.read(move |connection| look(connection, &plugin, call, now_ms)).await;
+            answer.unwrap_or_else(|error| Err(unavailable(&error)))
         })
     }
 }
 
-impl Store {
-    async fn memory_call(
-        &self,
-        plugin: &str,
-        delivery: i64,
-        call: Call,
-        now_ms: i64,
-    ) -> Result<Answer, Error> {
-        check_size(&call)?;
-        let plugin = plugin.to_owned();
-        let answer = match call {
-            Call::Get { key } => {
-                self.read(move |connection| {
-                    get(connection, &plugin, &key, now_ms).map(|found| Ok(Answer::Value(found)))
-                })
-                .await
-            }
-            Call::ListKeys { prefix, after, limit } => {
-                self.read(move |connection| {
-                    list(connection, &plugin, &prefix, after.as_deref(), limit, now_ms)
-                        .map(|keys| Ok(Answer::Keys(keys)))
-                })
-                .await
-            }
-            change => {
-                self.write(move |group| {
-                    sweep(group, now_ms)?;
-                    apply(&mut Entries { group, plugin: &plugin, now_ms }, delivery, change)
-                })
-                .await
-            }
-        };
-        answer.unwrap_or_else(|error| Err(unavailable(&error)))
+/// Answers a call that only reads.
+fn look(
+    connection: &rusqlite::Connection,
+    plugin: &str,
+    call: Call,
+    now_ms: i64,
+) -> rusqlite::Result<Result<Answer, Error>> {
+    match call {
+        Call::Get { key } => get(connection, plugin, &key, now_ms).map(|found| Ok(Answer::Value(found))),
+        Call::ListKeys { prefix, after, limit } => {
+            list(connection, plugin, &prefix, after.as_deref(), limit, now_ms)
+                .map(|keys| Ok(Answer::Keys(keys)))
+        }
+        _ => Ok(Err(Error::new(Code::Other, "a change is not a read"))),
     }
+}
+
+/// Applies a call that may change something. The inner result is the answer to the plugin; `owner` is the delivery
+/// that claims.
+pub(super) fn change(
+    group: &mut Group<'_>,
+    plugin: &str,
+    owner: i64,
+    call: Call,
+    now_ms: i64,
+) -> rusqlite::Result<Result<Answer, Error>> {
+    if let Err(error) = check_size(&call) {
+        return Ok(Err(error));
+    }
+    sweep(group, now_ms)?;
+    apply(&mut Entries { group, plugin, now_ms }, owner, call)
 }
 
 fn unavailable(error: &StoreError) -> Error {
@@ -127,7 +127,6 @@ struct Entries<'a, 'g> {
     now_ms: i64,
 }
 
-/// Applies a call that may change something. The inner result is the answer to the plugin.
 fn apply(
     entries: &mut Entries<'_, '_>,
     delivery: i64,

@@ -16,6 +16,11 @@ fn pending(id: i64, plugin: &str, lane: Option<&str>) -> Pending {
         due_at_ms: 0,
         attempts: 0,
         crashes: 0,
+        runs: 0,
+        root: DeliveryId(id),
+        late: false,
+        journaled: false,
+        doubt_since_ms: None,
     }
 }
 

@@ -7,6 +7,7 @@ use crate::action::livechat::TransferTarget;
 use crate::double::{Answer, Asked, Double};
 
 mod failures;
+mod looking_up;
 mod sending;
 
 /// The base64 of `acc:pat-s3cret`.
@@ -32,7 +33,7 @@ fn client(double: &Double) -> Client {
 }
 
 fn origin() -> Origin {
-    Origin { plugin: Arc::from("notes"), delivery: 7, step: 3, once: None }
+    Origin { plugin: Arc::from("notes"), delivery: 7, step: 3 }
 }
 
 fn ok(body: &str) -> Answer {
@@ -187,14 +188,6 @@ async fn the_longest_text_goes_out() {
     let double = Double::start([ok(r#"{"event_id":"E1"}"#)]).await;
     let call = Call::SendMessage { chat_id: chat(), text: "x".repeat(16_384) };
     assert_eq!(client(&double).call(&origin(), call).await.as_deref(), Ok("E1"));
-}
-
-#[tokio::test]
-async fn the_authors_name_for_a_message_is_in_its_id() {
-    let double = Double::start([ok(r#"{"event_id":"E1"}"#)]).await;
-    let origin = Origin { once: Some("greeting".to_owned()), ..origin() };
-    client(&double).call(&origin, message()).await.expect("sent");
-    assert_eq!(actions(&double, BASIC)[0].1["event"]["custom_id"], "chatplug-notes-7-greeting");
 }
 
 #[tokio::test]

@@ -1,0 +1,101 @@
+//! What follows from looking whether an action in doubt took place.
+
+use std::time::Duration;
+
+use super::RETRY_WINDOW;
+use crate::journal::{Answered, LOOK_UP_COUNTS_AFTER};
+
+/// What looking has brought.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Finding {
+    /// The action took place, or was refused: this is its answer.
+    Answered(Answered),
+    /// The service shows no trace of it.
+    NoTrace,
+    /// The service can't be asked right now, and why; not before this is over.
+    Unreachable(String, Duration),
+    /// Nothing that the host can ask will tell, and why.
+    Unknowable(String),
+}
+
+/// What follows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Settled {
+    /// The doubt is over: with an answer, or without one if the action never took place.
+    Known(Option<Answered>),
+    /// Look again after this long, because of this.
+    Later(Duration, String),
+    /// Only the operator can say, because of this.
+    Held(String),
+}
+
+const WAIT_MIN: Duration = Duration::from_secs(1);
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Decides. `lasting` is how long this process has known of the doubt, which is not longer than the request has
+/// left; `age` is that of the delivery.
+pub fn settle(finding: Finding, lasting: Duration, age: Duration) -> Settled {
+    // As long again as it has lasted: soon at first, and not often for ever.
+    let wait = lasting.clamp(WAIT_MIN, WAIT_MAX);
+    match finding {
+        Finding::Answered(answered) => Settled::Known(Some(answered)),
+        Finding::NoTrace if lasting >= LOOK_UP_COUNTS_AFTER => Settled::Known(None),
+        Finding::NoTrace => {
+            let left = LOOK_UP_COUNTS_AFTER - lasting;
+            Settled::Later(wait.min(left), "the service shows no trace of it yet".to_owned())
+        }
+        Finding::Unreachable(reason, _) if age >= RETRY_WINDOW => {
+            Settled::Held(format!("for 24 h the service could not be asked: {reason}"))
+        }
+        Finding::Unreachable(reason, asked) => Settled::Later(wait.max(asked), reason),
+        Finding::Unknowable(reason) => Settled::Held(reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Answer;
+
+    fn check(finding: Finding, lasting_s: u64, age_h: u64, expected: Settled) {
+        let (lasting, age) = (Duration::from_secs(lasting_s), Duration::from_secs(age_h * 3600));
+        assert_eq!(settle(finding.clone(), lasting, age), expected, "{finding:?} {lasting_s} s, {age_h} h");
+    }
+
+    #[test]
+    fn a_look_up_that_comes_too_early_does_not_count() {
+        let later = |seconds| {
+            Settled::Later(Duration::from_secs(seconds), "the service shows no trace of it yet".to_owned())
+        };
+        check(Finding::NoTrace, 0, 0, later(1));
+        check(Finding::NoTrace, 8, 0, later(8));
+        check(Finding::NoTrace, 19, 0, later(1));
+        check(Finding::NoTrace, 20, 0, Settled::Known(None));
+    }
+
+    #[test]
+    fn what_is_found_counts_at_once() {
+        let answered = Answered { at_ms: 1, answer: Answer::Text("E1".into()), succeeded: true };
+        check(Finding::Answered(answered.clone()), 0, 0, Settled::Known(Some(answered)));
+    }
+
+    #[test]
+    fn a_service_that_cannot_be_asked_is_asked_later_and_for_a_day() {
+        let unreachable = |asked_s| Finding::Unreachable("gone".into(), Duration::from_secs(asked_s));
+        let later = |seconds| Settled::Later(Duration::from_secs(seconds), "gone".to_owned());
+        check(unreachable(0), 0, 0, later(1));
+        check(unreachable(30), 5, 23, later(30));
+        check(unreachable(0), 3600, 23, later(60));
+        check(
+            unreachable(0),
+            3600,
+            24,
+            Settled::Held("for 24 h the service could not be asked: gone".into()),
+        );
+    }
+
+    #[test]
+    fn what_nobody_can_be_asked_about_is_held_at_once() {
+        check(Finding::Unknowable("no key".into()), 0, 0, Settled::Held("no key".into()));
+    }
+}

@@ -1,0 +1,111 @@
+//! Finds out whether an action in doubt took place, before its delivery runs again.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::Dispatcher;
+use crate::action::http::Request;
+use crate::action::{Code, Effect, Failure, Origin, Outgoing};
+use crate::delivery::doubt::{self, Finding, Settled};
+use crate::journal::{Answer, Answered, Kind, Run, Step};
+use crate::store::{self, Pending};
+
+impl Dispatcher {
+    /// Settles the step of a delivery that is in doubt, as far as it can be settled now, and records what was found.
+    pub(super) async fn settle(
+        &self,
+        pending: &Pending,
+        run: Run,
+        step: &Step,
+        lasting: Duration,
+        age: Duration,
+    ) -> Result<Settled, store::Error> {
+        let finding = self.find(pending, step).await;
+        let settled = doubt::settle(finding, lasting, age);
+        let (delivery, action) = (pending.id.to_string(), &step.call.function);
+        match &settled {
+            Settled::Known(answered) => {
+                let took_place = answered.as_ref().is_some_and(|answered| answered.succeeded);
+                self.store.settle(run, step.number, answered.clone()).await?;
+                tracing::info!(plugin = &*pending.plugin, delivery, action, took_place, "a doubt is settled");
+            }
+            Settled::Later(wait, reason) => {
+                let wait_ms = wait.as_millis() as u64;
+                tracing::debug!(
+                    plugin = &*pending.plugin,
+                    delivery,
+                    action,
+                    reason,
+                    wait_ms,
+                    "still in doubt"
+                );
+            }
+            Settled::Held(reason) => tracing::error!(
+                plugin = &*pending.plugin,
+                delivery,
+                action,
+                reason,
+                "it is in doubt whether an action took place: say it with `chatplug held resolve {delivery}`"
+            ),
+        }
+        Ok(settled)
+    }
+
+    async fn find(&self, pending: &Pending, step: &Step) -> Finding {
+        let origin = Origin { plugin: pending.plugin.clone(), delivery: pending.root.0, step: step.number };
+        let outgoing = step.call.request.as_deref().map(Outgoing::from_json);
+        match (step.call.kind, outgoing) {
+            (Kind::Call(Effect::LookedUp), Some(Ok(Outgoing::Livechat(call)))) => {
+                let services = self.runtime.services();
+                match services.livechat.look_up(&origin, &call, step.at_ms).await {
+                    Ok(Some(answer)) => Finding::Answered(answered(Answer::Text(answer), true)),
+                    Ok(None) => Finding::NoTrace,
+                    Err(failure) => unanswered(failure),
+                }
+            }
+            (Kind::Call(Effect::Keyed), Some(Ok(Outgoing::Http(request)))) => {
+                self.send_again(&origin, request).await
+            }
+            (_, Some(Err(error))) => Finding::Unknowable(format!("its record can't be read: {error}")),
+            _ => Finding::Unknowable(format!(
+                "nothing tells whether {} on {} was done: the service knows no key for it",
+                step.call.function, step.call.about
+            )),
+        }
+    }
+
+    /// With the same key the service answers what it answered before, or does it now.
+    async fn send_again(&self, origin: &Origin, request: Request) -> Finding {
+        match self.runtime.services().connections.send(origin, request).await {
+            // A conflict: the service is still at the first one.
+            Ok(response) if matches!(response.status, 408 | 409 | 425 | 429 | 500..) => {
+                Finding::Unreachable(format!("the service answered HTTP {}", response.status), Duration::ZERO)
+            }
+            Ok(response) => {
+                let succeeded = (200..300).contains(&response.status);
+                Finding::Answered(answered(Answer::Http(response), succeeded))
+            }
+            Err(failure) => unanswered(failure),
+        }
+    }
+}
+
+fn answered(answer: Answer, succeeded: bool) -> Answered {
+    Answered { at_ms: Timestamp::now().as_millisecond(), answer, succeeded }
+}
+
+/// Whether it helps to ask again.
+fn unanswered(failure: Failure) -> Finding {
+    match failure {
+        Failure::Closed { reason, wait } => Finding::Unreachable(reason, wait),
+        Failure::Doubt(error) => Finding::Unreachable(error.message, Duration::ZERO),
+        Failure::Refused(error) => match error.code {
+            Code::Unavailable | Code::RateLimited => {
+                let wait = Duration::from_millis(error.retry_after_ms.unwrap_or(0));
+                Finding::Unreachable(error.message, wait)
+            }
+            _ => Finding::Unknowable(error.message),
+        },
+    }
+}

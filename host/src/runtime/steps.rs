@@ -1,0 +1,299 @@
+//! The steps of a run: each host call with an outside effect or answer is repeated from the journal, or done and
+//! recorded.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::Services;
+use super::guest::{Guest, RanOut};
+use crate::action::http::Response;
+use crate::action::memory::Call as MemoryCall;
+use crate::action::retry_after::retry_after;
+use crate::action::{Code, Effect, Error, Failure, Origin, Outgoing};
+use crate::delivery::Resource;
+use crate::journal::{Answer, Answered, Call, Change, Kind, Lost, Next, Run, fingerprint};
+
+/// How long an answer that the store can't take is kept for it, before the action counts as in doubt.
+const ANSWER_KEPT: Duration = Duration::from_secs(20);
+const STORE_RETRY: Duration = Duration::from_millis(500);
+
+/// Ends the run without spending an attempt.
+#[derive(Debug, Clone)]
+pub(super) enum Suspend {
+    /// What it wants can't be had now, and why; not before this is over.
+    Wait(String, Duration),
+    /// It is not known whether its action took place, and why.
+    Doubt(String),
+}
+
+impl fmt::Display for Suspend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Suspend::Wait(reason, _) | Suspend::Doubt(reason)) = self;
+        f.write_str(reason)
+    }
+}
+
+impl std::error::Error for Suspend {}
+
+/// What became of an action that was sent.
+enum Sent {
+    Answered(Answered),
+    Suspended(Suspend),
+}
+
+impl Guest {
+    /// A call that only reads a service.
+    pub(super) async fn read(&mut self, outgoing: Outgoing) -> wasmtime::Result<Answer> {
+        let call = self.outgoing_call(&outgoing, Effect::Read, None);
+        let number = match self.next(&call)? {
+            Step::Repeated(answer) => return Ok(answer),
+            Step::New(number) => number,
+        };
+        let origin = self.origin(number);
+        let answered = match send(&self.services, &origin, outgoing).await {
+            Ok(answered) => answered,
+            Err(Failure::Closed { reason, wait }) => return Err(Suspend::Wait(reason, wait).into()),
+            Err(failure) => failed(failure.into_error()),
+        };
+        self.heed(&answered.answer);
+        self.journal.note(number, call, answered.clone());
+        Ok(self.came(answered))
+    }
+
+    /// A call that only reads the plugin's own store.
+    pub(super) async fn look(&mut self, memory: MemoryCall) -> wasmtime::Result<Answer> {
+        let call = memory_call(&memory, Kind::Call(Effect::Read));
+        let number = match self.next(&call)? {
+            Step::Repeated(answer) => return Ok(answer),
+            Step::New(number) => number,
+        };
+        let answer = self.services.memory.read(&self.plugin, memory).await;
+        let answered = Answered {
+            at_ms: now_ms(),
+            succeeded: answer.is_ok(),
+            answer: answer.map_or_else(Into::into, Into::into),
+        };
+        self.journal.note(number, call, answered.clone());
+        Ok(self.came(answered))
+    }
+
+    /// A change of the plugin's own store.
+    pub(super) async fn own(&mut self, memory: MemoryCall) -> wasmtime::Result<Answer> {
+        let call = memory_call(&memory, Kind::Own);
+        let number = match self.next(&call)? {
+            Step::Repeated(answer) => return Ok(answer),
+            Step::New(number) => number,
+        };
+        let (changes, step) = self.journal.own(number, call, now_ms());
+        self.recorded = true;
+        let ledger = self.services.ledger.clone();
+        let answered =
+            ledger.own(self.run, &self.plugin, changes, step, memory).await.map_err(not_recorded)?;
+        self.journal.count(&answered);
+        Ok(self.came(answered))
+    }
+
+    /// An action. The guest is dropped where its outcome is in doubt: it never sees that.
+    pub(super) async fn act(
+        &mut self,
+        outgoing: Outgoing,
+        effect: Effect,
+        once: Option<String>,
+    ) -> wasmtime::Result<Answer> {
+        let call = self.outgoing_call(&outgoing, effect, once);
+        let number = match self.next(&call)? {
+            Step::Repeated(answer) => return Ok(answer),
+            Step::New(number) => number,
+        };
+        if self.services.stopping.is_cancelled() {
+            let reason = "the host is stopping: no new action is begun".to_owned();
+            return Err(Suspend::Wait(reason, Duration::ZERO).into());
+        }
+        if let Err(error) = self.check_expiry(&outgoing) {
+            return Ok(error.into());
+        }
+        let changes = self.journal.begin(number, call, now_ms());
+        self.recorded = true;
+        self.services.ledger.record(self.run, changes).await.map_err(not_recorded)?;
+        let (services, run, origin) = (self.services.clone(), self.run, self.origin(number));
+        // In a task of its own: it ends, and its answer is recorded, even if the run is cut.
+        let task = self.actions.spawn(perform(services, run, origin, outgoing, effect));
+        match task.await {
+            Ok(Sent::Answered(answered)) => {
+                self.heed(&answered.answer);
+                self.journal.count(&answered);
+                Ok(self.came(answered))
+            }
+            Ok(Sent::Suspended(suspend)) => Err(suspend.into()),
+            Err(panic) => Err(Suspend::Doubt(format!("the host failed: {panic}")).into()),
+        }
+    }
+
+    /// Whether a call is to be repeated or done.
+    fn next(&mut self, call: &Call) -> wasmtime::Result<Step> {
+        match self.journal.next(call) {
+            Next::Repeat(answered) => Ok(Step::Repeated(self.came(answered))),
+            Next::Do(_) if self.journal.bytes() > self.terms.limits.journal_bytes => {
+                let message = format!(
+                    "more than {} bytes of answers and actions in the journal of one delivery (limits.journal_bytes)",
+                    self.terms.limits.journal_bytes
+                );
+                Err(RanOut(Resource::Journal, message).into())
+            }
+            Next::Do(number) => Ok(Step::New(number)),
+        }
+    }
+
+    /// An answer as the guest gets it: with it the guest's time moves on.
+    fn came(&mut self, answered: Answered) -> Answer {
+        self.clock.reach(answered.at_ms);
+        answered.answer
+    }
+
+    /// Remembers that a service asked not to be called again for a while: it holds also for a plugin that doesn't
+    /// look.
+    fn heed(&mut self, answer: &Answer) {
+        let wait = match answer {
+            Answer::Failed { retry_after_ms: Some(ms), .. } => Some(Duration::from_millis(*ms)),
+            Answer::Http(Response { status: 429 | 503, headers, .. }) => headers
+                .iter()
+                .find(|(name, _)| name == "retry-after")
+                .and_then(|(_, value)| retry_after(value, Timestamp::now())),
+            _ => None,
+        };
+        self.asked_wait = self.asked_wait.max(wait.unwrap_or_default());
+    }
+
+    fn outgoing_call(&self, outgoing: &Outgoing, effect: Effect, once: Option<String>) -> Call {
+        let json = outgoing.to_json();
+        Call {
+            kind: Kind::Call(effect),
+            function: outgoing.function(),
+            arguments: fingerprint(json.as_bytes()),
+            once,
+            about: outgoing.about(),
+            request: (effect != Effect::Read).then_some(json),
+        }
+    }
+
+    /// A message to a chat that comes hours late is worse than none.
+    fn check_expiry(&self, outgoing: &Outgoing) -> Result<(), Error> {
+        use crate::action::livechat::Call::SendMessage;
+        let Outgoing::Livechat(SendMessage { chat_id, .. }) = outgoing else { return Ok(()) };
+        let seconds = self.terms.limits.message_expiry_s;
+        if now_ms() - self.happened_ms
+            <= i64::try_from(seconds).unwrap_or(i64::MAX / 1000).saturating_mul(1000)
+        {
+            return Ok(());
+        }
+        let message = format!(
+            "the message for chat {chat_id} was not sent: what it answers happened more than {seconds} s ago \
+             (limits.message_expiry_s)"
+        );
+        Err(Error::new(Code::Expired, message))
+    }
+}
+
+/// A step as the journal has it.
+enum Step {
+    Repeated(Answer),
+    New(u32),
+}
+
+fn memory_call(memory: &MemoryCall, kind: Kind) -> Call {
+    let json = serde_json::to_vec(memory).expect("every call can be written as JSON");
+    Call {
+        kind,
+        function: memory.function().to_owned(),
+        arguments: fingerprint(&json),
+        once: None,
+        about: memory.key().to_owned(),
+        request: None,
+    }
+}
+
+/// Sends an action whose intent is recorded, and records what came of it.
+async fn perform(
+    services: Arc<Services>,
+    run: Run,
+    origin: Origin,
+    outgoing: Outgoing,
+    effect: Effect,
+) -> Sent {
+    let number = origin.step;
+    let mut came = send(&services, &origin, outgoing.clone()).await;
+    if effect == Effect::Repeatable && matches!(came, Err(Failure::Doubt(_))) {
+        came = send(&services, &origin, outgoing).await;
+    }
+    let answered = match came {
+        Err(Failure::Closed { reason, wait }) => {
+            // It was never sent. If this isn't recorded it counts as in doubt, and is settled.
+            let _ = services.ledger.record(run, vec![Change::Forget { number }]).await;
+            return Sent::Suspended(Suspend::Wait(reason, wait));
+        }
+        Err(Failure::Doubt(error)) if effect != Effect::Repeatable => {
+            return Sent::Suspended(Suspend::Doubt(error.message));
+        }
+        Ok(answered) if effect != Effect::Repeatable && is_no_answer(&answered.answer) => {
+            let reason = "the service failed while it handled the request".to_owned();
+            return Sent::Suspended(Suspend::Doubt(reason));
+        }
+        Err(failure) => failed(failure.into_error()),
+        Ok(answered) => answered,
+    };
+    record_answer(&services, run, number, answered).await
+}
+
+async fn record_answer(services: &Services, run: Run, number: u32, answered: Answered) -> Sent {
+    let began = tokio::time::Instant::now();
+    loop {
+        let change = Change::Answer { number, answered: answered.clone() };
+        match services.ledger.record(run, vec![change]).await {
+            Ok(()) => return Sent::Answered(answered),
+            Err(Lost::Failed(_)) if began.elapsed() < ANSWER_KEPT => tokio::time::sleep(STORE_RETRY).await,
+            Err(lost) => return Sent::Suspended(Suspend::Doubt(lost_because(&lost))),
+        }
+    }
+}
+
+/// Makes a call to a service.
+async fn send(services: &Services, origin: &Origin, outgoing: Outgoing) -> Result<Answered, Failure> {
+    match outgoing {
+        Outgoing::Livechat(call) => {
+            let text = services.livechat.call(origin, call).await?;
+            Ok(Answered { at_ms: now_ms(), answer: Answer::Text(text), succeeded: true })
+        }
+        Outgoing::Http(request) => {
+            let response = services.connections.send(origin, request).await?;
+            let succeeded = (200..300).contains(&response.status);
+            Ok(Answered { at_ms: now_ms(), answer: Answer::Http(response), succeeded })
+        }
+    }
+}
+
+/// Whether an answer says only that the service failed, which it may have done after it had acted.
+fn is_no_answer(answer: &Answer) -> bool {
+    matches!(answer, Answer::Http(Response { status: 408 | 500.., .. }))
+}
+
+fn failed(error: Error) -> Answered {
+    Answered { at_ms: now_ms(), answer: error.into(), succeeded: false }
+}
+
+fn not_recorded(lost: Lost) -> Suspend {
+    Suspend::Wait(lost_because(&lost), Duration::from_secs(1))
+}
+
+fn lost_because(lost: &Lost) -> String {
+    match lost {
+        Lost::Overtaken => "an operator has decided on the delivery meanwhile".to_owned(),
+        Lost::Failed(reason) => format!("the journal could not be written: {reason}"),
+    }
+}
+
+fn now_ms() -> i64 {
+    Timestamp::now().as_millisecond()
+}
