@@ -3,6 +3,7 @@
 use chatplug::simulator::Recorded;
 use chatplug::simulator::livechat::{EndedBy, Opening};
 use chatplug_tests::{deliveries, guest};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use toml::Table;
 
@@ -54,7 +55,7 @@ impl Caller {
         self.calls += 1;
         let chat_id = format!("CALL{}", self.calls);
         let event = json!({
-            "id": "1", "type": "message", "created_at": "2026-06-01T12:00:03.512000Z", "visibility": "all",
+            "id": "1", "type": "message", "created_at": Timestamp::now().to_string(), "visibility": "all",
             "author_id": "b7eff798", "text": json!({"call": name, "with": with}).to_string(),
         });
         let payload = json!({"chat_id": chat_id, "thread_id": "T", "event": event});
