@@ -76,7 +76,7 @@ fn start(
     listener: TcpListener,
     stop: &CancellationToken,
 ) -> anyhow::Result<TaskTracker> {
-    let account = Arc::new(Account::new(&config.livechat)?);
+    let account = Arc::new(Account::new(&config.livechat, Arc::new(store.clone()))?);
     let connections = Arc::new(Connections::new(services::connections(&config))?);
     let services = Services {
         livechat: account.clone(),
@@ -123,7 +123,7 @@ fn start(
         config: config.clone(),
         registry,
         webhooks: webhooks.clone(),
-        account,
+        account: account.clone(),
         connections,
         changed,
     };
@@ -132,6 +132,7 @@ fn start(
     tasks.spawn(dispatcher.run(committed, stop.clone()));
     tasks.spawn(watcher.run(stop.clone()));
     tasks.spawn(reload.run(stop.clone()));
+    tasks.spawn(account.end_visits(stop.clone()));
     tasks.spawn(http::serve(listener, AppState { webhooks, health }, stop.clone()));
     tasks.close();
     Ok(tasks)

@@ -18,6 +18,7 @@ mod memory;
 mod plugins;
 mod queries;
 mod schema;
+mod visits;
 mod writer;
 
 pub use accept::{Accepted, NewWebhook, Routes};

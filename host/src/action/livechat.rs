@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BoxFuture, Effect, Failure, Origin};
+use super::{BoxFuture, Effect, Error, Failure, Origin};
 
 /// Who gets a transferred chat: groups or agents, not both.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,4 +107,25 @@ pub trait LiveChat: Send + Sync {
         call: &'a Call,
         sent_at_ms: i64,
     ) -> BoxFuture<'a, Result<Option<String>, Failure>>;
+}
+
+/// A chat that our user has joined for a note, and has to leave again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Visit {
+    /// The chat.
+    pub chat_id: String,
+    /// Our user's id.
+    pub agent_id: String,
+}
+
+/// Which chats our user visits: kept on disk, so that it leaves them even if the process ends in between.
+pub trait Visits: Send + Sync {
+    /// Records a visit before it begins.
+    fn begin<'a>(&'a self, visit: &'a Visit) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Records that a visit is over.
+    fn end<'a>(&'a self, visit: &'a Visit) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// The visits that are not over, at most a few hundred.
+    fn open(&self) -> BoxFuture<'_, Result<Vec<Visit>, Error>>;
 }

@@ -1,10 +1,12 @@
 //! From the config to the parts that act on it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
 
-use crate::action::livechat::{Call, LiveChat};
+use crate::action::livechat::{Call, LiveChat, Visits};
 use crate::action::{BoxFuture, Code, Error, Failure, Origin};
 use crate::config::{self, Address, Config};
 use crate::connections::{Connection, Credential, Kind, Target};
@@ -16,15 +18,41 @@ use crate::store::Routes;
 /// The LiveChat API with the credentials of the config as it is now, if it has any.
 pub(super) struct Account {
     client: ArcSwap<Option<Client>>,
+    visits: Arc<dyn Visits>,
 }
 
+/// How often chats are left in which our user was left behind.
+const END_VISITS_EVERY: Duration = Duration::from_secs(30);
+
 impl Account {
-    pub(super) fn new(livechat: &config::Livechat) -> Result<Account, SetupError> {
-        Ok(Account { client: ArcSwap::from_pointee(client(livechat)?) })
+    pub(super) fn new(livechat: &config::Livechat, visits: Arc<dyn Visits>) -> Result<Account, SetupError> {
+        let client = ArcSwap::from_pointee(client(livechat, &visits)?);
+        Ok(Account { client, visits })
     }
 
-    pub(super) fn replace(&self, client: Option<Client>) {
-        self.client.store(Arc::new(client));
+    /// Ends visits that were cut off, now and then, until `stop`.
+    pub(super) async fn end_visits(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            if let Ok(client) = self.client()
+                && let Err(error) = client.end_visits().await
+            {
+                tracing::warn!(%error, "cannot leave the chats that were joined for a note; trying again");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(END_VISITS_EVERY) => {}
+            }
+        }
+    }
+
+    pub(super) fn replace(&self, livechat: &config::Livechat) -> Result<(), SetupError> {
+        self.client.store(Arc::new(client(livechat, &self.visits)?));
+        Ok(())
+    }
+
+    /// Whether a client could be made of a config.
+    pub(super) fn check(&self, livechat: &config::Livechat) -> Result<(), SetupError> {
+        client(livechat, &self.visits).map(|_| ())
     }
 
     fn client(&self) -> Result<Client, Error> {
@@ -53,8 +81,13 @@ impl LiveChat for Account {
 }
 
 /// A client for the account of the config; `None` if it has no token.
-pub(super) fn client(livechat: &config::Livechat) -> Result<Option<Client>, SetupError> {
-    let Some(token) = livechat.token.clone() else { return Ok(None) };
+fn client(livechat: &config::Livechat, visits: &Arc<dyn Visits>) -> Result<Option<Client>, SetupError> {
+    options(livechat).map(|options| Client::with_visits(options, visits.clone())).transpose()
+}
+
+/// How the account of the config is reached; `None` if it has no token.
+pub(super) fn options(livechat: &config::Livechat) -> Option<Options> {
+    let token = livechat.token.clone()?;
     let credentials = match livechat.account_id.clone() {
         Some(account_id) => Credentials::Pat { account_id, token },
         None => Credentials::Bearer { token },
@@ -65,7 +98,7 @@ pub(super) fn client(livechat: &config::Livechat) -> Result<Option<Client>, Setu
         agent_id: livechat.agent_id.clone(),
         ..Options::new(credentials)
     };
-    Client::new(options).map(Some)
+    Some(options)
 }
 
 /// The connections of the config.

@@ -134,6 +134,12 @@ CREATE TABLE steps (
     PRIMARY KEY (delivery, number)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE visits (
+    chat_id TEXT NOT NULL,
+    agent_id TEXT NOT NULL,
+    PRIMARY KEY (chat_id, agent_id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE audit (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at INTEGER NOT NULL,
