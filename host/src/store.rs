@@ -15,13 +15,14 @@ mod accept;
 mod deliveries;
 mod journal;
 mod memory;
+mod own;
 mod plugins;
 mod queries;
 mod schema;
 mod visits;
 mod writer;
 
-pub use accept::{Accepted, NewWebhook, Routes};
+pub use accept::{Accepted, NewWebhook, Route, Routes};
 pub use deliveries::{Finish, Pending};
 pub use plugins::{GoodVersion, PluginStatus};
 pub use queries::{DeadLetter, DeliveryView, EventFilter, EventView};

@@ -69,6 +69,23 @@ impl Call {
         }
     }
 
+    /// The types of the webhooks, beside those of chat events, that the call may cause in its chat and that
+    /// say who caused them.
+    pub fn causes(&self) -> &'static [&'static str] {
+        match self {
+            // Our user may have to join, and leaves after a note.
+            Call::SendMessage { .. } | Call::SendNote { .. } => {
+                &["user_added_to_chat", "user_removed_from_chat"]
+            }
+            // Who had the chat before leaves it, who gets it joins.
+            Call::Transfer { .. } => &["chat_transferred", "user_added_to_chat", "user_removed_from_chat"],
+            Call::Assign { .. } => &["user_added_to_chat"],
+            Call::RemoveUser { .. } => &["user_removed_from_chat"],
+            Call::Deactivate { .. } => &["chat_deactivated"],
+            _ => &[],
+        }
+    }
+
     /// Whether the call only reads.
     pub fn is_read(&self) -> bool {
         self.effect() == Effect::Read

@@ -12,8 +12,8 @@ use crate::config::{self, Address, Config};
 use crate::connections::{Connection, Credential, Kind, Target};
 use crate::http::Reception;
 use crate::livechat::client::{Client, Credentials, Options, SetupError};
-use crate::livechat::webhook::{Door, Secrets};
-use crate::store::Routes;
+use crate::livechat::webhook::{Door, Secrets, Us};
+use crate::store::{Route, Routes};
 
 /// The LiveChat API with the credentials of the config as it is now, if it has any.
 pub(super) struct Account {
@@ -131,12 +131,14 @@ pub(super) fn reception(config: &Config) -> Reception {
     for (name, plugin) in &config.plugins {
         let name: Arc<str> = Arc::from(name.as_str());
         for event in &plugin.events {
-            routes.entry(event.clone()).or_default().push(name.clone());
+            let route = Route { plugin: name.clone(), own_events: plugin.own_events == Some(true) };
+            routes.entry(event.clone()).or_default().push(route);
         }
     }
     let door = Door {
         secrets: Secrets::new(config.livechat.webhook_secrets.iter().cloned()),
         organization: config.livechat.organization.clone(),
+        us: Us { client_id: config.livechat.client_id.clone(), agent_id: config.livechat.agent_id.clone() },
     };
     Reception { door, routes: Arc::new(routes) }
 }
