@@ -119,7 +119,10 @@ impl Guest {
         let chat_id = self.chat_of(&outgoing).map(str::to_owned);
         let changes = self.journal.begin(number, call, now_ms());
         self.recorded = true;
-        self.services.ledger.record(self.run, changes).await.map_err(not_recorded)?;
+        if let Err(lost) = self.services.ledger.record(self.run, changes).await {
+            self.spare_fuse(chat_id.as_deref());
+            return Err(not_recorded(lost).into());
+        }
         let (services, run, origin) = (self.services.clone(), self.run, self.origin(number));
         // In a task of its own: it ends, and its answer is recorded, even if the run is cut.
         let task = self.actions.spawn(perform(services, run, origin, outgoing, effect));
