@@ -98,7 +98,17 @@ async fn duplicates_one_webhook_many_times_at_once_is_one_event() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn duplicates_a_message_that_was_saved_behind_an_error_is_sent_once() {
-    let config = "[plugin.worker]\nevents = [\"incoming_event\"]\ngrants = [\"chats.send-note\"]\ndenies = [\"chats.tag\", \"http:ledger\"]\n";
+    // The run ends behind the first note: what comes next is denied.
+    let config = "
+[connections.ledger]
+kind = \"generic\"
+base_url = \"http://127.0.0.1:9\"
+
+[plugin.worker]
+events = [\"incoming_event\"]
+grants = [\"chats.send-note\"]
+denies = [\"chats.tag\", \"http:ledger\"]
+";
     let stage = Stage::with(config.parse().expect("TOML"), guest("guest_worker")).await;
     let chat = stage.livechat.start_chat(&Opening::by("Dana")).expect("a chat");
     stage.livechat.agent_joins(&chat.chat_id, chatplug::simulator::livechat::PAT_OWNER).expect("it joins");

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use chatplug::crash_point::VARIABLE;
 use chatplug::simulator::Hits;
 use fastrand::Rng;
 
@@ -143,13 +144,14 @@ async fn finish(
     stage.calm();
     report.faults = stage.hits().iter().flat_map(Hits::by_fault).fold(Default::default(), add);
     report.in_doubt = stage.in_doubt();
+    stage.host.set_env(VARIABLE, None);
     stage.host.run();
     for talk in talks.iter_mut() {
         talk.say_rest(stage).await.context("the last host takes no webhook")?;
     }
     stage.drained(plan.patience).await?;
     if !stage.host.stop() {
-        bail!("the last host did not stop well:\n{}", stage.host.log());
+        bail!("the last host did not stop well:\n{}", stage.host.log_end());
     }
     Ok(())
 }

@@ -203,6 +203,14 @@ impl Host {
         fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 
+    /// The last lines of it.
+    pub fn log_end(&self) -> String {
+        const LINES: usize = 30;
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LINES)..].join("\n")
+    }
+
     /// `http://ADDRESS` and a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address())

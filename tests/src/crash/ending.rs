@@ -22,6 +22,9 @@ const PLACES: &[(CrashPoint, u32)] = &[
 /// How long a host that is to end at a place may take to come there.
 const TO_COME_THERE: Duration = Duration::from_secs(5);
 
+/// What is said of a host that was to end at a place and came there before it listened.
+const ABORTED: &str = "signal: 6";
+
 /// How a cycle ends.
 #[derive(Debug)]
 pub(super) enum Ending {
@@ -34,10 +37,12 @@ pub(super) enum Ending {
 }
 
 impl Ending {
-    /// The first cycles go through the places, one after the other; later ones draw.
+    /// The first cycles go through the places, one after the other, and then stop and kill; later ones draw.
     pub(super) fn draw(rng: &mut Rng, cycle: usize, life: Duration) -> Ending {
         let (point, times) = match PLACES.get(cycle) {
             Some(place) => *place,
+            None if cycle == PLACES.len() => return Ending::Stop(life.mul_f64(rng.f64())),
+            None if cycle <= PLACES.len() + 2 => return Ending::Kill(life.mul_f64(rng.f64())),
             None => match rng.u32(..20) {
                 0 => return Ending::Stop(life.mul_f64(rng.f64())),
                 1..10 => return Ending::Kill(life.mul_f64(rng.f64())),
@@ -64,7 +69,7 @@ impl Ending {
         host.set_env(VARIABLE, plan.as_deref());
         match (host.try_run(), self) {
             (Ok(()), _) => Ok(true),
-            (Err(_), Ending::At(point, _)) => {
+            (Err(error), Ending::At(point, _)) if error.to_string().contains(ABORTED) => {
                 report.ended(point.as_str());
                 Ok(false)
             }
@@ -83,7 +88,7 @@ impl Ending {
             Ending::Stop(after) => {
                 tokio::time::sleep(*after).await;
                 if !host.stop() {
-                    bail!("the host did not stop well:\n{}", host.log());
+                    bail!("the host did not stop well:\n{}", host.log_end());
                 }
                 report.ended("stop");
             }
@@ -118,7 +123,7 @@ async fn ended_by_itself(host: &mut Host) -> Option<ExitStatus> {
 fn expect(status: Option<ExitStatus>, signal: Signal, host: &Host) -> anyhow::Result<()> {
     match status {
         Some(status) if status.signal() == Some(signal.as_raw()) => Ok(()),
-        Some(status) => bail!("the host ended by itself ({status}):\n{}", host.log()),
-        None => bail!("the host was not running:\n{}", host.log()),
+        Some(status) => bail!("the host ended by itself ({status}):\n{}", host.log_end()),
+        None => bail!("the host was not running:\n{}", host.log_end()),
     }
 }

@@ -51,7 +51,7 @@ grants = ["chats.send-note", "chats.tag", "http:ledger"]
         host.run();
         host.wait_for_plugin("worker", "active");
         if !host.stop() {
-            bail!("the first host did not stop well:\n{}", host.log());
+            bail!("the first host did not stop well:\n{}", host.log_end());
         }
         Ok(Stage { livechat, ledger, host })
     }
@@ -98,10 +98,10 @@ grants = ["chats.send-note", "chats.tag", "http:ledger"]
                 return Ok(());
             }
             if let Some(status) = self.host.ended() {
-                bail!("the last host ended ({status}):\n{}", self.host.log());
+                bail!("the last host ended ({status}):\n{}", self.host.log_end());
             }
             if began.elapsed() > patience {
-                bail!("{pending} deliveries are pending after {patience:?}:\n{}", self.host.log());
+                bail!("{pending} deliveries are pending after {patience:?}:\n{}", self.host.log_end());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

@@ -1,6 +1,6 @@
 //! For each message: a note, a keyed request, a tag, a count in memory, and a second note, which says how far the
 //! count has come. Each text names the message, so that one can count what was doubled and what is missing. What
-//! fails in passing is tried again.
+//! fails is tried again, unless it is denied.
 
 use chatplug_sdk::http::Effect;
 use chatplug_sdk::payload::EventInChat;
@@ -24,16 +24,22 @@ impl Plugin for Worker {
         if !work.starts_with("work ") {
             return Ok(());
         }
-        let (chat, thread) = (said.chat_id.as_str(), said.thread_id.as_str());
-        chats::note(chat, format!("first {work}")).once("first").send()?;
-        let entry = json!({ "text": work });
-        let request = http::post_json("ledger", "/entries", &entry).effect(Effect::Keyed);
-        request.once("entry").send()?.success()?;
-        chats::tag(chat, thread, "urgent").once("tag").send()?;
-        let count = memory::increment(&format!("count/{chat}"), 1)?;
-        chats::note(chat, format!("second {work} count {count}")).once("second").send()?;
-        Ok(())
+        act(&said.chat_id, &said.thread_id, work).map_err(|error| match error.code {
+            ErrorCode::Denied => Failure::reject(error.to_string()),
+            _ => Failure::retry(error.to_string()),
+        })
     }
+}
+
+fn act(chat: &str, thread: &str, work: &str) -> Result<(), Error> {
+    chats::note(chat, format!("first {work}")).once("first").send()?;
+    let entry = json!({ "text": work });
+    let request = http::post_json("ledger", "/entries", &entry).effect(Effect::Keyed);
+    request.once("entry").send()?.success()?;
+    chats::tag(chat, thread, "urgent").once("tag").send()?;
+    let count = memory::increment(&format!("count/{chat}"), 1)?;
+    chats::note(chat, format!("second {work} count {count}")).once("second").send()?;
+    Ok(())
 }
 
 chatplug_sdk::plugin!(Worker);
