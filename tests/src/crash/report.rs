@@ -131,3 +131,21 @@ fn sums(f: &mut fmt::Formatter<'_>, what: &str, sums: &Sums) -> fmt::Result {
     writeln!(f, "{what}")?;
     sums.iter().try_for_each(|(name, count)| writeln!(f, "  {name:<32}{count:>9}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_must_never_be_is_told_and_the_rest_is_not() {
+        let check = |report: Report, count: usize| assert_eq!(report.broken().len(), count, "{report}");
+        let some = || vec!["work a".to_owned()];
+        check(Report { messages: 5, answered: 5, succeeded: 5, in_doubt: 9, ..Report::default() }, 0);
+        check(Report { lost: some(), ..Report::default() }, 1);
+        check(Report { out_of_order: some(), missing: some(), ..Report::default() }, 2);
+        check(Report { unfinished: some(), from_nowhere: some(), stored_twice: 1, ..Report::default() }, 3);
+        let repeated = usize::from(REPEATS_ARE_HARMLESS);
+        check(Report { doubled: 1, ..Report::default() }, repeated);
+        check(Report { dead: 1, faults: Sums::from([("503", 1)]), ..Report::default() }, repeated);
+    }
+}
