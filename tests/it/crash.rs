@@ -3,12 +3,9 @@
 
 use chatplug_tests::crash::{Plan, run};
 
-/// Enough for each named place once, and for some random moments.
-const CYCLES: usize = 8;
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_is_killed_anywhere_loses_nothing_and_keeps_the_order() {
-    let report = run(&Plan::kills(CYCLES, 3)).await.expect("the hosts start and finish");
+    let report = run(&Plan::short(3)).await.expect("the hosts start and finish");
     assert_eq!(report.broken(), Vec::<String>::new(), "{report}");
     assert!(report.answered > 0 && report.endings.len() > 4, "{report}");
 }

@@ -52,6 +52,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Each way to end once or twice.
+    pub fn short(seed: u64) -> Plan {
+        Plan::kills(ending::EACH_WAY, seed)
+    }
+
     /// Kills only.
     pub fn kills(cycles: usize, seed: u64) -> Plan {
         Plan {

@@ -15,10 +15,12 @@ use crate::{Host, Signal};
 /// The places that the host has by now, and up to which time they are passed that it ends there.
 const PLACES: &[(CrashPoint, u32)] = &[
     (CrashPoint::AfterReceive, 20),
-    (CrashPoint::BeforeCommit, 40),
-    (CrashPoint::AfterCommit, 40),
+    (CrashPoint::BeforeCommit, 30),
+    (CrashPoint::AfterCommit, 30),
     (CrashPoint::InCheckpoint, 2),
 ];
+/// Cycles until each place was to be passed once, and the host was stopped and killed.
+pub(super) const EACH_WAY: usize = PLACES.len() + 3;
 /// How long a host that is to end at a place may take to come there.
 const TO_COME_THERE: Duration = Duration::from_secs(5);
 
@@ -42,7 +44,7 @@ impl Ending {
         let (point, times) = match PLACES.get(cycle) {
             Some(place) => *place,
             None if cycle == PLACES.len() => return Ending::Stop(life.mul_f64(rng.f64())),
-            None if cycle <= PLACES.len() + 2 => return Ending::Kill(life.mul_f64(rng.f64())),
+            None if cycle < EACH_WAY => return Ending::Kill(life.mul_f64(rng.f64())),
             None => match rng.u32(..20) {
                 0 => return Ending::Stop(life.mul_f64(rng.f64())),
                 1..10 => return Ending::Kill(life.mul_f64(rng.f64())),
