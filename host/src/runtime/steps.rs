@@ -13,6 +13,7 @@ use crate::action::http::Response;
 use crate::action::memory::Call as MemoryCall;
 use crate::action::retry_after::retry_after;
 use crate::action::{Code, Effect, Error, Failure, Origin, Outgoing};
+use crate::crash_point::CrashPoint;
 use crate::delivery::Resource;
 use crate::journal::{Answer, Answered, Call, Change, Kind, Lost, Next, Run, fingerprint};
 
@@ -234,10 +235,12 @@ async fn perform(
     if let Err(lost) = services.ledger.record(run, changes).await {
         return Sent::Suspended(not_recorded(lost));
     }
+    CrashPoint::AfterIntent.reached();
     let mut came = send(&services, &origin, outgoing.clone()).await;
     if effect == Effect::Repeatable && matches!(came, Err(Failure::Doubt(_))) {
         came = send(&services, &origin, outgoing).await;
     }
+    CrashPoint::AfterRequest.reached();
     let answered = match came {
         Err(Failure::Closed { reason, wait }) => {
             // It was never sent. If this isn't recorded it counts as in doubt, and is settled.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use chatplug::crash_point::{CrashPoint, VARIABLE};
+use chatplug::journal::LOOK_UP_COUNTS_AFTER;
 use fastrand::Rng;
 use tokio::time::Instant;
 
@@ -17,10 +18,14 @@ const PLACES: &[(CrashPoint, u32)] = &[
     (CrashPoint::AfterReceive, 20),
     (CrashPoint::BeforeCommit, 30),
     (CrashPoint::AfterCommit, 30),
+    (CrashPoint::AfterIntent, 60),
+    (CrashPoint::AfterRequest, 60),
     (CrashPoint::InCheckpoint, 2),
 ];
 /// Cycles until each place was to be passed once, and the host was stopped and killed.
 pub(super) const EACH_WAY: usize = PLACES.len() + 3;
+/// Each so many-th host lives long enough to settle what it found in doubt, and is killed soon after.
+const LONG_EVERY: usize = 40;
 /// How long a host that is to end at a place may take to come there.
 const TO_COME_THERE: Duration = Duration::from_secs(5);
 
@@ -45,6 +50,9 @@ impl Ending {
             Some(place) => *place,
             None if cycle == PLACES.len() => return Ending::Stop(life.mul_f64(rng.f64())),
             None if cycle < EACH_WAY => return Ending::Kill(life.mul_f64(rng.f64())),
+            None if cycle % LONG_EVERY == LONG_EVERY - 1 => {
+                return Ending::Kill(LOOK_UP_COUNTS_AFTER + life.mul_f64(rng.f64() * 5.0));
+            }
             None => match rng.u32(..20) {
                 0 => return Ending::Stop(life.mul_f64(rng.f64())),
                 1..10 => return Ending::Kill(life.mul_f64(rng.f64())),
