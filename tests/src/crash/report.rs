@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{REPEATS_ARE_HARMLESS, Sums};
+use super::{REPEATS_ARE_HARMLESS, Sums, VISITS_END};
 
 /// Examples that are shown of what went wrong.
 const SHOWN: usize = 5;
@@ -77,14 +77,11 @@ impl Report {
         ];
         let failed =
             [("actions missing", self.missing.len()), ("dead letters", self.dead), ("held", self.held)];
-        let repeated = [
-            ("actions doubled", self.doubled),
-            ("messages miscounted", self.miscounted),
-            ("chats not left", self.left_behind),
-        ];
+        let repeated = [("actions doubled", self.doubled), ("messages miscounted", self.miscounted)];
+        let left = Some(("chats not left", self.left_behind)).filter(|_| VISITS_END);
         let failed = failed.into_iter().filter(|_| REPEATS_ARE_HARMLESS || !is_hostile);
         let repeated = repeated.into_iter().filter(|_| REPEATS_ARE_HARMLESS);
-        let all = always.into_iter().chain(failed).chain(repeated);
+        let all = always.into_iter().chain(failed).chain(repeated).chain(left);
         all.filter(|(_, count)| *count > 0).map(|(what, count)| format!("{what}: {count}")).collect()
     }
 }
