@@ -38,6 +38,9 @@ bearer = {{ env = "LEDGER_TOKEN" }}
 [plugin.worker]
 events = ["incoming_event"]
 grants = ["chats.send-note", "chats.tag", "http:ledger"]
+
+[plugin.worker.limits]
+actions_per_chat_minute = 1000
 "#,
             livechat.base_url(),
             livechat::ACCOUNT_ID,
