@@ -15,14 +15,14 @@ struct Row {
 const ROWS: &[Row] = &[
     Row {
         name: "values",
-        modules: &["action", "delivery", "event", "grant", "journal", "limits", "manifest"],
+        modules: &["action", "delivery", "event", "grant", "incident", "journal", "limits", "manifest"],
         know_each_other: true,
     },
     Row { name: "edges", modules: &["connections", "livechat", "runtime", "store"], know_each_other: false },
     Row { name: "config", modules: &["config"], know_each_other: false },
     Row {
         name: "workings",
-        modules: &["dispatcher", "heartbeat", "registry", "watcher"],
+        modules: &["dispatcher", "heartbeat", "notifier", "refusals", "registry", "watcher"],
         know_each_other: true,
     },
     Row { name: "doors", modules: &["cli", "http"], know_each_other: false },
