@@ -80,14 +80,7 @@ fn start(
 ) -> anyhow::Result<TaskTracker> {
     let account = Arc::new(Account::new(&config.livechat, Arc::new(store.clone()))?);
     let connections = Arc::new(Connections::new(services::connections(&config))?);
-    let services = Services {
-        livechat: account.clone(),
-        connections: connections.clone(),
-        memory: Arc::new(store.clone()),
-        ledger: Arc::new(store.clone()),
-        stopping: stop.clone(),
-    };
-    let loader = loader(&config, services)?;
+    let loader = loader(&config, reach(&account, &connections, store, stop))?;
     let registry = Arc::new(Registry::default());
     let refusals = Arc::new(Refusals::default());
     let webhooks = Arc::new(Webhooks::new(store.clone(), services::reception(&config), refusals.clone()));
@@ -142,6 +135,22 @@ fn start(
     tasks.spawn(http::serve(listener, AppState { webhooks, health }, stop.clone()));
     tasks.close();
     Ok(tasks)
+}
+
+/// What runs reach of the outside.
+fn reach(
+    account: &Arc<Account>,
+    connections: &Arc<Connections>,
+    store: &Store,
+    stop: &CancellationToken,
+) -> Services {
+    Services {
+        livechat: account.clone(),
+        connections: connections.clone(),
+        memory: Arc::new(store.clone()),
+        ledger: Arc::new(store.clone()),
+        stopping: stop.clone(),
+    }
 }
 
 /// Prints every plugin with its state.
