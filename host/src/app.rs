@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -16,7 +16,9 @@ use crate::config::Config;
 use crate::connections::Connections;
 use crate::dispatcher::Dispatcher;
 use crate::heartbeat::Heartbeat;
-use crate::http::{self, AppState, BODIES_KIB_MAX, Health, Refusals, Webhooks};
+use crate::http::{self, AppState, Health, Webhooks};
+use crate::notifier::Notifier;
+use crate::refusals::Refusals;
 use crate::registry::Registry;
 use crate::runtime::compile::Compiler;
 use crate::runtime::{Runtime, Services};
@@ -78,27 +80,14 @@ fn start(
 ) -> anyhow::Result<TaskTracker> {
     let account = Arc::new(Account::new(&config.livechat, Arc::new(store.clone()))?);
     let connections = Arc::new(Connections::new(services::connections(&config))?);
-    let services = Services {
-        livechat: account.clone(),
-        connections: connections.clone(),
-        memory: Arc::new(store.clone()),
-        ledger: Arc::new(store.clone()),
-        stopping: stop.clone(),
-    };
-    let loader = loader(&config, services)?;
+    let loader = loader(&config, reach(&account, &connections, store, stop))?;
     let registry = Arc::new(Registry::default());
-    let webhooks = Arc::new(Webhooks {
-        store: store.clone(),
-        reception: ArcSwap::from_pointee(services::reception(&config)),
-        refusals: Refusals::default(),
-        room: Semaphore::new(BODIES_KIB_MAX),
-    });
-    let (dispatching, watching) = (Arc::new(Heartbeat::new()), Arc::new(Heartbeat::new()));
-    let health = Arc::new(Health {
-        store: store.clone(),
-        heartbeats: vec![("dispatcher", dispatching.clone()), ("watcher", watching.clone())],
-        tried: Mutex::new(None),
-    });
+    let refusals = Arc::new(Refusals::default());
+    let webhooks = Arc::new(Webhooks::new(store.clone(), services::reception(&config), refusals.clone()));
+    let [dispatching, watching, telling] = [(); 3].map(|()| Arc::new(Heartbeat::new()));
+    let heartbeats = vec![("dispatcher", dispatching.clone()), ("watcher", watching.clone())];
+    let all_loops = [heartbeats.clone(), vec![("notifier", telling.clone())]].concat();
+    let health = Arc::new(Health::new(store.clone(), all_loops));
     let (changed, reloads) = watch::channel(());
     let config = Arc::new(ArcSwap::from_pointee(config));
 
@@ -117,6 +106,15 @@ fn start(
         reloads,
         heartbeat: watching,
     };
+    let notifier = Notifier {
+        store: store.clone(),
+        config: config.clone(),
+        registry: registry.clone(),
+        connections: connections.clone(),
+        refusals,
+        heartbeats,
+        heartbeat: telling,
+    };
     let reload = Reload {
         path: config_path.to_owned(),
         taken: (**config.load()).clone(),
@@ -133,9 +131,26 @@ fn start(
     tasks.spawn(watcher.run(stop.clone()));
     tasks.spawn(reload.run(stop.clone()));
     tasks.spawn(account.end_visits(stop.clone()));
+    tasks.spawn(notifier.run(stop.clone()));
     tasks.spawn(http::serve(listener, AppState { webhooks, health }, stop.clone()));
     tasks.close();
     Ok(tasks)
+}
+
+/// What runs reach of the outside.
+fn reach(
+    account: &Arc<Account>,
+    connections: &Arc<Connections>,
+    store: &Store,
+    stop: &CancellationToken,
+) -> Services {
+    Services {
+        livechat: account.clone(),
+        connections: connections.clone(),
+        memory: Arc::new(store.clone()),
+        ledger: Arc::new(store.clone()),
+        stopping: stop.clone(),
+    }
 }
 
 /// Prints every plugin with its state.

@@ -14,6 +14,7 @@ mod credentials;
 mod differences;
 mod item;
 mod livechat;
+mod notify;
 mod plugin;
 mod problem;
 mod secret;
@@ -47,6 +48,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `[livechat]`.
     pub livechat: Livechat,
+    /// `operator.notify`: the connection through which the operator is told of incidents.
+    pub notify: Option<String>,
     /// `[connections.NAME]`, ordered by name.
     pub connections: Vec<Connection>,
     /// `plugins.dir`: the folder that is watched for components.
@@ -138,6 +141,7 @@ fn read(mut root: Table<'_>) -> Config {
     let data_dir = root.section("data", |table| folder(table, "data"));
     let livechat = root.section("livechat", livechat::read);
     let connections = root.named("connections", connection::read);
+    let notify = root.section("operator", |table| notify::read(table, &connections));
     let names: Vec<String> = connections.iter().map(|(name, _)| name.clone()).collect();
     let plugins_dir = root.section("plugins", |table| folder(table, "plugins"));
     let plugins = root.named("plugin", |_, table| Some(plugin::read(table, &names)));
@@ -146,6 +150,7 @@ fn read(mut root: Table<'_>) -> Config {
         server,
         data_dir,
         livechat,
+        notify,
         connections: connections.into_iter().filter_map(|(_, connection)| connection).collect(),
         plugins_dir,
         plugins: plugins.into_iter().filter_map(|(name, plugin)| Some((name, plugin?))).collect(),

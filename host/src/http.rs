@@ -14,12 +14,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 mod health;
-mod refusals;
 mod webhooks;
 
 pub use health::Health;
-pub use refusals::Refusals;
-pub use webhooks::{BODIES_KIB_MAX, Reception, Webhooks};
+pub use webhooks::{Reception, Webhooks};
 
 /// Connections that are open at the same time; more wait in the kernel.
 const CONNECTIONS_MAX: usize = 1024;

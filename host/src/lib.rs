@@ -8,6 +8,7 @@ pub mod action;
 pub mod delivery;
 pub mod event;
 pub mod grant;
+pub mod incident;
 pub mod journal;
 pub mod limits;
 pub mod manifest;
@@ -27,6 +28,8 @@ pub mod config;
 // Workings.
 pub mod dispatcher;
 pub mod heartbeat;
+pub mod notifier;
+pub mod refusals;
 pub mod registry;
 pub mod watcher;
 

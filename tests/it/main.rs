@@ -21,5 +21,6 @@ mod restart;
 mod routing_rules;
 mod services;
 mod swap;
+mod telling;
 mod tidy;
 mod way;
