@@ -18,6 +18,7 @@ mod plugin;
 mod problem;
 mod secret;
 mod table;
+mod terms;
 #[cfg(test)]
 mod tests;
 

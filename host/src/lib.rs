@@ -6,6 +6,7 @@
 // Values: no I/O, no async, no clock.
 pub mod action;
 pub mod delivery;
+pub mod destination;
 pub mod event;
 pub mod grant;
 pub mod journal;
