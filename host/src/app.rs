@@ -78,9 +78,10 @@ fn start(
 ) -> anyhow::Result<TaskTracker> {
     let account = Arc::new(Account::new(&config.livechat, Arc::new(store.clone()))?);
     let connections = Arc::new(Connections::new(services::connections(&config))?);
+    let destinations = services::in_front_of(&account, &connections, &config);
     let services = Services {
-        livechat: account.clone(),
-        connections: connections.clone(),
+        livechat: destinations.clone(),
+        connections: destinations.clone(),
         memory: Arc::new(store.clone()),
         ledger: Arc::new(store.clone()),
         stopping: stop.clone(),
@@ -101,7 +102,6 @@ fn start(
     });
     let (changed, reloads) = watch::channel(());
     let config = Arc::new(ArcSwap::from_pointee(config));
-
     let dispatcher = Dispatcher {
         store: store.clone(),
         config: config.clone(),
@@ -125,14 +125,15 @@ fn start(
         webhooks: webhooks.clone(),
         account: account.clone(),
         connections,
+        destinations: destinations.clone(),
         changed,
     };
-
     let tasks = TaskTracker::new();
     tasks.spawn(dispatcher.run(committed, stop.clone()));
     tasks.spawn(watcher.run(stop.clone()));
     tasks.spawn(reload.run(stop.clone()));
     tasks.spawn(account.end_visits(stop.clone()));
+    tasks.spawn(destinations.run(stop.clone()));
     tasks.spawn(http::serve(listener, AppState { webhooks, health }, stop.clone()));
     tasks.close();
     Ok(tasks)

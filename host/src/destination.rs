@@ -209,7 +209,8 @@ impl Gate {
         }
         match self.pace.take(now, patience) {
             Err(wait) => {
-                let reason = format!("gets as many requests as its `rate` allows, {} a second", self.terms.rate);
+                let reason =
+                    format!("gets as many requests as its `rate` allows, {} a second", self.terms.rate);
                 self.turn_away(reason, wait)
             }
             Ok(after) => {
@@ -220,13 +221,14 @@ impl Gate {
         }
     }
 
-    /// Gives up waiting for a place.
-    pub fn give_up(&mut self) -> Admission {
+    /// Gives up waiting for a place: why, and for how long to stay away.
+    pub fn give_up(&mut self) -> (String, Duration) {
         let reason = format!(
             "has as many requests under way as its `concurrency` allows, {}, and none of them ends",
             self.terms.concurrency
         );
-        self.turn_away(reason, FULL)
+        self.counts.turned_away += 1;
+        (reason, FULL)
     }
 
     /// Whether a call that had to wait after it was let through must not go after all.

@@ -26,6 +26,7 @@ pub mod store;
 pub mod config;
 
 // Workings.
+pub mod destinations;
 pub mod dispatcher;
 pub mod heartbeat;
 pub mod registry;

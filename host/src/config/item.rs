@@ -93,7 +93,9 @@ impl<'a> Item<'a> {
     /// A number, with or without decimals, within `range`.
     pub(super) fn number(&self, range: RangeInclusive<f64>) -> Option<f64> {
         let number = match self.value {
-            DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix()).ok().map(|n| n as f64),
+            DeValue::Integer(integer) => {
+                i64::from_str_radix(integer.as_str(), integer.radix()).ok().map(|n| n as f64)
+            }
             DeValue::Float(float) => float.as_str().parse().ok(),
             _ => return self.expect(None, "a number"),
         };

@@ -48,7 +48,7 @@ impl Pace {
         let Pace { due, away, .. } = *self;
         *self = Pace::new(rate);
         // A slow rate's long way ahead must not bind a fast one.
-        self.due = due.min(now + self.ahead + self.interval);
+        self.due = due.min(now + self.ahead);
         self.away = away.min(self.due);
     }
 }

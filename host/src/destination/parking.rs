@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use super::breaker::doubled;
 
-/// How long until the first probe; each further one after twice the time.
+/// How long until the first probe: perhaps the refusal was a mistake of a moment.
+pub const PROBE_SOON: Duration = Duration::from_secs(2);
+/// How long from the first probe to the second; each further one comes after twice the time.
 pub const PROBE_FIRST: Duration = Duration::from_secs(60);
 /// But not later than this.
 pub const PROBE_MAX: Duration = Duration::from_secs(900);
 /// So many refusals that may concern one request only, with no success in between, count as one of the
 /// credentials.
 pub const FORBIDDEN_IN_A_ROW: u32 = 3;
+/// The longest that a caller is told to stay away: credentials can be put right at any time.
+const AWAY_MAX: Duration = Duration::from_secs(30);
 /// How long it takes until a probe, or a call in its place, has said something.
 const PROBE_TIME: Duration = Duration::from_secs(1);
 /// After this a probe that has said nothing is done again.
@@ -86,7 +90,7 @@ impl Parking {
             Some(0) => None,
             Some(_) => Some(PROBE_TIME),
             None if parked.is_probing => Some(PROBE_TIME),
-            None => Some(parked.next_probe.saturating_sub(now) + PROBE_TIME),
+            None => Some((parked.next_probe.saturating_sub(now) + PROBE_TIME).min(AWAY_MAX)),
         }
     }
 
@@ -154,7 +158,11 @@ impl Parking {
 
     fn park(&mut self, now: Duration, reason: &str, random: f64) {
         let since = self.parked.as_ref().map_or(now, |parked| parked.since);
-        let wait = doubled(PROBE_FIRST, self.tries, PROBE_MAX).mul_f64(1.0 + 0.1 * random.clamp(0.0, 1.0));
+        let wait = match self.tries {
+            0 => PROBE_SOON,
+            tries => doubled(PROBE_FIRST, tries - 1, PROBE_MAX),
+        };
+        let wait = wait.mul_f64(1.0 + 0.1 * random.clamp(0.0, 1.0));
         self.tries = self.tries.saturating_add(1);
         self.generation += 1;
         let (reason, next_probe) = (reason.to_owned(), now + wait);

@@ -57,7 +57,12 @@ impl Dispatcher {
     }
 
     async fn find(&self, pending: &Pending, step: &Step, lasting: Duration) -> Finding {
-        let origin = Origin { plugin: pending.plugin.clone(), delivery: pending.root.0, step: step.number };
+        let origin = Origin {
+            plugin: pending.plugin.clone(),
+            delivery: pending.root.0,
+            step: step.number,
+            accepted_at_ms: pending.accepted_at_ms,
+        };
         let outgoing = step.call.request.as_deref().map(Outgoing::from_json);
         match (step.call.kind, outgoing) {
             (Kind::Call(Effect::LookedUp), Some(Ok(Outgoing::Livechat(call)))) => {

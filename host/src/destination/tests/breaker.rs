@@ -5,11 +5,13 @@ use crate::destination::breaker::{
     CALLS_IN_A_MINUTE, FAILURES_IN_A_ROW, JITTER, OPEN_FIRST, OPEN_MAX, PROBES, Ticket, Told,
 };
 
-/// Ends calls one after the other, one a millisecond: `w`ell, `f`ailed, `-` nothing.
+/// Ends calls one after the other, one a millisecond, until it opens: `w`ell, `f`ailed, `-` nothing.
 fn play(breaker: &mut Breaker, calls: &str) {
     for (at, call) in calls.chars().enumerate() {
         let now = Duration::from_millis(at as u64);
-        assert_eq!(breaker.wait(now), None, "call {at} of {calls}");
+        if breaker.wait(now).is_some() {
+            return;
+        }
         let ticket = breaker.admit(now);
         breaker.told(ticket, now, told(call), 0.0);
     }
@@ -44,7 +46,7 @@ fn half_of_twenty_failures_in_a_minute_open_it() {
     check("wfwfwfwfwfwfwfwfwfw", false);
     check("wfwfwfwfwfwfwfwfwfwf", true);
     check(&format!("{}{}", "w".repeat(11), "f".repeat(9)), false);
-    check(&format!("{}{}", "w".repeat(100), "wff".repeat(99)), true);
+    check(&format!("{}{}", "w".repeat(100), "wff".repeat(101)), true);
 }
 
 #[test]
@@ -126,8 +128,11 @@ impl Model {
         if self.open.is_none() {
             self.ended.push((now, failed));
             let row = self.ended.iter().rev().take_while(|(_, failed)| *failed).count();
-            let minute =
-                self.ended.iter().filter(|(at, _)| at.as_secs() + 60 > now.as_secs()).map(|(_, failed)| *failed);
+            let minute = self
+                .ended
+                .iter()
+                .filter(|(at, _)| at.as_secs() + 60 > now.as_secs())
+                .map(|(_, failed)| *failed);
             let minute: Vec<bool> = minute.collect();
             let bad = minute.iter().filter(|failed| **failed).count();
             let often = minute.len() >= CALLS_IN_A_MINUTE as usize && bad * 2 >= minute.len();

@@ -1,9 +1,13 @@
 use super::*;
 use crate::destination::parking::Told;
 
+/// What three calls make of it, one a second, as long as they may go.
 fn parked(told: Told<'_>) -> Parking {
     let mut parking = Parking::default();
     for second in 0..3 {
+        if parking.wait(seconds(second)).is_some() {
+            break;
+        }
         let ticket = parking.admit();
         parking.told(ticket, seconds(second), told, 0.0);
     }
@@ -27,14 +31,14 @@ fn refused_credentials_park_it_at_once_and_forbidden_requests_when_nothing_else_
 }
 
 #[test]
-fn probes_come_after_a_minute_doubling_to_a_quarter_of_an_hour() {
+fn probes_come_at_once_and_then_after_a_minute_doubling_to_a_quarter_of_an_hour() {
     let mut parking = parked(Told::Refused("no"));
     let mut now = seconds(0);
-    for minutes in [1, 2, 4, 8, 15, 15] {
-        let due = now + seconds(minutes * 60);
-        assert!(!parking.probe(due - Duration::from_millis(1)), "{minutes}");
-        assert!(parking.wait(now).expect("parked") > due - now);
-        assert!(parking.probe(due), "{minutes}");
+    for wait in [2, 60, 120, 240, 480, 900, 900] {
+        let due = now + seconds(wait);
+        assert!(!parking.probe(due - Duration::from_millis(1)), "{wait}");
+        assert_eq!(parking.wait(now), Some(seconds((wait + 1).min(30))), "an operator may put it right");
+        assert!(parking.probe(due), "{wait}");
         assert!(!parking.probe(due), "one at a time");
         parking.probed(due, Trial::Fails("no".to_owned()), 0.0);
         now = due;
@@ -48,20 +52,20 @@ fn probes_come_after_a_minute_doubling_to_a_quarter_of_an_hour() {
 #[test]
 fn a_probe_that_is_lost_is_done_again() {
     let mut parking = parked(Told::Refused("no"));
-    assert!(parking.probe(seconds(60)));
-    assert!(!parking.probe(seconds(119)));
-    assert!(parking.probe(seconds(120)));
+    assert!(parking.probe(seconds(2)));
+    assert!(!parking.probe(seconds(61)));
+    assert!(parking.probe(seconds(62)));
 }
 
 #[test]
 fn if_a_probe_said_too_much_the_next_comes_later() {
     let mut parking = parked(Told::Refused("no"));
-    assert!(parking.probe(seconds(60)));
-    parking.probed(seconds(60), Trial::Works, 0.0);
+    assert!(parking.probe(seconds(2)));
+    parking.probed(seconds(2), Trial::Works, 0.0);
     let ticket = parking.admit();
-    parking.told(ticket, seconds(61), Told::Refused("still no"), 0.0);
-    assert!(!parking.probe(seconds(61 + 119)));
-    assert!(parking.probe(seconds(61 + 120)));
+    parking.told(ticket, seconds(3), Told::Refused("still no"), 0.0);
+    assert!(!parking.probe(seconds(3 + 59)));
+    assert!(parking.probe(seconds(3 + 60)));
 }
 
 #[test]
@@ -80,8 +84,8 @@ fn where_no_probe_can_tell_one_call_does() {
     assert_eq!(tried(Told::Nothing).wait(seconds(61)), None, "the next one tries");
     for told in [Told::Refused("no"), Told::Forbidden("no")] {
         let mut parking = tried(told);
-        assert!(!parking.probe(seconds(61 + 119)));
-        assert!(parking.probe(seconds(61 + 120)));
+        assert!(!parking.probe(seconds(61 + 59)));
+        assert!(parking.probe(seconds(61 + 60)));
     }
 }
 

@@ -79,8 +79,11 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         (-200..3_000_i64).prop_map(Step::Pass),
-        (0..3_usize, 0..6_i64, 0..4_000_i64)
-            .prop_map(|(chat, delivery, accepted_ago)| Step::Read { chat, delivery, accepted_ago }),
+        (0..3_usize, 0..6_i64, 0..4_000_i64).prop_map(|(chat, delivery, accepted_ago)| Step::Read {
+            chat,
+            delivery,
+            accepted_ago
+        }),
         (0..3_usize).prop_map(|chat| Step::Act { chat }),
     ]
 }

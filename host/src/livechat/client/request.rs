@@ -3,6 +3,8 @@
 //! Which field holds a chat's id differs by action: `id` for deactivating, transferring and properties,
 //! `chat_id` for the rest.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::action::livechat::{Call, TransferTarget};
@@ -21,6 +23,8 @@ pub(super) struct Request {
     pub(super) subject: String,
     /// What the token must be allowed.
     pub(super) scope: &'static str,
+    /// The plugin on whose behalf it is sent; `None` if the host asks for itself.
+    pub(super) plugin: Option<Arc<str>>,
 }
 
 /// The API that an action belongs to.
@@ -56,6 +60,11 @@ impl Request {
 
 /// The request behind a call.
 pub(super) fn of(origin: &Origin, call: &Call) -> Result<Request, Error> {
+    let request = unsigned(origin, call)?;
+    Ok(Request { plugin: Some(origin.plugin.clone()), ..request })
+}
+
+fn unsigned(origin: &Origin, call: &Call) -> Result<Request, Error> {
     match call {
         Call::GetChat { chat_id, thread_id } => get_chat(chat_id, thread_id.as_deref()),
         Call::SendMessage { chat_id, text } => send_event(origin, chat_id, text, "all"),
@@ -98,7 +107,14 @@ pub(super) fn remove(chat_id: &str, agent_id: &str) -> Result<Request, Error> {
 
 /// A request to the Configuration API.
 pub(super) fn configuration(action: &'static str, scope: &'static str, body: Value) -> Request {
-    Request { api: ApiName::Configuration, action, body, subject: "the account".to_owned(), scope }
+    Request {
+        api: ApiName::Configuration,
+        action,
+        body,
+        subject: "the account".to_owned(),
+        scope,
+        plugin: None,
+    }
 }
 
 /// A chat with one of its threads, by default the newest.
@@ -179,6 +195,7 @@ fn get_customer(customer_id: &str) -> Result<Request, Error> {
         body: json!({ "id": customer_id }),
         subject: format!("customer {customer_id}"),
         scope: "customers:ro",
+        plugin: None,
     })
 }
 
@@ -193,6 +210,7 @@ fn list_routing_statuses(group_ids: &[i64]) -> Request {
         body,
         subject: "the account".to_owned(),
         scope: "agents--all:ro and agents-bot--all:ro",
+        plugin: None,
     }
 }
 
@@ -203,6 +221,7 @@ fn on_chat(action: &'static str, chat_id: &str, body: Value) -> Request {
         body,
         subject: format!("chat {chat_id}"),
         scope: "chats--all:rw or chats--access:rw",
+        plugin: None,
     }
 }
 

@@ -26,6 +26,13 @@ pub(super) struct Message {
     pub(super) request: Request,
 }
 
+impl Message {
+    /// A further request that the message needs, on behalf of the same plugin.
+    fn along(&self, request: Request) -> Request {
+        Request { plugin: self.request.plugin.clone(), ..request }
+    }
+}
+
 /// Who sees a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Audience {
@@ -82,26 +89,27 @@ impl Sender {
         if let Some(visits) = &self.visits {
             visits.begin(&visit).await?;
         }
-        let joined = self.api.post(&request::assign(&message.chat_id, me, "agents")?).await;
+        let joined = self.api.post(&message.along(request::assign(&message.chat_id, me, "agents")?)).await;
         if let Err(failure) = joined {
             if failure.error.code == Code::Unavailable {
                 // It may have worked all the same.
-                self.leave(&visit).await?;
+                self.leave(&visit, message.request.plugin.clone()).await?;
             } else {
                 self.ended(&visit).await;
             }
             return Err(failure.error.into());
         }
         let sent = self.post(message).await;
-        self.leave(&visit).await?;
+        self.leave(&visit, message.request.plugin.clone()).await?;
         Ok(sent?)
     }
 
     /// Ends a visit. One that can't be ended now is tried again by [`Sender::end_visits`].
-    async fn leave(&self, visit: &Visit) -> Result<(), Error> {
+    async fn leave(&self, visit: &Visit, plugin: Option<Arc<str>>) -> Result<(), Error> {
         let Visit { chat_id, agent_id } = visit;
-        match self.api.post(&request::remove(chat_id, agent_id)?).await {
-            Err(Failure { error, .. }) if matches!(error.code, Code::Unavailable | Code::RateLimited) => {
+        let request = Request { plugin, ..request::remove(chat_id, agent_id)? };
+        match self.api.post(&request).await {
+            Err(Failure { error, .. }) if may_stay(error.code) => {
                 tracing::warn!(chat = chat_id, agent = agent_id, %error, "our user is still in a chat that it joined for a note");
                 return Ok(());
             }
@@ -130,7 +138,7 @@ impl Sender {
             let _turn = self.turn(&visit.chat_id).await;
             // With the turn: whoever was in the middle of a visit has ended it by now.
             if visits.open().await?.contains(&visit) {
-                self.leave(&visit).await?;
+                self.leave(&visit, None).await?;
             }
         }
         Ok(())
@@ -140,11 +148,16 @@ impl Sender {
     async fn join(&self, message: &Message) -> Result<String, action::Failure> {
         let me = self.me.id(&self.api).await?;
         self.api
-            .post(&request::assign(&message.chat_id, me, "all")?)
+            .post(&message.along(request::assign(&message.chat_id, me, "all")?))
             .await
             .map_err(|failure| failure.error)?;
         Ok(self.post(message).await?)
     }
+}
+
+/// Whether our user may still be in a chat that it could not leave.
+fn may_stay(code: Code) -> bool {
+    matches!(code, Code::Unavailable | Code::RateLimited | Code::Credentials)
 }
 
 fn not_joining(failure: Failure) -> Error {

@@ -33,7 +33,7 @@ fn client(double: &Double) -> Client {
 }
 
 fn origin() -> Origin {
-    Origin { plugin: Arc::from("notes"), delivery: 7, step: 3 }
+    Origin { plugin: Arc::from("notes"), delivery: 7, step: 3, accepted_at_ms: 0 }
 }
 
 fn ok(body: &str) -> Answer {
