@@ -15,6 +15,10 @@ bearer = { env = "HUBSPOT_TOKEN" }
 concurrency = 1
 rate = 100
 
+[connections.hook]
+kind = "slack"
+url = { env = "SLACK_WEBHOOK_URL" }
+
 [plugin.caller]
 events = ["incoming_event"]
 grants = ["http:hubspot"]
