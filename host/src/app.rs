@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::cli;
 use crate::config::Config;
 use crate::connections::Connections;
+use crate::destinations::Destinations;
 use crate::dispatcher::Dispatcher;
 use crate::heartbeat::Heartbeat;
 use crate::http::{self, AppState, Health, Webhooks};
@@ -80,7 +81,8 @@ fn start(
 ) -> anyhow::Result<TaskTracker> {
     let account = Arc::new(Account::new(&config.livechat, Arc::new(store.clone()))?);
     let connections = Arc::new(Connections::new(services::connections(&config))?);
-    let loader = loader(&config, reach(&account, &connections, store, stop))?;
+    let destinations = services::in_front_of(&account, &connections, &config);
+    let loader = loader(&config, reach(&destinations, store, stop))?;
     let registry = Arc::new(Registry::default());
     let refusals = Arc::new(Refusals::default());
     let webhooks = Arc::new(Webhooks::new(store.clone(), services::reception(&config), refusals.clone()));
@@ -90,7 +92,6 @@ fn start(
     let health = Arc::new(Health::new(store.clone(), all_loops));
     let (changed, reloads) = watch::channel(());
     let config = Arc::new(ArcSwap::from_pointee(config));
-
     let dispatcher = Dispatcher {
         store: store.clone(),
         config: config.clone(),
@@ -123,30 +124,26 @@ fn start(
         webhooks: webhooks.clone(),
         account: account.clone(),
         connections,
+        destinations: destinations.clone(),
         changed,
     };
-
     let tasks = TaskTracker::new();
     tasks.spawn(dispatcher.run(committed, stop.clone()));
     tasks.spawn(watcher.run(stop.clone()));
     tasks.spawn(reload.run(stop.clone()));
     tasks.spawn(account.end_visits(stop.clone()));
     tasks.spawn(notifier.run(stop.clone()));
+    tasks.spawn(destinations.run(stop.clone()));
     tasks.spawn(http::serve(listener, AppState { webhooks, health }, stop.clone()));
     tasks.close();
     Ok(tasks)
 }
 
 /// What runs reach of the outside.
-fn reach(
-    account: &Arc<Account>,
-    connections: &Arc<Connections>,
-    store: &Store,
-    stop: &CancellationToken,
-) -> Services {
+fn reach(destinations: &Arc<Destinations>, store: &Store, stop: &CancellationToken) -> Services {
     Services {
-        livechat: account.clone(),
-        connections: connections.clone(),
+        livechat: destinations.clone(),
+        connections: destinations.clone(),
         memory: Arc::new(store.clone()),
         ledger: Arc::new(store.clone()),
         stopping: stop.clone(),

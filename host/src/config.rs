@@ -19,6 +19,7 @@ mod plugin;
 mod problem;
 mod secret;
 mod table;
+mod terms;
 #[cfg(test)]
 mod tests;
 
