@@ -1,6 +1,8 @@
 //! The wiring: the only place that knows every part.
 
+use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,12 +13,13 @@ use tokio::sync::{Mutex, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::cli;
+use crate::cli::{self, link::ADDRESS_FILE};
 use crate::config::Config;
 use crate::connections::Connections;
-use crate::dispatcher::Dispatcher;
+use crate::dispatcher::{self, Dispatcher};
 use crate::heartbeat::Heartbeat;
-use crate::http::{self, AppState, BODIES_KIB_MAX, Health, Refusals, Webhooks};
+use crate::http::{self, AppState, BODIES_KIB_MAX, Health, Operator, Refusals, Webhooks};
+use crate::measures::Measures;
 use crate::registry::Registry;
 use crate::runtime::compile::Compiler;
 use crate::runtime::{Runtime, Services};
@@ -25,6 +28,7 @@ use crate::watcher::{self, Loader, Watcher};
 
 pub mod check;
 pub mod demo;
+mod meters;
 mod reload;
 mod services;
 
@@ -43,15 +47,29 @@ pub async fn serve(config_path: &Path) -> anyhow::Result<()> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    let Opened { store, committed, lock } = Store::open(&config.data_dir)?;
+    let measures = Arc::new(Measures::new());
+    let Opened { store, committed, lock } =
+        Store::open_measured(&config.data_dir, meters::store(&measures))?;
     let listener = http::listen(config.server.listen).await.with_context(|| {
         format!("cannot listen on {} (`listen` of [server]): is another program there?", config.server.listen)
     })?;
     let address = listener.local_addr()?;
     let listening = config.data_dir.join(LISTENING);
+    let operators = http::listen(config.operator.listen).await.with_context(|| {
+        format!(
+            "cannot listen on {} (`listen` of [operator]): is another program there?",
+            config.operator.listen
+        )
+    })?;
+    let operator_address = operators.local_addr()?;
+    let operator_listening = config.data_dir.join(ADDRESS_FILE);
     let stop = CancellationToken::new();
-    let tasks = start(config_path, config, &store, committed, listener, &stop)?;
-    write_address(&listening, address).with_context(|| format!("cannot write {}", listening.display()))?;
+    let tasks = start(config_path, config, &store, committed, (listener, operators), measures, &stop)?;
+    // First the one that nobody waits for.
+    for (path, address) in [(&operator_listening, operator_address), (&listening, address)] {
+        write_address(path, address).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    tracing::info!(address = %operator_address, "listening for operators: metrics at http://{operator_address}/metrics");
     tracing::info!(%address, "listening: webhooks at http://{address}/webhooks/livechat, health at http://{address}/health");
 
     let failure = tokio::select! {
@@ -61,8 +79,10 @@ pub async fn serve(config_path: &Path) -> anyhow::Result<()> {
     tracing::info!("stopping: no new work is begun, what runs may end");
     stop.cancel();
     tasks.wait().await;
-    // It only says where a host listens while one does.
-    let _ = std::fs::remove_file(&listening);
+    // They only say where a host listens while one does.
+    for path in [&listening, &operator_listening] {
+        let _ = std::fs::remove_file(path);
+    }
     drop(lock);
     failure.map_or(Ok(()), |error| Err(anyhow::Error::new(error).context("the store failed; start again")))
 }
@@ -73,7 +93,8 @@ fn start(
     config: Config,
     store: &Store,
     committed: Committed,
-    listener: TcpListener,
+    (listener, operators): (TcpListener, TcpListener),
+    measures: Arc<Measures>,
     stop: &CancellationToken,
 ) -> anyhow::Result<TaskTracker> {
     let account = Arc::new(Account::new(&config.livechat)?);
@@ -91,6 +112,7 @@ fn start(
         store: store.clone(),
         reception: ArcSwap::from_pointee(services::reception(&config)),
         refusals: Refusals::default(),
+        meters: meters::webhooks(&measures),
         room: Semaphore::new(BODIES_KIB_MAX),
     });
     let (dispatching, watching) = (Arc::new(Heartbeat::new()), Arc::new(Heartbeat::new()));
@@ -108,6 +130,7 @@ fn start(
         registry: registry.clone(),
         runtime: loader.runtime.clone(),
         heartbeat: dispatching,
+        meters: dispatcher::Meters::new(measures.clone()),
     };
     let watcher = Watcher {
         loader,
@@ -117,6 +140,8 @@ fn start(
         reloads,
         heartbeat: watching,
     };
+    let operator =
+        Operator::new(store.clone(), config.clone(), measures.clone(), health.clone(), webhooks.clone());
     let reload = Reload {
         path: config_path.to_owned(),
         taken: (**config.load()).clone(),
@@ -133,6 +158,8 @@ fn start(
     tasks.spawn(watcher.run(stop.clone()));
     tasks.spawn(reload.run(stop.clone()));
     tasks.spawn(http::serve(listener, AppState { webhooks, health }, stop.clone()));
+    tasks.spawn(http::serve_operator(operators, Arc::new(operator), stop.clone()));
+    tasks.spawn(measures.run(stop.clone()));
     tasks.close();
     Ok(tasks)
 }
@@ -176,7 +203,8 @@ fn loader(config: &Config, services: Services) -> anyhow::Result<Loader> {
 
 fn write_address(path: &Path, address: std::net::SocketAddr) -> std::io::Result<()> {
     let unfinished = path.with_extension("part");
-    std::fs::write(&unfinished, format!("{address}\n"))?;
+    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&unfinished)?;
+    writeln!(file, "{address}")?;
     std::fs::rename(unfinished, path)
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 mod address;
 mod connection;
@@ -14,6 +15,7 @@ mod credentials;
 mod differences;
 mod item;
 mod livechat;
+mod operator;
 mod plugin;
 mod problem;
 mod secret;
@@ -25,6 +27,7 @@ pub use address::Address;
 pub use connection::{Connection, Kind};
 pub use credentials::Credentials;
 pub use livechat::{Api, Livechat};
+pub use operator::Operator;
 pub use plugin::Plugin;
 pub use problem::{Problem, Problems};
 
@@ -43,6 +46,8 @@ const CONFIG_BYTES_MAX: u64 = 1 << 20;
 pub struct Config {
     /// `[server]`.
     pub server: Server,
+    /// `[operator]`.
+    pub operator: Operator,
     /// `data.dir`: where the store and the cache of compiled components are.
     pub data_dir: PathBuf,
     /// `[livechat]`.
@@ -100,6 +105,24 @@ impl Config {
         }
     }
 
+    /// The plugins that get an event of a type; or only `plugin`, if it does.
+    ///
+    /// # Errors
+    /// If there is none, and what to do.
+    pub fn recipients(&self, event_type: &str, plugin: Option<&str>) -> Result<Vec<Arc<str>>, String> {
+        let enabled = self.plugins.iter().filter(|(_, plugin)| plugin.events.iter().any(|e| e == event_type));
+        let enabled = enabled.map(|(name, _)| Arc::from(name.as_str()));
+        let wanted: Vec<Arc<str>> = enabled.filter(|name| plugin.is_none_or(|wanted| **name == *wanted)).collect();
+        match (wanted.is_empty(), plugin) {
+            (false, _) => Ok(wanted),
+            (true, Some(plugin)) => Err(format!(
+                "`{event_type}` is not switched on for {}: add it to `events` of its section in the config",
+                plugin.escape_debug()
+            )),
+            (true, None) => Err(format!("the config switches `{event_type}` on for no plugin")),
+        }
+    }
+
     /// What is allowed but will not work as somebody might expect, each with what to do.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
@@ -135,6 +158,7 @@ fn read(mut root: Table<'_>) -> Config {
     let server = root.section("server", |table| Server {
         listen: table.take("listen").and_then(|item| listen(&item)).unwrap_or(LISTEN_DEFAULT),
     });
+    let operator = root.section("operator", operator::read);
     let data_dir = root.section("data", |table| folder(table, "data"));
     let livechat = root.section("livechat", livechat::read);
     let connections = root.named("connections", connection::read);
@@ -144,6 +168,7 @@ fn read(mut root: Table<'_>) -> Config {
     root.finish();
     Config {
         server,
+        operator,
         data_dir,
         livechat,
         connections: connections.into_iter().filter_map(|(_, connection)| connection).collect(),

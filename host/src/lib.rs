@@ -24,6 +24,7 @@ pub mod config;
 // Workings.
 pub mod dispatcher;
 pub mod heartbeat;
+pub mod measures;
 pub mod registry;
 pub mod watcher;
 

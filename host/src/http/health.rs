@@ -35,12 +35,12 @@ pub struct Health {
 }
 
 impl Health {
-    fn stuck(&self) -> Vec<&'static str> {
+    pub(super) fn stuck(&self) -> Vec<&'static str> {
         let stuck = self.heartbeats.iter().filter(|(_, heartbeat)| heartbeat.age() > STUCK);
         stuck.map(|(name, _)| *name).collect()
     }
 
-    async fn can_commit(&self) -> Result<(), String> {
+    pub(super) async fn can_commit(&self) -> Result<(), String> {
         let mut tried = self.tried.lock().await;
         if let Some((at, answer)) = &*tried
             && at.elapsed() < READY_FOR

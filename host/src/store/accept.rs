@@ -36,6 +36,8 @@ pub struct Accepted {
     pub stored: Vec<EventId>,
     /// How many events were stored before already.
     pub duplicates: usize,
+    /// How many of the stored events may be repetitions.
+    pub flagged: usize,
     /// How many deliveries were made.
     pub deliveries: usize,
 }
@@ -85,6 +87,7 @@ fn store_event(
     };
     let id = insert_event(group, &event, possible_duplicate, now_ms)?;
     accepted.stored.push(id);
+    accepted.flagged += usize::from(possible_duplicate);
     let Some(plugins) = routes.get(&event.event_type) else { return Ok(()) };
     let lane: Option<Arc<str>> = event.lane.as_deref().map(Arc::from);
     let event = Arc::new(stored(id, event, possible_duplicate, now_ms));
