@@ -48,8 +48,7 @@ pub async fn serve(config_path: &Path) -> anyhow::Result<()> {
         tracing::warn!("{warning}");
     }
     let measures = Arc::new(Measures::new());
-    let Opened { store, committed, lock } =
-        Store::open_measured(&config.data_dir, meters::store(&measures))?;
+    let Opened { store, committed, lock } = Store::open_measured(&config.data_dir, meters::store(&measures))?;
     let listener = http::listen(config.server.listen).await.with_context(|| {
         format!("cannot listen on {} (`listen` of [server]): is another program there?", config.server.listen)
     })?;
@@ -203,7 +202,8 @@ fn loader(config: &Config, services: Services) -> anyhow::Result<Loader> {
 
 fn write_address(path: &Path, address: std::net::SocketAddr) -> std::io::Result<()> {
     let unfinished = path.with_extension("part");
-    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&unfinished)?;
+    let mut file =
+        OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&unfinished)?;
     writeln!(file, "{address}")?;
     std::fs::rename(unfinished, path)
 }

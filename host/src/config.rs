@@ -112,7 +112,8 @@ impl Config {
     pub fn recipients(&self, event_type: &str, plugin: Option<&str>) -> Result<Vec<Arc<str>>, String> {
         let enabled = self.plugins.iter().filter(|(_, plugin)| plugin.events.iter().any(|e| e == event_type));
         let enabled = enabled.map(|(name, _)| Arc::from(name.as_str()));
-        let wanted: Vec<Arc<str>> = enabled.filter(|name| plugin.is_none_or(|wanted| **name == *wanted)).collect();
+        let wanted: Vec<Arc<str>> =
+            enabled.filter(|name| plugin.is_none_or(|wanted| **name == *wanted)).collect();
         match (wanted.is_empty(), plugin) {
             (false, _) => Ok(wanted),
             (true, Some(plugin)) => Err(format!(

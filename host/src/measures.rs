@@ -15,8 +15,10 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(1);
 
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 
-const SECONDS: &[f64] =
-    &[0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+const SECONDS: &[f64] = &[
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+    10.0, 30.0,
+];
 const ROWS: &[f64] = &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0];
 
 /// Something that is measured.
@@ -49,16 +51,26 @@ const ALL: &[Measure] = &[
     gauge("chatplug_build_info", "Always 1; the version of the program is a label"),
     counter("chatplug_ingest_requests_total", "Webhooks, by what became of them"),
     histogram("chatplug_ingest_ack_seconds", "From a webhook's headers to its answer 200", SECONDS),
-    counter("chatplug_events_duplicate_total", "Repeated events: known ones, and flagged as possibly repeated"),
+    counter(
+        "chatplug_events_duplicate_total",
+        "Repeated events: known ones, and flagged as possibly repeated",
+    ),
     histogram("chatplug_store_commit_seconds", "How long a commit took, its sync included", SECONDS),
     histogram("chatplug_store_commit_rows", "Rows that a commit changed", ROWS),
-    histogram("chatplug_dispatch_lag_seconds", "From accepting an event to the start of its first run", SECONDS),
+    histogram(
+        "chatplug_dispatch_lag_seconds",
+        "From accepting an event to the start of its first run",
+        SECONDS,
+    ),
     histogram("chatplug_run_seconds", "How long a run took", SECONDS),
     counter("chatplug_runs_total", "Runs, by plugin and outcome"),
     counter("chatplug_actions_total", "Calls that change an outside service, by destination and outcome"),
     gauge("chatplug_oldest_pending_seconds", "How long a plugin's most overdue delivery has been due"),
     gauge("chatplug_pending", "Deliveries that wait for a run; counted up to 100,000"),
-    gauge("chatplug_actions_unknown", "Held deliveries: an action of theirs is in doubt; counted up to 100,000"),
+    gauge(
+        "chatplug_actions_unknown",
+        "Held deliveries: an action of theirs is in doubt; counted up to 100,000",
+    ),
     gauge("chatplug_dead_letters", "Deliveries that were given up; counted up to 100,000"),
     gauge("chatplug_wal_bytes", "The write-ahead log of the store"),
     gauge("chatplug_db_bytes", "The database of the store"),

@@ -24,12 +24,12 @@ mod writer;
 
 pub use accept::{Accepted, NewWebhook, Routes};
 pub use deliveries::{Finish, Pending};
-pub use plugins::{GoodVersion, PluginStatus};
 pub use figures::{Backlog, COUNT_MAX, Meters, Sizes};
 pub use operator::{
-    AuditEntry, AuditFilter, BATCH, Count, Cursor, Decided, DecidedDelivery, Decision, DeliveryFilter, Replayed,
-    ReplayedDelivery, Selection, ShownDelivery, StepView, StoppedDelivery,
+    AuditEntry, AuditFilter, BATCH, Count, Cursor, Decided, DecidedDelivery, Decision, DeliveryFilter,
+    Replayed, ReplayedDelivery, Selection, ShownDelivery, StepView, StoppedDelivery,
 };
+pub use plugins::{GoodVersion, PluginStatus};
 pub use queries::{DeliveryView, EventFilter, EventView};
 
 use writer::Writer;

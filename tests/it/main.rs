@@ -10,6 +10,7 @@ mod folder;
 mod from_a_webhook_server;
 mod limits;
 mod low_rating_alert;
+mod operator;
 mod outside;
 mod reload;
 mod restart;

@@ -27,7 +27,8 @@ pub fn run(data_dir: &Path, args: &AuditListArgs, json: bool, out: &mut dyn Writ
 }
 
 fn row(entry: &AuditEntry) -> [String; 6] {
-    let text = |value: &Option<serde_json::Value>| value.as_ref().map(ToString::to_string).unwrap_or_default();
+    let text =
+        |value: &Option<serde_json::Value>| value.as_ref().map(ToString::to_string).unwrap_or_default();
     [
         entry.at.clone(),
         entry.who.clone(),

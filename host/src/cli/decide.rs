@@ -109,7 +109,10 @@ fn print_count(decision: Decision, count: &Count, json: bool, out: &mut dyn Writ
     }
     if decision == (Decision::Replay { fresh: true }) && count.actions_done > 0 {
         let actions = count.actions_done;
-        writeln!(out, "Without the journals, {actions} actions that took place, or may have, can happen again.")?;
+        writeln!(
+            out,
+            "Without the journals, {actions} actions that took place, or may have, can happen again."
+        )?;
     }
     Ok(())
 }

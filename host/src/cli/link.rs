@@ -128,7 +128,10 @@ impl Host {
                 request = request.bearer_auth(token.expose_secret());
             }
             let response = request.send().await.with_context(|| {
-                format!("a host uses the data folder, but cannot be reached at {} (`listen` of [operator])", self.address)
+                format!(
+                    "a host uses the data folder, but cannot be reached at {} (`listen` of [operator])",
+                    self.address
+                )
             })?;
             match response.status() {
                 StatusCode::OK => return response.json().await.context("the host's answer can't be read"),

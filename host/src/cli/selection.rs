@@ -88,6 +88,8 @@ pub(super) fn since(text: &str) -> Result<Timestamp, String> {
     }
     let ago = text.parse::<Span>().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
     ago.and_then(|ago| Timestamp::now().checked_sub(ago)).map_err(|_| {
-        format!("`{text}` is no time: write one such as 2026-11-28T10:00:00Z, or how long ago, such as 24h or 7d")
+        format!(
+            "`{text}` is no time: write one such as 2026-11-28T10:00:00Z, or how long ago, such as 24h or 7d"
+        )
     })
 }

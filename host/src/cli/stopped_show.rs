@@ -35,7 +35,11 @@ pub fn run(
     if found != state.as_str() {
         bail!("{id} is {found}, not {}: see chatplug events show {}", state.as_str(), shown.stopped.event);
     }
-    if json { text::json(out, &shown)? } else { print(&shown, out)? }
+    if json {
+        text::json(out, &shown)?
+    } else {
+        print(&shown, out)?
+    }
     Ok(())
 }
 

@@ -88,16 +88,22 @@ fn the_operator_s_listener_is_open_to_this_machine_only_unless_there_is_a_token(
         assert!(parse(&format!("[operator]\nlisten = \"{listen}\"\n{token}")).is_ok());
         check(
             &format!("[operator]\nlisten = \"{listen}\"\n"),
-            &["2:10: `operator.listen` is reachable from other machines, and `operator.token` is not set: set token = { env = \"CHATPLUG_TOKEN\" }, or listen on 127.0.0.1"],
+            &[
+                "2:10: `operator.listen` is reachable from other machines, and `operator.token` is not set: set token = { env = \"CHATPLUG_TOKEN\" }, or listen on 127.0.0.1",
+            ],
         );
     }
     check(
         "[operator]\nread_token = { env = \"LONG\" }\n",
-        &["2:14: `operator.read_token` is set, but `operator.token` is not, and without it whoever is on this machine may change everything: set token = { env = \"CHATPLUG_TOKEN\" } too"],
+        &[
+            "2:14: `operator.read_token` is set, but `operator.token` is not, and without it whoever is on this machine may change everything: set token = { env = \"CHATPLUG_TOKEN\" } too",
+        ],
     );
     check(
         "[operator]\ntoken = { env = \"SHORT\" }\n",
-        &["2:9: `operator.token` is shorter than 16 characters, or not ASCII: make one with `openssl rand -hex 24`"],
+        &[
+            "2:9: `operator.token` is shorter than 16 characters, or not ASCII: make one with `openssl rand -hex 24`",
+        ],
     );
     check(
         &format!("[operator]\n{token}read_token = {{ env = \"LONG\" }}\nhosts = [\"https://x\"]\n"),

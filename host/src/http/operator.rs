@@ -135,7 +135,12 @@ pub(super) fn router(operator: Arc<Operator>) -> Router {
 }
 
 /// Stands before every route.
-async fn guard(State(operator): App, Extension(peer): Extension<Peer>, request: Request, next: Next) -> Response {
+async fn guard(
+    State(operator): App,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+    next: Next,
+) -> Response {
     let mut response = match admit(&operator, peer, request, next).await {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
@@ -157,7 +162,8 @@ async fn admit(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let busy = || Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", "too many requests: come again in a second");
+    let busy =
+        || Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", "too many requests: come again in a second");
     operator.rate.check().map_err(|_| busy())?;
     let caller = {
         let config = operator.config.load();

@@ -92,7 +92,9 @@ fn prove(operator: &Operator, peer: IpAddr, headers: &HeaderMap) -> Result<Proof
         };
     }
     if operator.token.is_some() || operator.read_token.is_some() {
-        return refuse("a token is needed: Authorization: Bearer …, with `token` or `read_token` of [operator]");
+        return refuse(
+            "a token is needed: Authorization: Bearer …, with `token` or `read_token` of [operator]",
+        );
     }
     let is_forwarded = headers.contains_key("x-forwarded-for") || headers.contains_key("forwarded");
     if !peer.to_canonical().is_loopback() || is_forwarded {
@@ -103,7 +105,11 @@ fn prove(operator: &Operator, peer: IpAddr, headers: &HeaderMap) -> Result<Proof
 
 fn check_change(proof: Proof, headers: &HeaderMap) -> Result<(), Problem> {
     if proof == Proof::ReadToken {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "read-only", "the read token may not change anything"));
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "read-only",
+            "the read token may not change anything",
+        ));
     }
     let kind = only(headers, CONTENT_TYPE.as_str()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();

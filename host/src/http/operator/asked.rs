@@ -72,7 +72,9 @@ impl From<Error> for Problem {
 
 /// The query of an address; an unknown key is refused.
 pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
-    Query::try_from_uri(uri).map(|Query(query)| query).map_err(|rejection| Problem::invalid(rejection.body_text()))
+    Query::try_from_uri(uri)
+        .map(|Query(query)| query)
+        .map_err(|rejection| Problem::invalid(rejection.body_text()))
 }
 
 /// A JSON body; an unknown key is refused.

@@ -141,7 +141,9 @@ async fn decide(
     Caller(who): Caller,
 ) -> Answer<Decided> {
     if selection.ids.is_empty() != selection.all {
-        return Err(Problem::invalid("the selection has either `ids`, or `all` with a filter that may be empty"));
+        return Err(Problem::invalid(
+            "the selection has either `ids`, or `all` with a filter that may be empty",
+        ));
     }
     if selection.ids.len() > BATCH {
         return Err(Problem::invalid(format!("the selection has more than {BATCH} ids: send them in parts")));

@@ -17,7 +17,8 @@ const TOKEN: &str = "the-operators-token";
 const READ_TOKEN: &str = "the-readers-token-0";
 const LOCAL: &str = "127.0.0.1:50000";
 const REMOTE: &str = "192.0.2.7:50000";
-const WITH_TOKENS: &str = "token = { env = \"TOKEN\" }\nread_token = { env = \"READ\" }\nhosts = [\"ops.example.com\"]\n";
+const WITH_TOKENS: &str =
+    "token = { env = \"TOKEN\" }\nread_token = { env = \"READ\" }\nhosts = [\"ops.example.com\"]\n";
 
 /// A store in a folder of its own, and a config.
 struct Scene {
@@ -83,7 +84,8 @@ struct Asked {
 impl Asked {
     fn new(method: &str, path: &str) -> Asked {
         let method = method.to_uppercase().parse().unwrap();
-        let headers = vec![("host", "127.0.0.1:8081".to_owned()), ("content-type", "application/json".to_owned())];
+        let headers =
+            vec![("host", "127.0.0.1:8081".to_owned()), ("content-type", "application/json".to_owned())];
         Asked { method, path: path.replace("{id}", "1"), peer: LOCAL, headers, body: "{}" }
     }
 
@@ -234,7 +236,11 @@ async fn what_is_asked_for_wrongly_is_told() {
     let check = async |method: &str, path: &str, body: &'static str, status: u16, code: &str| {
         let asked = Asked { body, ..Asked::new(method, path).with("x-chatplug-client", "cli:anna") };
         let (found, answer) = scene.ask(&asked).await;
-        assert_eq!((found.as_u16(), answer["error"]["code"].as_str()), (status, Some(code)), "{path} {body}: {answer}");
+        assert_eq!(
+            (found.as_u16(), answer["error"]["code"].as_str()),
+            (status, Some(code)),
+            "{path} {body}: {answer}"
+        );
         assert!(answer["error"]["message"].as_str().is_some_and(|message| message.len() > 10), "{answer}");
     };
     check("get", "/api/v2", "", 404, "not-found").await;
@@ -249,12 +255,16 @@ async fn what_is_asked_for_wrongly_is_told() {
     check("post", "/api/v1/events/ev-7/replay", "{}", 404, "not-found").await;
     check("post", "/api/v1/dead/replay", "", 400, "invalid").await;
     check("post", "/api/v1/dead/replay", r#"{"selection":{}}"#, 400, "invalid").await;
-    check("post", "/api/v1/dead/replay", r#"{"selection":{"ids":["dl-1"],"all":true}}"#, 400, "invalid").await;
+    check("post", "/api/v1/dead/replay", r#"{"selection":{"ids":["dl-1"],"all":true}}"#, 400, "invalid")
+        .await;
     check("post", "/api/v1/dead/replay", r#"{"selection":{"all":true,"surprise":1}}"#, 400, "invalid").await;
     check("post", "/api/v1/held/resolve", r#"{"selection":{"all":true},"as":"maybe"}"#, 400, "invalid").await;
     const LONG: &str = include_str!("openapi.json");
     let bodies = LONG.repeat(BODY_BYTES_MAX / LONG.len() + 1);
-    let asked = Asked { body: bodies.leak(), ..Asked::new("post", "/api/v1/dead/replay").with("x-chatplug-client", "x") };
+    let asked = Asked {
+        body: bodies.leak(),
+        ..Asked::new("post", "/api/v1/dead/replay").with("x-chatplug-client", "x")
+    };
     assert_eq!(scene.ask(&asked).await.0, StatusCode::PAYLOAD_TOO_LARGE);
 }
 
@@ -279,7 +289,10 @@ async fn a_change_is_made_and_says_who_made_it() {
     assert_eq!(who(&[host, ("authorization", &token), client]), "api:token 192.0.2.7 (cli:anna)");
     let client = ("x-chatplug-client", "cli anna\u{7f}");
     assert!(client.1.parse::<HeaderValue>().is_err());
-    assert_eq!(who(&[host, ("authorization", &token), ("x-chatplug-client", "cli anna")]), "api:token 192.0.2.7");
+    assert_eq!(
+        who(&[host, ("authorization", &token), ("x-chatplug-client", "cli anna")]),
+        "api:token 192.0.2.7"
+    );
 }
 
 #[test]

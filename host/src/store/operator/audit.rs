@@ -22,7 +22,11 @@ pub(in super::super) struct Deed<'a> {
 }
 
 /// Writes a deed down.
-pub(in super::super) fn record(connection: &Connection, deed: &Deed<'_>, now_ms: i64) -> rusqlite::Result<()> {
+pub(in super::super) fn record(
+    connection: &Connection,
+    deed: &Deed<'_>,
+    now_ms: i64,
+) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached(
         "INSERT INTO audit (at, who, action, subject, before, after) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;

@@ -38,9 +38,10 @@ pub(super) fn come_back(
     insert.execute(params![old, now_ms, keeps_attempts, keeps_journal])?;
     let new = group.connection.last_insert_rowid();
     if keeps_journal {
-        for sql in
-            ["UPDATE journals SET delivery = ?2 WHERE delivery = ?1", "UPDATE steps SET delivery = ?2 WHERE delivery = ?1"]
-        {
+        for sql in [
+            "UPDATE journals SET delivery = ?2 WHERE delivery = ?1",
+            "UPDATE steps SET delivery = ?2 WHERE delivery = ?1",
+        ] {
             group.connection.prepare_cached(sql)?.execute([old, new])?;
         }
     } else {

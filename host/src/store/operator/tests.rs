@@ -3,8 +3,8 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::*;
-use crate::action::memory::{Answer, Call, Memory};
 use crate::action::Origin;
+use crate::action::memory::{Answer, Call, Memory};
 use crate::event::{Dedupe, NewEvent, Source};
 use crate::store::{Committed, NewWebhook, Opened, Pending, Reader, Routes};
 
@@ -140,7 +140,9 @@ async fn a_delivery_that_comes_back_again_and_again_keeps_the_number_that_it_had
     let root: (i64, bool) = scene
         .reader()
         .connection
-        .query_row("SELECT root, late FROM deliveries WHERE id = ?1", [id.0], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row("SELECT root, late FROM deliveries WHERE id = ?1", [id.0], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .unwrap();
     assert_eq!(root, (first.0, true));
 }
@@ -289,11 +291,17 @@ async fn an_event_is_replayed_for_the_plugins_that_have_ended_with_it() {
     let replay = |event| scene.store.replay_event(event, plugins(), "cli:anna".to_owned(), NOW + 5);
     let replayed = replay(event).await.unwrap().unwrap();
     let names = |list: &[ReplayedDelivery]| list.iter().map(|one| one.plugin.clone()).collect::<Vec<_>>();
-    assert_eq!((names(&replayed.deliveries), names(&replayed.unfinished)), (vec!["a".into(), "c".into()], vec!["b".into()]));
+    assert_eq!(
+        (names(&replayed.deliveries), names(&replayed.unfinished)),
+        (vec!["a".into(), "c".into()], vec!["b".into()])
+    );
     assert_eq!(replayed.unfinished[0].id, made[1].id);
     assert_eq!(replay(EventId(99)).await.unwrap(), None);
     let handed_on = scene.committed.next().await.unwrap();
-    assert_eq!(handed_on.iter().map(|one| one.id).collect::<Vec<_>>(), [replayed.deliveries[0].id, replayed.deliveries[1].id]);
+    assert_eq!(
+        handed_on.iter().map(|one| one.id).collect::<Vec<_>>(),
+        [replayed.deliveries[0].id, replayed.deliveries[1].id]
+    );
     assert!(handed_on.iter().all(|one| one.lane.as_deref() == Some("chat/C1")));
 }
 
@@ -301,7 +309,8 @@ async fn an_event_is_replayed_for_the_plugins_that_have_ended_with_it() {
 async fn each_deed_is_in_the_audit_log_and_the_log_can_not_be_rewritten() {
     let mut scene = Scene::new();
     let dead = scene.ended("C1", "p", State::Dead, "text of a customer").await;
-    let now = scene.decide(Decision::Replay { fresh: false }, these(&[dead])).await.deliveries[0].now.unwrap();
+    let now =
+        scene.decide(Decision::Replay { fresh: false }, these(&[dead])).await.deliveries[0].now.unwrap();
     let entries = scene.reader().audit(&AuditFilter { since: None, limit: 10 }).unwrap();
     assert_eq!(entries.len(), 1);
     let entry = &entries[0];
@@ -328,5 +337,8 @@ async fn the_backlog_is_counted_and_the_most_overdue_delivery_of_a_plugin_found(
     assert_eq!((backlog.pending, backlog.held, backlog.dead), (2, 1, 1));
     assert_eq!(backlog.overdue_seconds, [("p".to_owned(), 30), ("q".to_owned(), 0)]);
     let sizes = scene.store.sizes().await.unwrap();
-    assert!(sizes.database > 0 && sizes.log > 0 && sizes.disk_free > 0 && sizes.disk >= sizes.disk_free, "{sizes:?}");
+    assert!(
+        sizes.database > 0 && sizes.log > 0 && sizes.disk_free > 0 && sizes.disk >= sizes.disk_free,
+        "{sizes:?}"
+    );
 }

@@ -94,12 +94,7 @@ impl Reader {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn count(
-        &self,
-        state: State,
-        filter: &DeliveryFilter,
-        ids: &[DeliveryId],
-    ) -> Result<Count, Error> {
+    pub fn count(&self, state: State, filter: &DeliveryFilter, ids: &[DeliveryId]) -> Result<Count, Error> {
         let mut conditions = Conditions::of(state, filter);
         if !ids.is_empty() {
             conditions.among(ids);
