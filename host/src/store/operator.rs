@@ -10,6 +10,7 @@ use super::writer::Group;
 use super::{Error, Store};
 use crate::delivery::{DeliveryId, State};
 use crate::event::EventId;
+use crate::journal::Answer;
 
 mod audit;
 mod comeback;
@@ -292,9 +293,9 @@ fn answer_doubtful(connection: &Connection, delivery: i64, now_ms: i64) -> rusql
     select.execute(params![delivery, empty_success(), now_ms]).map(|_| ())
 }
 
-/// What is recorded as the answer of an action of which an operator says that it took place.
+/// What is recorded as the answer of an action of which an operator says that it took place: an empty success.
 fn empty_success() -> String {
-    json!({ "ok": "" }).to_string()
+    Answer::Done.to_json()
 }
 
 /// The conditions of a query on deliveries that are joined with their events, with their values.

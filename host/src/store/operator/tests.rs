@@ -196,6 +196,11 @@ async fn what_an_operator_says_of_a_held_delivery_settles_the_action_in_doubt() 
         assert_eq!(scene.steps(now), steps, "{decision:?}");
         let handed_on = scene.committed.next().await.unwrap();
         assert_eq!((handed_on[0].attempts, handed_on[0].crashes), (3, 2), "it goes on where it stopped");
+        if decision == Decision::Sent {
+            let sql = "SELECT answer FROM steps WHERE delivery = ?1 AND number = 2";
+            let answer: String = scene.reader().connection.query_row(sql, [now.0], |row| row.get(0)).unwrap();
+            assert_eq!(Answer::from_json(&answer).unwrap(), Answer::Done);
+        }
     }
 }
 
