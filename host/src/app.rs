@@ -28,10 +28,12 @@ use crate::watcher::{self, Loader, Watcher};
 
 pub mod check;
 pub mod demo;
+mod metered;
 mod meters;
 mod reload;
 mod services;
 
+use metered::Metered;
 use reload::Reload;
 use services::Account;
 
@@ -98,9 +100,10 @@ fn start(
 ) -> anyhow::Result<TaskTracker> {
     let account = Arc::new(Account::new(&config.livechat)?);
     let connections = Arc::new(Connections::new(services::connections(&config))?);
+    let metered = Arc::new(Metered::new(account.clone(), connections.clone(), measures.clone()));
     let services = Services {
-        livechat: account.clone(),
-        connections: connections.clone(),
+        livechat: metered.clone(),
+        connections: metered,
         memory: Arc::new(store.clone()),
         ledger: Arc::new(store.clone()),
         stopping: stop.clone(),

@@ -148,10 +148,6 @@ CREATE INDEX memory_claimed ON memory (claimed_by) WHERE claimed_by IS NOT NULL;
 CREATE TRIGGER audit_is_not_rewritten BEFORE UPDATE ON audit BEGIN
     SELECT RAISE(ABORT, 'the audit log is append-only');
 END;
-CREATE TRIGGER audit_is_kept_for_a_year BEFORE DELETE ON audit
-WHEN old.at > (unixepoch('now') - 366 * 86400) * 1000 BEGIN
-    SELECT RAISE(ABORT, 'the audit log is append-only');
-END;
 ";
 
 /// Sets a write connection up and brings the tables up to date.
