@@ -110,13 +110,7 @@ fn start(
     };
     let loader = loader(&config, services)?;
     let registry = Arc::new(Registry::default());
-    let webhooks = Arc::new(Webhooks {
-        store: store.clone(),
-        reception: ArcSwap::from_pointee(services::reception(&config)),
-        refusals: Refusals::default(),
-        meters: meters::webhooks(&measures),
-        room: Semaphore::new(BODIES_KIB_MAX),
-    });
+    let webhooks = Arc::new(webhooks(&config, store, &measures));
     let (dispatching, watching) = (Arc::new(Heartbeat::new()), Arc::new(Heartbeat::new()));
     let health = Arc::new(Health {
         store: store.clone(),
@@ -164,6 +158,16 @@ fn start(
     tasks.spawn(measures.run(stop.clone()));
     tasks.close();
     Ok(tasks)
+}
+
+fn webhooks(config: &Config, store: &Store, measures: &Measures) -> Webhooks {
+    Webhooks {
+        store: store.clone(),
+        reception: ArcSwap::from_pointee(services::reception(config)),
+        refusals: Refusals::default(),
+        meters: meters::webhooks(measures),
+        room: Semaphore::new(BODIES_KIB_MAX),
+    }
 }
 
 /// Prints every plugin with its state.
