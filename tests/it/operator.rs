@@ -10,12 +10,16 @@ use serde_json::{Value, json};
 use crate::client::{accept, message};
 
 const TOKEN: &str = "the-operators-token";
-const HOSTILE: &str = "[plugin.hostile]\nevents = [\"incoming_event\"]\ndenies = [\"chats.tag\"]\n";
+const HOSTILE: &str = "[plugin.hostile]\nevents = [\"incoming_event\"]\n";
+/// The plugin rejects each event.
+const REJECTING: &str = "denies = [\"chats.tag\"]\nsettings = { do = \"nonsense\" }\n";
+/// The plugin handles each event. It is granted something, too: its status shows when that has taken effect.
+const HANDLING: &str = "grants = [\"chats.tag\"]\nsettings = { do = \"log\" }\n";
 
 /// A host whose plugin rejects what it gets, with `events` dead letters, each in a chat of its own.
 async fn with_dead_letters(config: &str, events: usize) -> Host {
-    let host = Host::prepared("", &[guest("guest_hostile")]).env("OPERATOR_TOKEN", TOKEN);
-    let mut host = configured(host, config, "nonsense");
+    let mut host = Host::prepared("", &[guest("guest_hostile")]).env("OPERATOR_TOKEN", TOKEN);
+    set_terms(&host, config, REJECTING);
     host.run();
     for number in 1..=events {
         accept(&host, message(&format!("C{number}"), number)).await;
@@ -25,10 +29,9 @@ async fn with_dead_letters(config: &str, events: usize) -> Host {
     host
 }
 
-/// The config with a plugin that rejects each event, or (`log`) handles it.
-fn configured(host: Host, config: &str, misdeed: &str) -> Host {
-    host.set_config(&format!("{config}{HOSTILE}settings = {{ do = \"{misdeed}\" }}\n"));
-    host
+/// Gives the plugin other terms.
+fn set_terms(host: &Host, config: &str, terms: &str) {
+    host.set_config(&format!("{config}{HOSTILE}{terms}"));
 }
 
 fn dead(host: &Host) -> Vec<Value> {
@@ -56,9 +59,9 @@ async fn a_dead_letter_is_replayed_in_a_running_host_once_the_cause_is_gone() {
     assert_eq!(host.json(&["dead", "replay", "--plugin", "crm-notes", "--dry-run"])["total"], 0);
     assert_eq!(dead(&host).len(), 3, "a dry run changes nothing");
 
-    let host = configured(host, "", "log");
-    host.wait_for("the new settings", || {
-        host.log().contains("`plugin.hostile.settings` changed").then_some(())
+    set_terms(&host, "", HANDLING);
+    host.wait_for("the new terms", || {
+        host.plugin("hostile").filter(|status| status["grants"] == json!(["chats.tag"]))
     });
     let replayed = host.json(&["dead", "replay", "dl-2", "dl-1"]);
     assert_eq!((&replayed["changed"], &replayed["unchanged"]), (&json!(2), &json!([])));
@@ -85,8 +88,8 @@ async fn a_dead_letter_is_replayed_in_a_running_host_once_the_cause_is_gone() {
 
 #[tokio::test]
 async fn what_is_changed_without_a_host_takes_effect_when_it_starts() {
-    let host = with_dead_letters("", 2).await;
-    let mut host = configured(host, "", "log");
+    let mut host = with_dead_letters("", 2).await;
+    set_terms(&host, "", HANDLING);
     assert!(host.stop(), "{}", host.log());
     let output = host.cli(&["dead", "replay", "--all"]);
     assert!(output.status.success(), "{}", text(&output.stderr));

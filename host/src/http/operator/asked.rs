@@ -2,9 +2,11 @@
 
 use axum::Json;
 use axum::extract::Query;
+use axum::extract::rejection::BytesRejection;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
@@ -77,9 +79,19 @@ pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
         .map_err(|rejection| Problem::invalid(rejection.body_text()))
 }
 
+/// The body of a request, if it could be read.
+pub(super) type Body = Result<Bytes, BytesRejection>;
+
 /// A JSON body; an unknown key is refused.
-pub(super) fn body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(bytes).map_err(|error| Problem::invalid(format!("the body: {error}")))
+pub(super) fn body<T: DeserializeOwned>(body: Body) -> Result<T, Problem> {
+    let bytes = body.map_err(|rejection| {
+        let code = match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => "too-large",
+            _ => "invalid",
+        };
+        Problem::new(rejection.status(), code, format!("the body can't be read: {}", rejection.body_text()))
+    })?;
+    serde_json::from_slice(&bytes).map_err(|error| Problem::invalid(format!("the body: {error}")))
 }
 
 /// An id in a path.

@@ -1,13 +1,12 @@
 //! Deliveries that stopped: dead letters, and held ones.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Extension, Path, State};
 use axum::http::Uri;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::asked::{Problem, body, event_type, id, limit, query};
+use super::asked::{Body, Problem, body, event_type, id, limit, query};
 use super::{Answer, App, Caller, Operator};
 use crate::delivery::{DeliveryId, State as DeliveryState};
 use crate::store::{
@@ -105,27 +104,27 @@ enum Resolution {
 pub(super) async fn replay(
     State(operator): App,
     Extension(caller): Extension<Caller>,
-    bytes: Bytes,
+    sent: Body,
 ) -> Answer<Decided> {
-    let Replay { selection, fresh } = body(&bytes)?;
+    let Replay { selection, fresh } = body(sent)?;
     decide(&operator, Decision::Replay { fresh }, selection, caller).await
 }
 
 pub(super) async fn discard(
     State(operator): App,
     Extension(caller): Extension<Caller>,
-    bytes: Bytes,
+    sent: Body,
 ) -> Answer<Decided> {
-    let Discard { selection } = body(&bytes)?;
+    let Discard { selection } = body(sent)?;
     decide(&operator, Decision::Discard, selection, caller).await
 }
 
 pub(super) async fn resolve(
     State(operator): App,
     Extension(caller): Extension<Caller>,
-    bytes: Bytes,
+    sent: Body,
 ) -> Answer<Decided> {
-    let Resolve { selection, r#as } = body(&bytes)?;
+    let Resolve { selection, r#as } = body(sent)?;
     let decision = match r#as {
         Resolution::Sent => Decision::Sent,
         Resolution::NotSent => Decision::NotSent,

@@ -1,13 +1,12 @@
 //! Events: what came, and having plugins handle it anew.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Extension, Path, State};
 use axum::http::{StatusCode, Uri};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::asked::{Problem, body, event_type, id, limit, query};
+use super::asked::{Body, Problem, body, event_type, id, limit, query};
 use super::{Answer, App, Caller};
 use crate::event::EventId;
 use crate::store::{EventFilter, EventView, Replayed};
@@ -49,10 +48,10 @@ pub(super) async fn replay(
     State(operator): App,
     Extension(Caller(who)): Extension<Caller>,
     Path(event): Path<String>,
-    bytes: Bytes,
+    sent: Body,
 ) -> Answer<Replayed> {
     let event: EventId = id(&event)?;
-    let Replay { plugin } = body(&bytes)?;
+    let Replay { plugin } = body(sent)?;
     let missing = || Problem::not_found(format!("{event} is not stored (any more)"));
     let found = operator.query(move |reader| reader.event(event)).await?.ok_or_else(missing)?;
     let plugins = operator

@@ -265,7 +265,8 @@ async fn what_is_asked_for_wrongly_is_told() {
         body: bodies.leak(),
         ..Asked::new("post", "/api/v1/dead/replay").with("x-chatplug-client", "x")
     };
-    assert_eq!(scene.ask(&asked).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    let (status, answer) = scene.ask(&asked).await;
+    assert_eq!((status, &answer["error"]["code"]), (StatusCode::PAYLOAD_TOO_LARGE, &"too-large".into()));
 }
 
 #[tokio::test]
