@@ -100,14 +100,8 @@ fn start(
 ) -> anyhow::Result<TaskTracker> {
     let account = Arc::new(Account::new(&config.livechat)?);
     let connections = Arc::new(Connections::new(services::connections(&config))?);
-    let metered = Arc::new(Metered::new(account.clone(), connections.clone(), measures.clone()));
-    let services = Services {
-        livechat: metered.clone(),
-        connections: metered,
-        memory: Arc::new(store.clone()),
-        ledger: Arc::new(store.clone()),
-        stopping: stop.clone(),
-    };
+    let metered = Metered::new(account.clone(), connections.clone(), measures.clone());
+    let services = reached(metered, store, stop);
     let loader = loader(&config, services)?;
     let registry = Arc::new(Registry::default());
     let webhooks = Arc::new(webhooks(&config, store, &measures));
@@ -158,6 +152,18 @@ fn start(
     tasks.spawn(measures.run(stop.clone()));
     tasks.close();
     Ok(tasks)
+}
+
+/// What runs reach.
+fn reached(metered: Metered, store: &Store, stop: &CancellationToken) -> Services {
+    let (metered, store) = (Arc::new(metered), Arc::new(store.clone()));
+    Services {
+        livechat: metered.clone(),
+        connections: metered,
+        memory: store.clone(),
+        ledger: store,
+        stopping: stop.clone(),
+    }
 }
 
 fn webhooks(config: &Config, store: &Store, measures: &Measures) -> Webhooks {

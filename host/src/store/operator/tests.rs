@@ -3,10 +3,9 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::*;
-use crate::action::Origin;
-use crate::action::memory::{Answer, Call, Memory};
+use crate::action::memory::{Answer as MemoryAnswer, Call};
 use crate::event::{Dedupe, NewEvent, Source};
-use crate::store::{Committed, NewWebhook, Opened, Pending, Reader, Routes};
+use crate::store::{Committed, NewWebhook, Opened, Pending, Reader, Routes, memory};
 
 const NOW: i64 = 1_790_000_000_000;
 
@@ -82,6 +81,13 @@ impl Scene {
 
     async fn decide(&self, decision: Decision, selection: Selection) -> Decided {
         self.store.decide(decision, selection, "cli:anna".to_owned(), NOW + 1).await.unwrap()
+    }
+
+    /// Whether a delivery gets what only one may have.
+    async fn claims(&self, delivery: DeliveryId) -> bool {
+        let call = Call::Claim { key: "told".into(), ttl_ms: 60_000 };
+        let claim = self.store.write(move |group| memory::change(group, "p", delivery.0, call, NOW));
+        claim.await.unwrap() == Ok(MemoryAnswer::Whether(true))
     }
 
     fn reader(&self) -> Reader {
@@ -160,19 +166,13 @@ async fn a_fresh_replay_forgets_the_journal_says_what_may_repeat_and_is_no_dupli
     ] {
         scene.step(dead, number, kind, answer).await;
     }
-    let claim = |delivery: DeliveryId| {
-        let plugin: Arc<str> = Arc::from("p");
-        let origin = Origin { plugin, delivery: delivery.0, step: 1, once: None };
-        let store = scene.store.clone();
-        async move { store.call(&origin, Call::Claim { key: "told".into(), ttl_ms: 60_000 }).await.unwrap() }
-    };
-    assert_eq!(claim(dead).await, Answer::Whether(true));
+    assert!(scene.claims(dead).await);
     let decided = scene.decide(Decision::Replay { fresh: true }, these(&[dead])).await;
     assert_eq!(decided.may_repeat, 2);
     let now = decided.deliveries[0].now.unwrap();
     assert_eq!(scene.steps(now), []);
-    assert_eq!(claim(now).await, Answer::Whether(true));
-    assert_eq!(claim(DeliveryId(now.0 + 1)).await, Answer::Whether(false));
+    assert!(scene.claims(now).await);
+    assert!(!scene.claims(DeliveryId(now.0 + 1)).await);
     let left: i64 =
         scene.reader().connection.query_row("SELECT count(*) FROM journals", [], |row| row.get(0)).unwrap();
     assert_eq!(left, 0);
