@@ -152,6 +152,7 @@ fn the_default_file_mentions_every_known_key() {
         "data",
         "livechat",
         "livechat.webhooks",
+        "operator",
         "connections.a",
         "plugins",
         "plugin.a",
@@ -178,9 +179,9 @@ fn the_default_file_mentions_every_known_key() {
 #[test]
 fn keys_of_later_versions_are_not_accepted_silently() {
     check(
-        "[operator]\nnotify = \"slack\"\n[plugin.a]\npin = \"sha256:00\"\n",
+        "[timers]\nevery = 1\n[plugin.a]\npin = \"sha256:00\"\n",
         &[
-            "1:2: unknown key `operator` at the top; known here: server, data, livechat, connections, plugins, plugin",
+            "1:2: unknown key `timers` at the top; known here: server, operator, data, livechat, connections, plugins, plugin",
             "4:1: unknown key `pin` in [plugin.a]; known here: events, grants, denies, settings, limits",
         ],
     );
