@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub mod bytes;
+pub mod fuse;
 pub mod http;
 pub mod livechat;
 pub mod memory;

@@ -98,7 +98,7 @@ fn start(
     measures: Arc<Measures>,
     stop: &CancellationToken,
 ) -> anyhow::Result<TaskTracker> {
-    let account = Arc::new(Account::new(&config.livechat)?);
+    let account = Arc::new(Account::new(&config.livechat, Arc::new(store.clone()))?);
     let connections = Arc::new(Connections::new(services::connections(&config))?);
     let metered = Metered::new(account.clone(), connections.clone(), measures.clone());
     let services = reached(metered, store, stop);
@@ -138,7 +138,7 @@ fn start(
         config: config.clone(),
         registry,
         webhooks: webhooks.clone(),
-        account,
+        account: account.clone(),
         connections,
         changed,
     };
@@ -147,6 +147,7 @@ fn start(
     tasks.spawn(dispatcher.run(committed, stop.clone()));
     tasks.spawn(watcher.run(stop.clone()));
     tasks.spawn(reload.run(stop.clone()));
+    tasks.spawn(account.end_visits(stop.clone()));
     tasks.spawn(http::serve(listener, AppState { webhooks, health }, stop.clone()));
     tasks.spawn(http::serve_operator(operators, Arc::new(operator), stop.clone()));
     tasks.spawn(measures.run(stop.clone()));

@@ -105,12 +105,23 @@ impl Config {
         }
     }
 
-    /// The plugins that get an event of a type; or only `plugin`, if it does.
+    /// The plugins that get an event of a type again; or only `plugin`, if it does. The plugin that caused the event
+    /// gets it only if it is named, or if the config says that it gets such events.
     ///
     /// # Errors
     /// If there is none, and what to do.
-    pub fn recipients(&self, event_type: &str, plugin: Option<&str>) -> Result<Vec<Arc<str>>, String> {
-        let enabled = self.plugins.iter().filter(|(_, plugin)| plugin.events.iter().any(|e| e == event_type));
+    pub fn recipients(
+        &self,
+        event_type: &str,
+        caused_by: Option<&str>,
+        plugin: Option<&str>,
+    ) -> Result<Vec<Arc<str>>, String> {
+        let wants = |name: &str, found: &Plugin| {
+            let is_own = caused_by == Some(name) && plugin.is_none();
+            found.events.iter().any(|event| event == event_type)
+                && (!is_own || found.own_events == Some(true))
+        };
+        let enabled = self.plugins.iter().filter(|(name, found)| wants(name, found));
         let enabled = enabled.map(|(name, _)| Arc::from(name.as_str()));
         let wanted: Vec<Arc<str>> =
             enabled.filter(|name| plugin.is_none_or(|wanted| **name == *wanted)).collect();

@@ -86,6 +86,8 @@ pub enum Outcome {
     Trapped(String),
     /// A limit was hit; the text names it, its value and the setting that raises it.
     OutOf(Resource, String),
+    /// The plugin did too much in one chat within a minute; the text names the limit and its setting.
+    Fuse(String),
     /// It is not known whether an action of the run took place: spends no attempt, and is settled before the next
     /// run.
     InDoubt(String),
@@ -121,6 +123,7 @@ impl Outcome {
             Outcome::OutOf(Resource::Time, _) => "out of time",
             Outcome::OutOf(Resource::Memory, _) => "out of memory",
             Outcome::OutOf(Resource::Calls, _) => "out of calls",
+            Outcome::Fuse(_) => "fuse",
             Outcome::OutOf(Resource::Journal, _) => "out of journal",
             Outcome::InDoubt(_) => "in doubt",
             Outcome::Suspended { .. } => "suspended",
@@ -135,6 +138,7 @@ impl Outcome {
             | Outcome::Reject(reason)
             | Outcome::Trapped(reason)
             | Outcome::OutOf(_, reason)
+            | Outcome::Fuse(reason)
             | Outcome::InDoubt(reason)
             | Outcome::Suspended { reason, .. } => reason,
         }
@@ -178,6 +182,7 @@ pub fn after(outcome: &Outcome, history: History, jitter: f64) -> Next {
     match outcome {
         Outcome::Handled => Next::Succeeded,
         Outcome::Reject(reason) => Next::Dead(format!("rejected by the plugin: {reason}")),
+        Outcome::Fuse(reason) => Next::Dead(reason.clone()),
         Outcome::InDoubt(_) => Next::Again(Duration::ZERO),
         Outcome::Suspended { reason, .. } if history.age >= RETRY_WINDOW => {
             Next::Dead(format!("still waiting after 24 h: {reason}"))
@@ -232,6 +237,7 @@ mod tests {
         check(Outcome::Trapped("boom".into()), 1, 1, 0, again(1));
         check(Outcome::Trapped("boom".into()), 3, 3, 0, Next::Dead("trapped 3 times, last: boom".into()));
         check(Outcome::OutOf(Resource::Cpu, "cpu".into()), 2, 2, 0, again(2));
+        check(Outcome::Fuse("too much".into()), 1, 0, 0, Next::Dead("too much".into()));
         let suspended = || Outcome::Suspended { reason: "closed".into(), wait: Duration::from_secs(8) };
         check(suspended(), 0, 0, 0, again(10));
         check(suspended(), 0, 0, 24, Next::Dead("still waiting after 24 h: closed".into()));

@@ -138,10 +138,20 @@ impl Dispatcher {
                 Err(error) => tracing::error!(%error, "cannot read the backlog; trying again"),
             }
             self.heartbeat.beat();
-            tokio::time::sleep(STORE_RETRY).await;
+            if !self.pause().await {
+                return;
+            }
         };
         plugins.iter().for_each(|plugin| lanes.fell_behind(plugin));
         self.set_concurrency(lanes);
+    }
+
+    /// Waits a moment before the store is asked again; false if the host stops meanwhile.
+    async fn pause(&self) -> bool {
+        tokio::select! {
+            () = self.runtime.services().stopping.cancelled() => false,
+            () = tokio::time::sleep(STORE_RETRY) => true,
+        }
     }
 
     fn take_in(&self, lanes: &mut Lanes, batch: Vec<Pending>, had_gap: bool) {
@@ -191,7 +201,9 @@ impl Dispatcher {
                 Ok(rows) => break rows,
                 Err(error) => tracing::error!(%error, "cannot read pending deliveries; trying again"),
             }
-            tokio::time::sleep(STORE_RETRY).await;
+            if !self.pause().await {
+                return;
+            }
         };
         // The loop has ended: nobody needs the rows.
         let _ = reports.send(Message::Loaded { load, rows }).await;

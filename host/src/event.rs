@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 pub mod lane;
 pub mod rating;
+pub mod trace;
 pub mod types;
 
 /// The number of a stored event; shown as `ev-42`. Numbers grow in the order of acceptance.
@@ -77,6 +78,8 @@ pub struct NewEvent {
     pub lane: Option<String>,
     /// How a repetition is recognised.
     pub dedupe: Dedupe,
+    /// What it says of who caused it.
+    pub trace: trace::Trace,
     /// JSON text in the v3.6 shape of the type.
     pub payload: String,
     /// JSON text, an object: `additional_data`, `requester` and the like; `{}` if there is nothing.
@@ -106,6 +109,9 @@ pub struct Event {
     pub thread_id: Option<String>,
     /// Whether it may be a repetition of another event.
     pub possible_duplicate: bool,
+    /// The plugin that caused it; empty if it was the host's app or bot, on whose behalf is not known. `None`: not
+    /// caused by the host, as far as can be told.
+    pub own: Option<String>,
     /// See [`NewEvent::payload`].
     pub payload: String,
     /// See [`NewEvent::extra`].

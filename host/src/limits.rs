@@ -20,6 +20,8 @@ pub struct Limits {
     pub host_calls: u32,
     /// Of these, calls that change something outside, per attempt.
     pub actions: u32,
+    /// Actions in one chat within a minute, of all attempts together: the fuse.
+    pub actions_per_chat_minute: u32,
     /// What the journal of one delivery may hold: the answers and actions of its runs, bytes.
     pub journal_bytes: usize,
     /// A message to a chat is not sent this long after what it answers happened, seconds.
@@ -39,6 +41,7 @@ impl Default for Limits {
             hostcall_bytes: 4 << 20,
             host_calls: 256,
             actions: 32,
+            actions_per_chat_minute: 20,
             journal_bytes: 4 << 20,
             message_expiry_s: 600,
             log_bytes: 64 << 10,
@@ -59,6 +62,8 @@ impl Limits {
     }
 }
 
+/// The most that [`Limits::actions_per_chat_minute`] may be.
+pub const ACTIONS_PER_CHAT_MINUTE_MAX: u64 = 1_000;
 /// The largest webhook body, bytes.
 pub const WEBHOOK_BYTES_MAX: usize = 1 << 20;
 /// The deepest nesting of a webhook's JSON.

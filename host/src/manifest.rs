@@ -17,6 +17,9 @@ pub struct Manifest {
     /// The connections that it names when it calls `http`.
     #[serde(default)]
     pub connections: Vec<String>,
+    /// Whether it also wants the events that it causes itself.
+    #[serde(default)]
+    pub wants_own_events: bool,
     /// A JSON Schema for the operator's settings; `true` takes anything.
     #[serde(default = "anything")]
     pub settings_schema: Value,

@@ -134,7 +134,24 @@ fn fits(manifest: &Manifest, schema: &SettingsSchema, plugin: &config::Plugin) -
             ));
         }
     }
+    own_events(manifest.wants_own_events, plugin.own_events)
+        .map_err(|reason| format!("[plugin.{name}] {reason}"))?;
     schema.check(&plugin.settings).map_err(|reason| format!("the settings of [plugin.{name}] {reason}"))
+}
+
+/// Whether the operator has decided on the events that a plugin causes itself, if it wants them.
+fn own_events(wants: bool, decided: Option<bool>) -> Result<(), &'static str> {
+    match (wants, decided) {
+        (true, None) => {
+            Err("has to say whether the plugin gets the events that it causes itself, which it wants: \
+             own_events = true, or false to keep them from it")
+        }
+        (false, Some(true)) => {
+            Err("has own_events = true, but the plugin doesn't want what it causes itself: \
+             remove the line")
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -148,7 +165,8 @@ mod tests {
     fn plugin(events: &[&str], grants: &[&str], settings: serde_json::Value) -> config::Plugin {
         let own = |entries: &[&str]| entries.iter().map(|entry| (*entry).to_owned()).collect();
         let policy = Policy { grants: own(grants), denies: Vec::new() };
-        config::Plugin { events: own(events), policy, settings, limits: Limits::default() }
+        let limits = Limits::default();
+        config::Plugin { events: own(events), own_events: None, policy, settings, limits }
     }
 
     fn check(plugin: Option<config::Plugin>, expected: Verdict) {
@@ -158,6 +176,7 @@ mod tests {
             description: String::new(),
             events: vec!["chat_rated".into(), "incoming_chat".into()],
             connections: Vec::new(),
+            wants_own_events: false,
             settings_schema: json!({ "type": "object", "properties": { "low": { "type": "integer" } } }),
         };
         let asks = BTreeSet::from(["chats.tag".to_owned()]);
@@ -174,6 +193,20 @@ mod tests {
             Some(plugin(&["chat_rated"], &[], json!({}))),
             Verdict::AwaitingApproval(vec!["chats.tag".into()]),
         );
+    }
+
+    #[test]
+    fn a_plugin_that_wants_its_own_events_needs_a_decision() {
+        for (wants, decided, is_fine) in [
+            (false, None, true),
+            (false, Some(false), true),
+            (false, Some(true), false),
+            (true, None, false),
+            (true, Some(true), true),
+            (true, Some(false), true),
+        ] {
+            assert_eq!(own_events(wants, decided).is_ok(), is_fine, "{wants} {decided:?}");
+        }
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod clock;
 pub mod compile;
 mod cpu;
 mod engine;
+mod fuse;
 mod guest;
 pub mod inspect;
 mod log;
@@ -213,6 +214,7 @@ pub struct Runtime {
     engine: wasmtime::Engine,
     linker: Arc<Linker<Guest>>,
     services: Arc<Services>,
+    fuse: fuse::Shared,
     _ticker: Arc<engine::Ticker>,
 }
 
@@ -225,7 +227,13 @@ impl Runtime {
         let engine = engine::for_running()?;
         let linker = Arc::new(bindings::linker(&engine)?);
         let ticker = Arc::new(engine::Ticker::start(&engine));
-        Ok(Runtime { engine, linker, services: Arc::new(services), _ticker: ticker })
+        Ok(Runtime {
+            engine,
+            linker,
+            services: Arc::new(services),
+            fuse: fuse::Shared::new(),
+            _ticker: ticker,
+        })
     }
 
     /// What runs may reach.
@@ -262,7 +270,7 @@ impl Runtime {
     /// Runs one attempt to its end, whatever the guest does.
     pub async fn run(&self, attempt: Attempt) -> Report {
         let began = Instant::now();
-        let mut report = attempt::run(&self.engine, attempt, self.services.clone()).await;
+        let mut report = attempt::run(&self.engine, attempt, self.services.clone(), self.fuse.clone()).await;
         report.wall = began.elapsed();
         report
     }

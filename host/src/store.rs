@@ -17,12 +17,14 @@ mod figures;
 mod journal;
 mod memory;
 mod operator;
+mod own;
 mod plugins;
 mod queries;
 mod schema;
+mod visits;
 mod writer;
 
-pub use accept::{Accepted, NewWebhook, Routes};
+pub use accept::{Accepted, NewWebhook, Route, Routes};
 pub use deliveries::{Finish, Pending};
 pub use figures::{Backlog, COUNT_MAX, Meters, Sizes};
 pub use operator::{

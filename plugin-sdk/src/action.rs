@@ -15,9 +15,9 @@ where
         Action { once: None, call }
     }
 
-    /// Names the action within the event. The name is part of the id that goes to the service with a message,
-    /// a note, or a keyed request, and so is the same in each attempt at the event. Without a name the number
-    /// of the host call takes its place. The host itself doesn't remember actions from attempt to attempt.
+    /// Names the action within the event. An attempt that takes another way than the one before it is answered
+    /// from the host's record by this name, so that nothing is done twice. Name what must not be done twice where
+    /// its arguments can differ between attempts; without a name an action is known by its arguments.
     pub fn once(self, name: impl Into<String>) -> Self {
         Action { once: Some(name.into()), ..self }
     }

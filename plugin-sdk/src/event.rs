@@ -62,7 +62,8 @@ impl Event {
         self.has_flag("recovered")
     }
 
-    /// Whether this plugin caused it itself.
+    /// Whether a plugin of this host caused it, or else the host's app or bot. What the plugin itself caused it gets
+    /// only if its manifest says so ([`Manifest::with_own_events`](crate::Manifest::with_own_events)).
     pub fn own(&self) -> bool {
         self.has_flag("own")
     }

@@ -50,7 +50,7 @@ pub trait Plugin {
     fn manifest() -> Manifest;
 
     /// Handles one event. It runs in a fresh instance each time, and may run again for the same event after a
-    /// failure; what it did before the failure is done again then (see [`Action::once`]).
+    /// failure; what it did before the failure is answered from the host's record then (see [`Action::once`]).
     ///
     /// # Errors
     /// [`Failure::Retry`] if trying again later may help, [`Failure::Reject`] if not. `?` on an [`Error`]

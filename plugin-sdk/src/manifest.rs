@@ -9,6 +9,7 @@ pub struct Manifest {
     description: String,
     events: Vec<String>,
     connections: Vec<String>,
+    wants_own_events: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     settings_schema: Option<Schema>,
 }
@@ -23,6 +24,7 @@ impl Manifest {
             description: description.into(),
             events: Vec::new(),
             connections: Vec::new(),
+            wants_own_events: false,
             settings_schema: None,
         }
     }
@@ -36,6 +38,13 @@ impl Manifest {
     /// Adds a connection that the plugin names when it calls [`http`](crate::http).
     pub fn connection(mut self, name: &str) -> Self {
         self.connections.push(name.into());
+        self
+    }
+
+    /// Says that the plugin also wants the events that it causes itself: its own messages, transfers … The
+    /// operator has to agree (`own_events` in the config). Beware of answering yourself.
+    pub fn with_own_events(mut self) -> Self {
+        self.wants_own_events = true;
         self
     }
 

@@ -2,6 +2,7 @@
 //! told, and that nothing happens without a grant.
 
 mod caller;
+mod doubt;
 mod http;
 mod livechat;
 mod rows;

@@ -200,7 +200,9 @@ async fn what_slack_refuses_for_a_moment_is_posted_once_in_the_end() {
         stage.livechat.rate(&chat_id, 0).expect("a rating");
         let events = stage.settled().await;
         expect_all_succeeded(&events);
-        assert_eq!(ratings(&events)[0]["attempts"], 3, "{kind:?} {fault:?}");
+        // What is down is asked twice within an attempt: a post may be repeated here.
+        let attempts = if fault == Fault::Down { 2 } else { 3 };
+        assert_eq!(ratings(&events)[0]["attempts"], attempts, "{kind:?} {fault:?}");
         the_only_post(&stage);
         if let Fault::TooManyRequests { .. } = fault {
             let at = stage.slack.requests().all().into_iter().map(|request| request.at).collect::<Vec<_>>();

@@ -16,15 +16,24 @@ pub(super) fn plugins() -> anyhow::Result<PathBuf> {
     components("plugins", &names, &[], &target_dir().join("plugins"))
 }
 
-/// Builds the guests of the tests into [`guests_dir`]. The recorder is built as two versions.
+/// Those of the tests' guests that are built a second time: package, feature, and what is put behind its file's name.
+const SECOND: [(&str, &str, &str); 2] =
+    [("guest-recorder", "v2", "v2"), ("guest-answerer", "other", "other")];
+
+/// Builds the guests of the tests into [`guests_dir`]; some of them as two plugins or versions.
 pub(super) fn guests() -> anyhow::Result<()> {
     let names = packages(&root().join("tests/guests"))?;
     let guests: Vec<String> = names.iter().map(|name| format!("guest-{name}")).collect();
     components("the tests' guests", &guests, &[], &guests_dir())?;
-    let recorder = ["guest-recorder".to_owned()];
+    let packages = SECOND.map(|(package, ..)| package.to_owned());
+    let features = SECOND.map(|(package, feature, _)| format!("{package}/{feature}")).join(",");
     let second = target_dir().join("guests-v2");
-    components("a second version of one", &recorder, &["--features", "guest-recorder/v2"], &second)?;
-    put(&second.join("guest_recorder.wasm"), &guests_dir().join("guest_recorder_v2.wasm"))
+    components("some of them a second time", &packages, &["--features", &features], &second)?;
+    for (package, _, ending) in SECOND {
+        let name = package.replace('-', "_");
+        put(&second.join(format!("{name}.wasm")), &guests_dir().join(format!("{name}_{ending}.wasm")))?;
+    }
+    Ok(())
 }
 
 /// Where the guests of the tests are.

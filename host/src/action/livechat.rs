@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BoxFuture, Effect, Failure, Origin};
+use super::{BoxFuture, Effect, Error, Failure, Origin};
 
 /// Who gets a transferred chat: groups or agents, not both.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +69,23 @@ impl Call {
         }
     }
 
+    /// The types of the webhooks, beside those of chat events, that the call may cause in its chat and that
+    /// say who caused them.
+    pub fn causes(&self) -> &'static [&'static str] {
+        match self {
+            // Our user may have to join, and leaves after a note.
+            Call::SendMessage { .. } | Call::SendNote { .. } => {
+                &["user_added_to_chat", "user_removed_from_chat"]
+            }
+            // Who had the chat before leaves it, who gets it joins.
+            Call::Transfer { .. } => &["chat_transferred", "user_added_to_chat", "user_removed_from_chat"],
+            Call::Assign { .. } => &["user_added_to_chat"],
+            Call::RemoveUser { .. } => &["user_removed_from_chat"],
+            Call::Deactivate { .. } => &["chat_deactivated"],
+            _ => &[],
+        }
+    }
+
     /// Whether the call only reads.
     pub fn is_read(&self) -> bool {
         self.effect() == Effect::Read
@@ -107,4 +124,25 @@ pub trait LiveChat: Send + Sync {
         call: &'a Call,
         sent_at_ms: i64,
     ) -> BoxFuture<'a, Result<Option<String>, Failure>>;
+}
+
+/// A chat that our user has joined for a note, and has to leave again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Visit {
+    /// The chat.
+    pub chat_id: String,
+    /// Our user's id.
+    pub agent_id: String,
+}
+
+/// Which chats our user visits: kept on disk, so that it leaves them even if the process ends in between.
+pub trait Visits: Send + Sync {
+    /// Records a visit before it begins.
+    fn begin<'a>(&'a self, visit: &'a Visit) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Records that a visit is over.
+    fn end<'a>(&'a self, visit: &'a Visit) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// The visits that are not over, at most a few hundred.
+    fn open(&self) -> BoxFuture<'_, Result<Vec<Visit>, Error>>;
 }

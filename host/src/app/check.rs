@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{loader, services};
 use crate::cli::text;
 use crate::config::Config;
+use crate::livechat::client::Client;
 use crate::runtime::Services;
 use crate::store::PluginStatus;
 use crate::watcher;
@@ -64,7 +65,7 @@ async fn check_account(
     config: &Config,
     schemas: &[(String, Value)],
 ) -> anyhow::Result<()> {
-    let Some(client) = services::client(&config.livechat)? else {
+    let Some(client) = services::options(&config.livechat).map(Client::new).transpose()? else {
         findings
             .problems
             .push("livechat.token is missing: nothing can be asked of the LiveChat API".to_owned());

@@ -61,7 +61,7 @@ impl Reload {
         }
         // A new client knows nothing of the notes that the old one is just leaving: not without need.
         if concerns("livechat.") {
-            self.account.replace(services::client(&next.livechat)?);
+            self.account.replace(&next.livechat)?;
         }
         let reception = services::reception(&next);
         // The data folder can't move under a running host. The config comes before the routes: what is
@@ -77,7 +77,7 @@ impl Reload {
 
     /// What can only be known beside the plugins that run, and what the edges say.
     fn check(&self, next: &Config) -> anyhow::Result<()> {
-        services::client(&next.livechat)?;
+        self.account.check(&next.livechat)?;
         Connections::new(services::connections(next))?;
         for (name, slot) in self.registry.all().iter() {
             if let (Some(plugin), Some(version)) = (next.plugins.get(&**name), &slot.active)

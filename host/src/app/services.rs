@@ -1,30 +1,58 @@
 //! From the config to the parts that act on it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
 
-use crate::action::livechat::{Call, LiveChat};
+use crate::action::livechat::{Call, LiveChat, Visits};
 use crate::action::{BoxFuture, Code, Error, Failure, Origin};
 use crate::config::{self, Address, Config};
 use crate::connections::{Connection, Credential, Kind, Target};
 use crate::http::Reception;
 use crate::livechat::client::{Client, Credentials, Options, SetupError};
-use crate::livechat::webhook::{Door, Secrets};
-use crate::store::Routes;
+use crate::livechat::webhook::{Door, Secrets, Us};
+use crate::store::{Route, Routes};
 
 /// The LiveChat API with the credentials of the config as it is now, if it has any.
 pub(super) struct Account {
     client: ArcSwap<Option<Client>>,
+    visits: Arc<dyn Visits>,
 }
 
+/// How often chats are left in which our user was left behind.
+const END_VISITS_EVERY: Duration = Duration::from_secs(30);
+
 impl Account {
-    pub(super) fn new(livechat: &config::Livechat) -> Result<Account, SetupError> {
-        Ok(Account { client: ArcSwap::from_pointee(client(livechat)?) })
+    pub(super) fn new(livechat: &config::Livechat, visits: Arc<dyn Visits>) -> Result<Account, SetupError> {
+        let client = ArcSwap::from_pointee(client(livechat, &visits)?);
+        Ok(Account { client, visits })
     }
 
-    pub(super) fn replace(&self, client: Option<Client>) {
-        self.client.store(Arc::new(client));
+    /// Ends visits that were cut off, now and then, until `stop`.
+    pub(super) async fn end_visits(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            if let Ok(client) = self.client()
+                && let Err(error) = client.end_visits().await
+            {
+                tracing::warn!(%error, "cannot leave the chats that were joined for a note; trying again");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(END_VISITS_EVERY) => {}
+            }
+        }
+    }
+
+    pub(super) fn replace(&self, livechat: &config::Livechat) -> Result<(), SetupError> {
+        self.client.store(Arc::new(client(livechat, &self.visits)?));
+        Ok(())
+    }
+
+    /// Whether a client could be made of a config.
+    pub(super) fn check(&self, livechat: &config::Livechat) -> Result<(), SetupError> {
+        client(livechat, &self.visits).map(|_| ())
     }
 
     fn client(&self) -> Result<Client, Error> {
@@ -53,8 +81,13 @@ impl LiveChat for Account {
 }
 
 /// A client for the account of the config; `None` if it has no token.
-pub(super) fn client(livechat: &config::Livechat) -> Result<Option<Client>, SetupError> {
-    let Some(token) = livechat.token.clone() else { return Ok(None) };
+fn client(livechat: &config::Livechat, visits: &Arc<dyn Visits>) -> Result<Option<Client>, SetupError> {
+    options(livechat).map(|options| Client::with_visits(options, visits.clone())).transpose()
+}
+
+/// How the account of the config is reached; `None` if it has no token.
+pub(super) fn options(livechat: &config::Livechat) -> Option<Options> {
+    let token = livechat.token.clone()?;
     let credentials = match livechat.account_id.clone() {
         Some(account_id) => Credentials::Pat { account_id, token },
         None => Credentials::Bearer { token },
@@ -65,7 +98,7 @@ pub(super) fn client(livechat: &config::Livechat) -> Result<Option<Client>, Setu
         agent_id: livechat.agent_id.clone(),
         ..Options::new(credentials)
     };
-    Client::new(options).map(Some)
+    Some(options)
 }
 
 /// The connections of the config.
@@ -98,12 +131,14 @@ pub(super) fn reception(config: &Config) -> Reception {
     for (name, plugin) in &config.plugins {
         let name: Arc<str> = Arc::from(name.as_str());
         for event in &plugin.events {
-            routes.entry(event.clone()).or_default().push(name.clone());
+            let route = Route { plugin: name.clone(), own_events: plugin.own_events == Some(true) };
+            routes.entry(event.clone()).or_default().push(route);
         }
     }
     let door = Door {
         secrets: Secrets::new(config.livechat.webhook_secrets.iter().cloned()),
         organization: config.livechat.organization.clone(),
+        us: Us { client_id: config.livechat.client_id.clone(), agent_id: config.livechat.agent_id.clone() },
     };
     Reception { door, routes: Arc::new(routes) }
 }

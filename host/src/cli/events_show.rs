@@ -41,6 +41,11 @@ fn print(event: &EventView, out: &mut dyn Write) -> io::Result<()> {
     if event.possible_duplicate {
         line(out, "flag", Some("possible-duplicate"))?;
     }
+    if let Some(plugin) = &event.own {
+        line(out, "flag", Some("own"))?;
+        let cause = if plugin.is_empty() { "the host's app or bot" } else { plugin };
+        line(out, "caused by", Some(cause))?;
+    }
     for (name, document) in [("payload", &event.payload), ("extra", &event.extra)] {
         if let Some(document) = document {
             writeln!(out, "\n{name}")?;

@@ -106,8 +106,9 @@ impl Link {
             Way::Store { store, .. } => {
                 let missing = || format!("{event} is not stored (any more)");
                 let found = store.event(event).await?.with_context(missing)?;
-                let plugins: Vec<Arc<str>> =
-                    config.recipients(&found.event_type, plugin).map_err(anyhow::Error::msg)?;
+                let plugins: Vec<Arc<str>> = config
+                    .recipients(&found.event_type, found.own.as_deref(), plugin)
+                    .map_err(anyhow::Error::msg)?;
                 store.replay_event(event, plugins, self.who.clone(), now_ms()).await?.with_context(missing)
             }
         }

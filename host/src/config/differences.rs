@@ -93,6 +93,7 @@ fn connection(old: &Connection, new: &Connection) -> Vec<&'static str> {
 fn plugin(old: &Plugin, new: &Plugin) -> Vec<&'static str> {
     let parts = [
         ("events", old.events != new.events),
+        ("own_events", old.own_events != new.own_events),
         ("grants", old.policy.grants != new.policy.grants),
         ("denies", old.policy.denies != new.policy.denies),
         ("settings", old.settings != new.settings),

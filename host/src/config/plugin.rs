@@ -5,13 +5,15 @@ use super::item::Item;
 use super::table::Table;
 use crate::event::types;
 use crate::grant::{self, Policy};
-use crate::limits::Limits;
+use crate::limits::{ACTIONS_PER_CHAT_MINUTE_MAX, Limits};
 
 /// `[plugin.NAME]`: what the operator wants of one plugin.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plugin {
     /// The event types that it gets, by their own names, each once; with none it is switched off.
     pub events: Vec<String>,
+    /// Whether it gets what it causes itself; `None` if the operator hasn't said.
+    pub own_events: Option<bool>,
     /// What it may and may not do.
     pub policy: Policy,
     /// Its settings, an object; the plugin's own schema checks them.
@@ -25,6 +27,7 @@ pub(super) fn read(table: &mut Table<'_>, connections: &[String]) -> Plugin {
     let check = |entry: &str| grant::check_entry(entry, connections).map(|()| entry.to_owned());
     Plugin {
         events: list(table.take("events"), |name| types::resolve(name).map(str::to_owned)),
+        own_events: table.take("own_events").and_then(|item| item.boolean()),
         policy: Policy {
             grants: list(table.take("grants"), check),
             denies: list(table.take("denies"), check),
@@ -61,6 +64,11 @@ fn limits(table: &mut Table<'_>) -> Limits {
         hostcall_bytes: limit("hostcall_bytes", 1 << 10..=64 << 20, default.hostcall_bytes as u64) as usize,
         host_calls: limit("host_calls", 0..=100_000, default.host_calls.into()) as u32,
         actions: limit("actions", 0..=10_000, default.actions.into()) as u32,
+        actions_per_chat_minute: limit(
+            "actions_per_chat_minute",
+            1..=ACTIONS_PER_CHAT_MINUTE_MAX,
+            default.actions_per_chat_minute.into(),
+        ) as u32,
         journal_bytes: limit("journal_bytes", 64 << 10..=1 << 30, default.journal_bytes as u64) as usize,
         message_expiry_s: limit("message_expiry_s", 1..=7 * 86_400, default.message_expiry_s),
         log_bytes: limit("log_bytes", 0..=16 << 20, default.log_bytes as u64) as usize,

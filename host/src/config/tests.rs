@@ -140,7 +140,7 @@ fn unknown_keys_are_refused_at_every_level() {
         &[
             "2:1: unknown key `grant` in [plugin.a]; did you mean `grants`?",
             "4:1: unknown key `cpu` in [plugin.a.limits]; known here: cpu_ms, wall_ms, memory_bytes, hostcall_bytes, \
-             host_calls, actions, journal_bytes, message_expiry_s, log_bytes, concurrency",
+             host_calls, actions, actions_per_chat_minute, journal_bytes, message_expiry_s, log_bytes, concurrency",
         ],
     );
 }
@@ -182,7 +182,7 @@ fn keys_of_later_versions_are_not_accepted_silently() {
         "[timers]\nevery = 1\n[plugin.a]\npin = \"sha256:00\"\n",
         &[
             "1:2: unknown key `timers` at the top; known here: server, operator, data, livechat, connections, plugins, plugin",
-            "4:1: unknown key `pin` in [plugin.a]; known here: events, grants, denies, settings, limits",
+            "4:1: unknown key `pin` in [plugin.a]; known here: events, own_events, grants, denies, settings, limits",
         ],
     );
 }

@@ -11,6 +11,10 @@ use crate::delivery::doubt::{self, Finding, Settled};
 use crate::journal::{Answer, Answered, Kind, Run, Step};
 use crate::store::{self, Pending};
 
+/// So long a service may be at the first request when it answers the second with a conflict; later the conflict is
+/// the answer.
+const STILL_AT_IT: Duration = Duration::from_secs(120);
+
 impl Dispatcher {
     /// Settles the step of a delivery that is in doubt, as far as it can be settled now, and records what was found.
     pub(super) async fn settle(
@@ -21,7 +25,7 @@ impl Dispatcher {
         lasting: Duration,
         age: Duration,
     ) -> Result<Settled, store::Error> {
-        let finding = self.find(pending, step).await;
+        let finding = self.find(pending, step, lasting).await;
         let settled = doubt::settle(finding, lasting, age);
         let (delivery, action) = (pending.id.to_string(), &step.call.function);
         match &settled {
@@ -52,7 +56,7 @@ impl Dispatcher {
         Ok(settled)
     }
 
-    async fn find(&self, pending: &Pending, step: &Step) -> Finding {
+    async fn find(&self, pending: &Pending, step: &Step, lasting: Duration) -> Finding {
         let origin = Origin { plugin: pending.plugin.clone(), delivery: pending.root.0, step: step.number };
         let outgoing = step.call.request.as_deref().map(Outgoing::from_json);
         match (step.call.kind, outgoing) {
@@ -65,7 +69,7 @@ impl Dispatcher {
                 }
             }
             (Kind::Call(Effect::Keyed), Some(Ok(Outgoing::Http(request)))) => {
-                self.send_again(&origin, request).await
+                self.send_again(&origin, request, lasting < STILL_AT_IT).await
             }
             (_, Some(Err(error))) => Finding::Unknowable(format!("its record can't be read: {error}")),
             _ => Finding::Unknowable(format!(
@@ -76,10 +80,10 @@ impl Dispatcher {
     }
 
     /// With the same key the service answers what it answered before, or does it now.
-    async fn send_again(&self, origin: &Origin, request: Request) -> Finding {
+    async fn send_again(&self, origin: &Origin, request: Request, may_be_at_it: bool) -> Finding {
+        let is_at_it = |status| may_be_at_it && matches!(status, 409 | 425);
         match self.runtime.services().connections.send(origin, request).await {
-            // A conflict: the service is still at the first one.
-            Ok(response) if matches!(response.status, 408 | 409 | 425 | 429 | 500..) => {
+            Ok(response) if is_at_it(response.status) || matches!(response.status, 408 | 429 | 500..) => {
                 Finding::Unreachable(format!("the service answered HTTP {}", response.status), Duration::ZERO)
             }
             Ok(response) => {

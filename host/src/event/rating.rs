@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::trace::Trace;
 use super::{Dedupe, NewEvent, Source, lane, types};
 
 mod history;
@@ -131,6 +132,7 @@ pub fn chat_rated(signal: &Signal, thread_id: Option<&str>, turn: &Turn) -> NewE
         thread_id: thread_id.map(str::to_owned),
         lane: Some(lane::of_chat(&signal.chat_id)),
         dedupe: Dedupe::Always,
+        trace: Trace::default(),
         payload: payload.to_string(),
         extra: "{}".to_owned(),
         original: String::new(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::action::livechat::{Call, LiveChat};
+use crate::action::livechat::{Call, LiveChat, Visits};
 use crate::action::{BoxFuture, Code, Error, Failure, Origin};
 
 mod api;
@@ -90,13 +90,25 @@ pub struct Client {
 }
 
 impl Client {
-    /// Makes a client; sends nothing yet.
+    /// Makes a client; sends nothing yet. A chat that it joins for a note is not left if the process ends in between.
     ///
     /// # Errors
     /// Options that no request can be built from.
     pub fn new(options: Options) -> Result<Client, SetupError> {
+        Client::build(options, None)
+    }
+
+    /// The same, with a record of the visits that have to be [ended](Client::end_visits).
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn with_visits(options: Options, visits: Arc<dyn Visits>) -> Result<Client, SetupError> {
+        Client::build(options, Some(visits))
+    }
+
+    fn build(options: Options, visits: Option<Arc<dyn Visits>>) -> Result<Client, SetupError> {
         let api = Arc::new(Api::new(&options)?);
-        let sender = Arc::new(Sender::new(api.clone(), &options));
+        let sender = Arc::new(Sender::new(api.clone(), &options, visits));
         Ok(Client { api, sender })
     }
 
@@ -131,6 +143,15 @@ impl Client {
                 format!("sending to LiveChat was cut off: {gone}"),
             )))
         })
+    }
+
+    /// Leaves the chats that our user joined for a note and is still in: the process ended in between, or LiveChat
+    /// did not answer.
+    ///
+    /// # Errors
+    /// The first visit that could not be ended; the others are tried all the same.
+    pub async fn end_visits(&self) -> Result<(), Error> {
+        self.sender.end_visits().await
     }
 
     async fn find(&self, origin: &Origin, call: &Call, sent_at_ms: i64) -> Result<Option<String>, Failure> {

@@ -17,10 +17,12 @@ mod rating;
 mod reading;
 mod refusal;
 mod secrets;
+mod trace;
 mod v3;
 
 pub use refusal::{Reason, Refusal};
 pub use secrets::Secrets;
+pub use trace::Us;
 
 use json::Object;
 use payload::Payload;
@@ -32,6 +34,8 @@ pub struct Door {
     pub secrets: Secrets,
     /// Where set, a body that names another organization is refused.
     pub organization: Option<String>,
+    /// By whom the host's own doing is recognised.
+    pub us: Us,
 }
 
 /// What a webhook says.
@@ -81,11 +85,11 @@ impl Door {
         object.remove("token");
         let wire = if signature.is_some() { "signed" } else { wire(&object) };
         if !self.secrets.appear_in_any(&object) {
-            return Ok(understand(&object, wire, received_at_ms));
+            return Ok(understand(&self.us, &object, wire, received_at_ms));
         }
         let scrubbed = self.secrets.scrub(&object.to_json());
         let object = Object::parse(&scrubbed).map_err(refuse)?;
-        Ok(understand(&object, wire, received_at_ms))
+        Ok(understand(&self.us, &object, wire, received_at_ms))
     }
 
     fn is_of_another_organization(&self, object: &Object) -> bool {
@@ -117,7 +121,7 @@ fn wire(object: &Object) -> &'static str {
     }
 }
 
-fn understand(object: &Object, wire_name: &'static str, received_at_ms: i64) -> Webhook {
+fn understand(us: &Us, object: &Object, wire_name: &'static str, received_at_ms: i64) -> Webhook {
     let reading = match wire(object) {
         "v3" => v3::read(object, wire_name),
         _ => flat::read(object, wire_name),
@@ -125,7 +129,8 @@ fn understand(object: &Object, wire_name: &'static str, received_at_ms: i64) -> 
     let payload = Payload::read(&reading.payload);
     let facts = facts::of(&reading.event_type, &payload);
     let rating = rating::signal(&reading, &payload, &facts, received_at_ms);
-    let inside = derived::incoming_events(&reading, &payload, &facts);
+    let inside = derived::incoming_events(us, &reading, &payload, &facts);
+    let trace = trace::of(us, &reading, &payload);
     let first = NewEvent {
         event_type: reading.event_type,
         source: Source::Livechat,
@@ -135,6 +140,7 @@ fn understand(object: &Object, wire_name: &'static str, received_at_ms: i64) -> 
         thread_id: facts.thread_id,
         lane: facts.lane,
         dedupe: facts.dedupe,
+        trace,
         payload: reading.payload,
         extra: reading.extra,
         original: reading.original,

@@ -10,6 +10,7 @@ use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 use super::bindings::contract::types;
 use super::bindings::{ComponentPre, export};
 use super::cpu::{Meter, Metered};
+use super::fuse::{self, Blown};
 use super::guest::{Guest, Parts, RanOut};
 use super::log::{Log, Speaker, plain};
 use super::steps::Suspend;
@@ -22,7 +23,12 @@ use crate::limits::Limits;
 use crate::manifest::Manifest;
 
 /// Runs one event through a plugin.
-pub(super) async fn run(engine: &Engine, attempt: Attempt, services: Arc<Services>) -> Report {
+pub(super) async fn run(
+    engine: &Engine,
+    attempt: Attempt,
+    services: Arc<Services>,
+    fuse: fuse::Shared,
+) -> Report {
     let Attempt { version, terms, event, run, journal, late, number } = attempt;
     let plugin = version.name.clone();
     let speaker = Speaker {
@@ -31,7 +37,7 @@ pub(super) async fn run(engine: &Engine, attempt: Attempt, services: Arc<Service
         delivery: run.delivery.to_string(),
         chat: event.chat_id.clone(),
     };
-    let guest = Guest::new(Parts {
+    let mut guest = Guest::new(Parts {
         log: Log::new(speaker, terms.limits.log_bytes),
         terms,
         services,
@@ -42,6 +48,8 @@ pub(super) async fn run(engine: &Engine, attempt: Attempt, services: Arc<Service
         journal: open(journal, &version.hash),
         happened_ms: event.occurred_at_ms.unwrap_or(event.received_at_ms),
     });
+    guest.chat_id = event.chat_id.clone();
+    guest.fuse = Some(fuse);
     let argument = contract_event(&event, number, late);
     let (ended, run) = call(engine, guest, async |store| {
         let instance = version.instance.instantiate_async(&mut *store).await?;
@@ -160,6 +168,9 @@ fn failure(error: &wasmtime::Error, guest: &Guest) -> Outcome {
     if let Some(RanOut(resource, message)) = error.downcast_ref::<RanOut>() {
         return Outcome::OutOf(*resource, message.clone());
     }
+    if let Some(Blown(reason)) = error.downcast_ref::<Blown>() {
+        return Outcome::Fuse(reason.clone());
+    }
     match error.downcast_ref::<Suspend>() {
         Some(Suspend::Wait(reason, wait)) => {
             return Outcome::Suspended { reason: plain(reason), wait: *wait };
@@ -192,6 +203,9 @@ fn contract_event(event: &Event, number: u32, late: bool) -> types::Event {
     let mut flags = Vec::new();
     if event.possible_duplicate {
         flags.push("possible-duplicate".to_owned());
+    }
+    if event.own.is_some() {
+        flags.push("own".to_owned());
     }
     if late {
         flags.push("late".to_owned());

@@ -10,6 +10,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::clock::{Clock, ClockView, random};
+use super::fuse;
 use super::log::{Level, Printed, SharedLog};
 use super::memory::MemoryLimit;
 use super::{Services, Terms};
@@ -35,6 +36,10 @@ pub(super) struct Guest {
     pub(super) clock: Clock,
     /// Actions that are on their way: they end even if the run is cut.
     pub(super) actions: TaskTracker,
+    /// The chat of the event.
+    pub(super) chat_id: Option<String>,
+    /// `None` where nothing may be done anyway.
+    pub(super) fuse: Option<fuse::Shared>,
     pub(super) memory: MemoryLimit,
     pub(super) log: SharedLog,
     pub(super) host_calls: u32,
@@ -96,6 +101,8 @@ impl Guest {
             happened_ms,
             clock: Clock::new(began_ms),
             actions: TaskTracker::new(),
+            chat_id: None,
+            fuse: None,
             memory,
             log,
             host_calls: 0,

@@ -115,9 +115,14 @@ impl Guest {
         if let Err(error) = self.check_expiry(&outgoing) {
             return Ok(error.into());
         }
+        self.check_fuse(&outgoing)?;
+        let chat_id = self.chat_of(&outgoing).map(str::to_owned);
         let changes = self.journal.begin(number, call, now_ms());
         self.recorded = true;
-        self.services.ledger.record(self.run, changes).await.map_err(not_recorded)?;
+        if let Err(lost) = self.services.ledger.record(self.run, changes).await {
+            self.spare_fuse(chat_id.as_deref());
+            return Err(not_recorded(lost).into());
+        }
         let (services, run, origin) = (self.services.clone(), self.run, self.origin(number));
         // In a task of its own: it ends, and its answer is recorded, even if the run is cut.
         let task = self.actions.spawn(perform(services, run, origin, outgoing, effect));
@@ -127,7 +132,12 @@ impl Guest {
                 self.journal.count(&answered);
                 Ok(self.came(answered))
             }
-            Ok(Sent::Suspended(suspend)) => Err(suspend.into()),
+            Ok(Sent::Suspended(suspend)) => {
+                if matches!(suspend, Suspend::Wait(..)) {
+                    self.spare_fuse(chat_id.as_deref());
+                }
+                Err(suspend.into())
+            }
             Err(panic) => Err(Suspend::Doubt(format!("the host failed: {panic}")).into()),
         }
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension, params};
 
 use super::deliveries::kept;
+use super::own;
 use super::writer::Group;
 use super::{Error, Pending, Store};
 use crate::delivery::DeliveryId;
@@ -18,7 +19,16 @@ use crate::event::{Dedupe, Event, EventId, NewEvent};
 const RETRY_WINDOW_MS: i64 = 120_000;
 
 /// Which plugins get an event of which type, by the config.
-pub type Routes = HashMap<String, Vec<Arc<str>>>;
+pub type Routes = HashMap<String, Vec<Route>>;
+
+/// A plugin that gets events of a type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The plugin.
+    pub plugin: Arc<str>,
+    /// Whether it also gets those that it caused itself.
+    pub own_events: bool,
+}
 
 /// What one webhook brings.
 #[derive(Debug, Clone, Default)]
@@ -85,13 +95,18 @@ fn store_event(
         accepted.duplicates += 1;
         return Ok(());
     };
-    let id = insert_event(group, &event, possible_duplicate, now_ms)?;
+    let own = own::cause(group, &event, now_ms)?;
+    let id = insert_event(group, &event, possible_duplicate, own.as_deref(), now_ms)?;
     accepted.stored.push(id);
     accepted.flagged += usize::from(possible_duplicate);
-    let Some(plugins) = routes.get(&event.event_type) else { return Ok(()) };
+    let Some(routes) = routes.get(&event.event_type) else { return Ok(()) };
     let lane: Option<Arc<str>> = event.lane.as_deref().map(Arc::from);
-    let event = Arc::new(stored(id, event, possible_duplicate, now_ms));
-    for plugin in plugins {
+    let event = Arc::new(stored(id, event, possible_duplicate, own, now_ms));
+    for Route { plugin, own_events } in routes {
+        if event.own.as_deref() == Some(plugin) && !own_events {
+            insert_skipped(group, id, plugin, lane.as_deref(), now_ms)?;
+            continue;
+        }
         let delivery = insert_delivery(group, id, plugin, lane.as_deref(), now_ms)?;
         accepted.deliveries += 1;
         group.made.push(Pending {
@@ -141,12 +156,13 @@ fn insert_event(
     group: &mut Group<'_>,
     event: &NewEvent,
     possible_duplicate: bool,
+    own: Option<&str>,
     now_ms: i64,
 ) -> rusqlite::Result<EventId> {
     let mut insert = group.connection.prepare_cached(
         "INSERT INTO events (type, source, organization, occurred_at, received_at, chat_id, thread_id,
-            possible_duplicate, payload, extra, original)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            possible_duplicate, payload, extra, original, own)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?;
     insert.execute(params![
         event.event_type,
@@ -160,6 +176,7 @@ fn insert_event(
         event.payload,
         event.extra,
         event.original,
+        own,
     ])?;
     Ok(EventId(group.connection.last_insert_rowid()))
 }
@@ -178,7 +195,23 @@ fn insert_delivery(
     Ok(DeliveryId(group.connection.last_insert_rowid()))
 }
 
-fn stored(id: EventId, event: NewEvent, possible_duplicate: bool, now_ms: i64) -> Event {
+/// Records why a plugin doesn't get what it caused; nobody has to run it.
+fn insert_skipped(
+    group: &mut Group<'_>,
+    event: EventId,
+    plugin: &str,
+    lane: Option<&str>,
+    now_ms: i64,
+) -> rusqlite::Result<()> {
+    let mut insert = group.connection.prepare_cached(
+        "INSERT INTO deliveries (event, plugin, lane, state, accepted_at, due_at, outcome, reason, ended_at)
+         VALUES (?1, ?2, ?3, 'skipped', ?4, ?4, 'skipped', 'own event: caused by this plugin', ?4)",
+    )?;
+    insert.execute(params![event.0, plugin, lane, now_ms])?;
+    Ok(())
+}
+
+fn stored(id: EventId, event: NewEvent, possible_duplicate: bool, own: Option<String>, now_ms: i64) -> Event {
     Event {
         id,
         event_type: event.event_type,
@@ -189,6 +222,7 @@ fn stored(id: EventId, event: NewEvent, possible_duplicate: bool, now_ms: i64) -
         chat_id: event.chat_id,
         thread_id: event.thread_id,
         possible_duplicate,
+        own,
         payload: event.payload,
         extra: event.extra,
     }

@@ -197,21 +197,21 @@ fn collect(
 
 fn pending(row: &Row<'_>) -> rusqlite::Result<Pending> {
     let event = event(row)?;
-    let id = DeliveryId(row.get(11)?);
+    let id = DeliveryId(row.get(12)?);
     Ok(Pending {
         event_id: event.id,
         event: kept(Arc::new(event)),
         id,
-        plugin: Arc::from(row.get::<_, String>(12)?),
-        lane: row.get::<_, Option<String>>(13)?.map(Arc::from),
-        accepted_at_ms: row.get(14)?,
-        due_at_ms: row.get(15)?,
-        attempts: row.get(16)?,
-        crashes: row.get(17)?,
-        runs: row.get(18)?,
-        root: row.get::<_, Option<i64>>(19)?.map_or(id, DeliveryId),
-        late: row.get(20)?,
-        journaled: row.get(21)?,
+        plugin: Arc::from(row.get::<_, String>(13)?),
+        lane: row.get::<_, Option<String>>(14)?.map(Arc::from),
+        accepted_at_ms: row.get(15)?,
+        due_at_ms: row.get(16)?,
+        attempts: row.get(17)?,
+        crashes: row.get(18)?,
+        runs: row.get(19)?,
+        root: row.get::<_, Option<i64>>(20)?.map_or(id, DeliveryId),
+        late: row.get(21)?,
+        journaled: row.get(22)?,
         doubt_since_ms: None,
     })
 }

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::writer::Group;
-use super::{Error, Store, memory};
+use super::{Error, Store, memory, own};
 use crate::action::BoxFuture;
 use crate::action::memory::Call as MemoryCall;
 use crate::delivery::DeliveryId;
@@ -115,11 +115,18 @@ fn apply(group: &Group<'_>, delivery: DeliveryId, change: &Change) -> rusqlite::
             &[&id, version, began_ms, &seed.cast_signed(), next, anew],
         ),
         Change::Count { next } => run("UPDATE journals SET next = ?2 WHERE delivery = ?1", &[&id, next]),
-        Change::Insert(step) => insert(group, delivery, step),
-        Change::Answer { number, answered: Answered { at_ms, answer, succeeded } } => run(
-            "UPDATE steps SET answered_at = ?3, answer = ?4, succeeded = ?5 WHERE delivery = ?1 AND number = ?2",
-            &[&id, number, at_ms, &answer.to_json(), succeeded],
-        ),
+        Change::Insert(step) => {
+            insert(group, delivery, step)?;
+            own::note_intent(group, delivery, step)
+        }
+        Change::Answer { number, answered } => {
+            let Answered { at_ms, answer, succeeded } = answered;
+            run(
+                "UPDATE steps SET answered_at = ?3, answer = ?4, succeeded = ?5 WHERE delivery = ?1 AND number = ?2",
+                &[&id, number, at_ms, &answer.to_json(), succeeded],
+            )?;
+            own::note_answer(group, delivery, *number, answered)
+        }
         Change::Move { from, to } => run(
             "UPDATE steps SET number = ?3, aside = 0 WHERE delivery = ?1 AND number = ?2",
             &[&id, from, to],

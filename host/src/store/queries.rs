@@ -39,6 +39,9 @@ pub struct EventView {
     pub received_at: String,
     /// Whether it may be a repetition.
     pub possible_duplicate: bool,
+    /// The plugin that caused it, or empty text for the host's app or bot; absent if it wasn't caused by the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own: Option<String>,
     /// One for each plugin that gets it, in the order in which they were made.
     pub deliveries: Vec<DeliveryView>,
     /// The payload; only where one event is shown.
@@ -78,7 +81,7 @@ pub struct DeliveryView {
 
 pub(super) const EVENT_COLUMNS: &str =
     "events.id, type, source, organization, occurred_at, received_at, chat_id,
-    thread_id, possible_duplicate, payload, extra";
+    thread_id, possible_duplicate, payload, extra, own";
 pub(super) const DELIVERY_COLUMNS: &str =
     "deliveries.id, plugin, state, attempts, outcome, reason, version, due_at, ended_at, log";
 
@@ -167,6 +170,7 @@ pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
         possible_duplicate: row.get(8)?,
         payload: row.get(9)?,
         extra: row.get(10)?,
+        own: row.get(11)?,
     })
 }
 
@@ -180,6 +184,7 @@ fn view(event: &Event, deliveries: Vec<DeliveryView>) -> EventView {
         occurred_at: event.occurred_at_ms.map(rfc3339),
         received_at: rfc3339(event.received_at_ms),
         possible_duplicate: event.possible_duplicate,
+        own: event.own.clone(),
         deliveries,
         payload: None,
         extra: None,

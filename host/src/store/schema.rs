@@ -93,7 +93,8 @@ CREATE TABLE good_versions (
 ";
 
 // What makes a run repeatable (`journals`, `steps`), who owns the store since when (`starts`), and what operators
-// did (`audit`). A delivery that comes back from being held or dead gets a new number, behind what its lane has
+// did (`audit`), and what the host's own calls come back as (`own_events`: a mark is the id of a chat event, or an
+// event type). A delivery that comes back from being held or dead gets a new number, behind what its lane has
 // now; `root` is the number that it had first.
 const STEP_2: &str = "
 CREATE TABLE starts (
@@ -134,6 +135,12 @@ CREATE TABLE steps (
     PRIMARY KEY (delivery, number)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE visits (
+    chat_id TEXT NOT NULL,
+    agent_id TEXT NOT NULL,
+    PRIMARY KEY (chat_id, agent_id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE audit (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at INTEGER NOT NULL,
@@ -143,6 +150,17 @@ CREATE TABLE audit (
     before TEXT,
     after TEXT
 ) STRICT;
+
+ALTER TABLE events ADD COLUMN own TEXT;
+
+CREATE TABLE own_events (
+    chat_id TEXT NOT NULL,
+    mark TEXT NOT NULL,
+    plugin TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (chat_id, mark)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX own_events_at ON own_events (at);
 
 CREATE INDEX memory_claimed ON memory (claimed_by) WHERE claimed_by IS NOT NULL;
 CREATE TRIGGER audit_is_not_rewritten BEFORE UPDATE ON audit BEGIN

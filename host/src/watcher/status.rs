@@ -110,8 +110,9 @@ fn section(version: &Version) -> String {
     let list = |items: &mut dyn Iterator<Item = &String>| {
         items.map(|item| format!("{item:?}")).collect::<Vec<_>>().join(", ")
     };
+    let own_events = if version.manifest.wants_own_events { "own_events = true\n" } else { "" };
     format!(
-        "[plugin.{}]\nevents = [{}]\ngrants = [{}]",
+        "[plugin.{}]\nevents = [{}]\n{own_events}grants = [{}]",
         version.manifest.name,
         list(&mut version.manifest.events.iter()),
         list(&mut version.asks.iter())

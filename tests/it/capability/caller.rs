@@ -3,6 +3,7 @@
 use chatplug::simulator::Recorded;
 use chatplug::simulator::livechat::{EndedBy, Opening};
 use chatplug_tests::{deliveries, guest};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use toml::Table;
 
@@ -29,13 +30,21 @@ bearer = { env = "SLACK_TOKEN" }
 pub(super) struct Caller {
     pub(super) stage: Stage,
     calls: usize,
+    /// When the events happened on the platform; by default now.
+    happened: Option<&'static str>,
 }
+
+const GRANTS: &str =
+    "grants = [\"chats.*\", \"customers.*\", \"agents.*\", \"http:hubspot\", \"http:hook\", \"http:slack\"]";
 
 impl Caller {
     pub(super) async fn granted() -> Caller {
-        let grants =
-            "[\"chats.*\", \"customers.*\", \"agents.*\", \"http:hubspot\", \"http:hook\", \"http:slack\"]";
-        Caller::with(&format!("grants = {grants}")).await
+        Caller::with(GRANTS).await
+    }
+
+    /// The same, with limits of its own.
+    pub(super) async fn limited(limits: &str) -> Caller {
+        Caller::with(&format!("{GRANTS}\n[plugin.caller.limits]\n{limits}")).await
     }
 
     pub(super) async fn denied() -> Caller {
@@ -46,22 +55,38 @@ impl Caller {
     async fn with(policy: &str) -> Caller {
         let config = format!("{CONNECTIONS}\n[plugin.caller]\nevents = [\"incoming_event\"]\n{policy}\n");
         let config: Table = config.parse().expect("TOML");
-        Caller { stage: Stage::with(config, guest("guest_caller")).await, calls: 0 }
+        Caller { stage: Stage::with(config, guest("guest_caller")).await, calls: 0, happened: None }
+    }
+
+    /// Events happen then from now on.
+    pub(super) fn happened(&mut self, at: &'static str) {
+        self.happened = Some(at);
+    }
+
+    /// Has the plugin make a call.
+    pub(super) async fn ask(&mut self, name: &str, with: &Value) {
+        self.calls += 1;
+        let at = self.happened.map_or_else(|| Timestamp::now().to_string(), str::to_owned);
+        let event = json!({
+            "id": "1", "type": "message", "created_at": at, "visibility": "all",
+            "author_id": "b7eff798", "text": json!({"call": name, "with": with}).to_string(),
+        });
+        let payload = json!({"chat_id": format!("CALL{}", self.calls), "thread_id": "T", "event": event});
+        accept(&self.stage.host, webhook("incoming_event", &payload)).await;
+    }
+
+    /// The delivery of the call that was made last.
+    pub(super) fn last_delivery(&self) -> Value {
+        let chat_id = format!("CALL{}", self.calls);
+        let events = self.stage.host.wait_until_done(self.calls);
+        let event = events.iter().find(|event| event["chat_id"] == chat_id.as_str()).expect("the event");
+        deliveries(event).next().expect("a delivery").clone()
     }
 
     /// Has the plugin make a call; answers what it was told.
     pub(super) async fn call(&mut self, name: &str, with: &Value) -> Value {
-        self.calls += 1;
-        let chat_id = format!("CALL{}", self.calls);
-        let event = json!({
-            "id": "1", "type": "message", "created_at": "2026-06-01T12:00:03.512000Z", "visibility": "all",
-            "author_id": "b7eff798", "text": json!({"call": name, "with": with}).to_string(),
-        });
-        let payload = json!({"chat_id": chat_id, "thread_id": "T", "event": event});
-        accept(&self.stage.host, webhook("incoming_event", &payload)).await;
-        let events = self.stage.host.wait_until_done(self.calls);
-        let event = events.iter().find(|event| event["chat_id"] == chat_id.as_str()).expect("the event");
-        let delivery = deliveries(event).next().expect("a delivery");
+        self.ask(name, with).await;
+        let delivery = self.last_delivery();
         let reason = delivery["reason"].as_str().unwrap_or_default();
         let told = reason.strip_prefix("rejected by the plugin: ");
         let told = told.unwrap_or_else(|| panic!("{name} {with}: {delivery:#}"));

@@ -42,7 +42,7 @@ async fn a_request_to_a_connection_has_the_hosts_credentials_and_the_plugins_con
         .into_iter()
         .find(|(name, _)| name == "idempotency-key");
     let (_, key) = key.expect("a key");
-    assert!(key.starts_with("chatplug-caller-") && key.ends_with("-call"), "{key}");
+    assert!(key.starts_with("chatplug-caller-") && key.ends_with("-1"), "the first step: {key}");
 
     let hook = json!({"connection": "hook", "method": "POST", "path": "", "body": {"text": "hi"}});
     let told = caller.call("http", &hook).await;

@@ -226,6 +226,7 @@ mod tests {
             occurred_at: None,
             received_at: String::new(),
             possible_duplicate: false,
+            own: None,
             deliveries: vec![delivery],
             payload: None,
             extra: None,

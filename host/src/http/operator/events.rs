@@ -57,7 +57,7 @@ pub(super) async fn replay(
     let plugins = operator
         .config
         .load()
-        .recipients(&found.event_type, plugin.as_deref())
+        .recipients(&found.event_type, found.own.as_deref(), plugin.as_deref())
         .map_err(|reason| Problem::new(StatusCode::CONFLICT, "not-enabled", reason))?;
     let now_ms = Timestamp::now().as_millisecond();
     let replayed = operator.store.replay_event(event, plugins, who, now_ms).await?.ok_or_else(missing)?;

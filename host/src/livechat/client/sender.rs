@@ -11,6 +11,7 @@ use super::api::Api;
 use super::failure::{Failure, Outsider};
 use super::me::Me;
 use super::request::{self, Request};
+use crate::action::livechat::{Visit, Visits};
 use crate::action::{self, Code, Error};
 
 /// To how many chats at most is sent at the same time.
@@ -38,14 +39,15 @@ pub(super) struct Sender {
     api: Arc<Api>,
     me: Me,
     join: bool,
+    visits: Option<Arc<dyn Visits>>,
     /// Chats share these by hash, which bounds them; sharing only makes somebody wait.
     turns: Vec<Mutex<()>>,
 }
 
 impl Sender {
-    pub(super) fn new(api: Arc<Api>, options: &Options) -> Sender {
+    pub(super) fn new(api: Arc<Api>, options: &Options, visits: Option<Arc<dyn Visits>>) -> Sender {
         let turns = (0..TURNS).map(|_| Mutex::new(())).collect();
-        Sender { api, me: Me::new(options), join: options.join, turns }
+        Sender { api, me: Me::new(options), join: options.join, visits, turns }
     }
 
     /// Sends, and answers the id of LiveChat's event.
@@ -76,23 +78,60 @@ impl Sender {
     /// Joins for agents only, sends, and leaves.
     async fn visit(&self, message: &Message) -> Result<String, action::Failure> {
         let me = self.me.id(&self.api).await?;
+        let visit = Visit { chat_id: message.chat_id.clone(), agent_id: me.to_owned() };
+        if let Some(visits) = &self.visits {
+            visits.begin(&visit).await?;
+        }
         let joined = self.api.post(&request::assign(&message.chat_id, me, "agents")?).await;
         if let Err(failure) = joined {
             if failure.error.code == Code::Unavailable {
                 // It may have worked all the same.
-                self.leave(&message.chat_id, me).await?;
+                self.leave(&visit).await?;
+            } else {
+                self.ended(&visit).await;
             }
             return Err(failure.error.into());
         }
         let sent = self.post(message).await;
-        self.leave(&message.chat_id, me).await?;
+        self.leave(&visit).await?;
         Ok(sent?)
     }
 
-    async fn leave(&self, chat_id: &str, me: &str) -> Result<(), Error> {
-        let left = self.api.post(&request::remove(chat_id, me)?).await;
-        if let Err(Failure { error, .. }) = left {
-            tracing::warn!(chat = chat_id, agent = me, %error, "our user stays in a chat that it joined for a note");
+    /// Ends a visit. One that can't be ended now is tried again by [`Sender::end_visits`].
+    async fn leave(&self, visit: &Visit) -> Result<(), Error> {
+        let Visit { chat_id, agent_id } = visit;
+        match self.api.post(&request::remove(chat_id, agent_id)?).await {
+            Err(Failure { error, .. }) if matches!(error.code, Code::Unavailable | Code::RateLimited) => {
+                tracing::warn!(chat = chat_id, agent = agent_id, %error, "our user is still in a chat that it joined for a note");
+                return Ok(());
+            }
+            // Whoever isn't in the chat, or whose chat has ended, has nothing to leave.
+            Err(Failure { error, .. }) => {
+                tracing::info!(chat = chat_id, agent = agent_id, %error, "our user has nothing to leave");
+            }
+            Ok(_) => {}
+        }
+        self.ended(visit).await;
+        Ok(())
+    }
+
+    async fn ended(&self, visit: &Visit) {
+        if let Some(visits) = &self.visits
+            && let Err(error) = visits.end(visit).await
+        {
+            tracing::warn!(chat = visit.chat_id, %error, "the end of a visit is not recorded; it is ended once more later");
+        }
+    }
+
+    /// Ends the visits that are open while nobody sends to their chats.
+    pub(super) async fn end_visits(&self) -> Result<(), Error> {
+        let Some(visits) = &self.visits else { return Ok(()) };
+        for visit in visits.open().await? {
+            let _turn = self.turn(&visit.chat_id).await;
+            // With the turn: whoever was in the middle of a visit has ended it by now.
+            if visits.open().await?.contains(&visit) {
+                self.leave(&visit).await?;
+            }
         }
         Ok(())
     }

@@ -4,8 +4,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::action::memory::{Answer as MemoryAnswer, Call};
+use crate::event::trace::Trace;
 use crate::event::{Dedupe, NewEvent, Source};
-use crate::store::{Committed, NewWebhook, Opened, Pending, Reader, Routes, memory};
+use crate::store::{Committed, NewWebhook, Opened, Pending, Reader, Route, Routes, memory};
 
 const NOW: i64 = 1_790_000_000_000;
 
@@ -34,11 +35,13 @@ impl Scene {
             thread_id: None,
             lane: Some(format!("chat/{chat}")),
             dedupe: Dedupe::Always,
+            trace: Trace::default(),
             payload: "{}".to_owned(),
             extra: "{}".to_owned(),
             original: String::new(),
         };
-        let plugins = plugins.iter().map(|plugin| Arc::from(*plugin)).collect();
+        let route = |plugin: &&str| Route { plugin: Arc::from(*plugin), own_events: false };
+        let plugins = plugins.iter().map(route).collect();
         let routes = Arc::new(Routes::from([(event_type.to_owned(), plugins)]));
         let webhook = NewWebhook { events: vec![event], rating: None };
         self.store.accept(webhook, routes, NOW).await.unwrap();

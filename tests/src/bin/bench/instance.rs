@@ -8,6 +8,7 @@ use anyhow::Context;
 use chatplug::delivery::{DeliveryId, Outcome};
 use chatplug::event::{Event, EventId};
 use chatplug::grant::Policy;
+use chatplug::journal::Run;
 use chatplug::limits::Limits;
 use chatplug::runtime::compile::Compiler;
 use chatplug::runtime::{Attempt, Runtime, Services, Terms, inspect};
@@ -39,7 +40,9 @@ pub(crate) async fn measure() -> anyhow::Result<()> {
                 version: version.clone(),
                 terms: terms.clone(),
                 event: event.clone(),
-                delivery: DeliveryId(1),
+                run: Run { delivery: DeliveryId(1), number: 0, root: DeliveryId(1) },
+                journal: None,
+                late: false,
                 number: 1,
             };
             let report = runtime.run(attempt).await;
@@ -69,6 +72,7 @@ fn event() -> Event {
         chat_id: Some("C1".to_owned()),
         thread_id: Some("T1".to_owned()),
         possible_duplicate: false,
+        own: None,
         payload: "{}".to_owned(),
         extra: "{}".to_owned(),
     }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::action::livechat::Visit;
 
 const OUTSIDER: &str = r#"{"error":{"type":"authorization","message":"Requester is not user of the chat"}}"#;
 
@@ -117,4 +118,49 @@ async fn two_senders_do_not_take_each_others_membership_away() {
     assert_eq!((one.as_deref(), other.as_deref()), (Ok("E1"), Ok("E1")));
     let visit = ["send_event", "add_user_to_chat", "send_event", "remove_user_from_chat"];
     assert_eq!(names(&double), [visit, visit].concat());
+}
+
+/// Visits in memory.
+#[derive(Default)]
+struct Kept(std::sync::Mutex<Vec<Visit>>);
+
+impl Visits for Kept {
+    fn begin<'a>(&'a self, visit: &'a Visit) -> BoxFuture<'a, Result<(), Error>> {
+        self.0.lock().expect("no test panics here").push(visit.clone());
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn end<'a>(&'a self, visit: &'a Visit) -> BoxFuture<'a, Result<(), Error>> {
+        self.0.lock().expect("no test panics here").retain(|open| open != visit);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn open(&self) -> BoxFuture<'_, Result<Vec<Visit>, Error>> {
+        Box::pin(std::future::ready(Ok(self.0.lock().expect("no test panics here").clone())))
+    }
+}
+
+#[tokio::test]
+async fn a_visit_that_could_not_be_ended_is_ended_later() {
+    let outsider = || {
+        Answer::text(
+            403,
+            r#"{"error":{"type":"authorization","message":"Requester is not user of the chat"}}"#,
+        )
+    };
+    let down = || Answer::text(503, "{}");
+    let answers = [outsider(), ok("{}"), ok(r#"{"event_id":"E1"}"#), down(), down(), ok("{}")];
+    let double = Double::start(answers).await;
+    let kept = Arc::new(Kept::default());
+    let options = Options { agent_id: Some("api@example.com".to_owned()), ..options(&double, pat()) };
+    let client = Client::with_visits(options, kept.clone()).expect("a client");
+    assert_eq!(client.call(&origin(), note()).await.as_deref(), Ok("E1"));
+    let open = || kept.0.lock().expect("no test panics here").len();
+    assert_eq!(open(), 1, "it is still in the chat");
+    client.end_visits().await.expect("tried");
+    assert_eq!(open(), 1, "LiveChat is down");
+    client.end_visits().await.expect("tried");
+    assert_eq!(open(), 0);
+    let last = names(&double).pop();
+    assert_eq!(last.as_deref(), Some("remove_user_from_chat"));
 }

@@ -112,7 +112,7 @@ fn another_organization_or_no_secret_at_all() {
         let refusal = ours("org").receive(body.as_bytes(), None, NOW).unwrap_err();
         assert_eq!(refusal.reason, Reason::OtherOrganization, "{body}");
     }
-    let closed = Door { secrets: Secrets::new([SecretString::from("")]), organization: None };
+    let closed = Door { secrets: Secrets::new([SecretString::from("")]), ..door() };
     for (body, signature) in [(EVENT, None), (EVENT, Some(&b""[..])), ("{}", None), ("", None)] {
         let refusal = closed.receive(body.as_bytes(), signature, NOW).unwrap_err();
         assert_eq!(refusal.reason, Reason::NoSecretConfigured);
