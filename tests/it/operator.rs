@@ -13,8 +13,10 @@ const TOKEN: &str = "the-operators-token";
 const HOSTILE: &str = "[plugin.hostile]\nevents = [\"incoming_event\"]\n";
 /// The plugin rejects each event.
 const REJECTING: &str = "denies = [\"chats.tag\"]\nsettings = { do = \"nonsense\" }\n";
-/// The plugin handles each event. It is granted something, too: its status shows when that has taken effect.
-const HANDLING: &str = "grants = [\"chats.tag\"]\nsettings = { do = \"log\" }\n";
+/// The plugin handles each event, with some effort. It is granted something, too: its status shows when that has
+/// taken effect.
+const HANDLING: &str = "grants = [\"chats.tag\"]\nsettings = { do = \"log\" }\n\
+                        [plugin.hostile.limits]\ncpu_ms = 60000\n";
 
 /// A host whose plugin rejects what it gets, with `events` dead letters, each in a chat of its own.
 async fn with_dead_letters(config: &str, events: usize) -> Host {
