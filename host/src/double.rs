@@ -1,11 +1,12 @@
 //! A scripted HTTP server on a port of its own: what the tests of the edges talk to.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Response, StatusCode};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -26,6 +27,8 @@ pub(crate) struct Asked {
     pub(crate) target: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
+    /// The other end of the connection that it came on.
+    pub(crate) peer: Option<SocketAddr>,
 }
 
 /// One answer of the script.
@@ -52,6 +55,7 @@ impl Double {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let router = Router::new().fallback(answer).with_state(script.clone());
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") });
         Double { url, script, server }
     }
@@ -135,7 +139,8 @@ async fn answer(State(script): State<Arc<Script>>, request: Request) -> Response
     let (head, body) = request.into_parts();
     let body = to_bytes(body, 4 << 20).await.expect("a body").to_vec();
     let target = head.uri.path_and_query().map_or(String::new(), ToString::to_string);
-    let asked = Asked { method: head.method.to_string(), target, headers: head.headers, body };
+    let peer = head.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
+    let asked = Asked { method: head.method.to_string(), target, headers: head.headers, body, peer };
     script.asked.lock().expect("not poisoned").push(asked);
     let next = script.answers.lock().expect("not poisoned").pop_front();
     match next.unwrap_or_else(|| Answer::text(599, "the script has ended")) {

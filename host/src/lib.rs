@@ -12,6 +12,9 @@ pub mod journal;
 pub mod limits;
 pub mod manifest;
 
+// Where the crash tests end the process.
+pub mod crash_point;
+
 // Edges: each talks to one outside thing.
 pub mod connections;
 pub mod livechat;

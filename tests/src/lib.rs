@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -12,6 +12,8 @@ pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
+
+pub mod crash;
 
 /// The webhook secret of every test's host.
 pub const SECRET: &str = "fixture-secret";
@@ -92,6 +94,12 @@ impl Host {
         self
     }
 
+    /// Changes an environment variable for the next start; without a value it is taken away.
+    pub fn set_env(&mut self, name: &str, value: Option<&str>) {
+        self.env.retain(|(known, _)| known != name);
+        self.env.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+    }
+
     /// Writes the config.
     pub fn set_config(&self, config: &str) {
         let webhooks = "[livechat.webhooks]\nsecrets = [{ env = \"TEST_WEBHOOK_SECRET\" }]\n";
@@ -140,11 +148,20 @@ impl Host {
         Ok(())
     }
 
-    /// Kills the host the hard way.
-    pub fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().and_then(|()| child.wait()).expect("the host can be killed");
+    /// Kills the host the hard way; answers how it ended, unless it doesn't run.
+    pub fn kill(&mut self) -> Option<ExitStatus> {
+        let mut child = self.child.take()?;
+        Some(child.kill().and_then(|()| child.wait()).expect("the host can be killed"))
+    }
+
+    /// How the host has ended by itself; `None` while it runs.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        let child = self.child.as_mut()?;
+        let status = child.try_wait().expect("the host can be asked");
+        if status.is_some() {
+            self.child = None;
         }
+        status
     }
 
     /// Asks the host to stop, waits until it has, and answers whether it said that all is well.
@@ -191,6 +208,14 @@ impl Host {
         fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 
+    /// The last lines of it.
+    pub fn log_end(&self) -> String {
+        const LINES: usize = 30;
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LINES)..].join("\n")
+    }
+
     /// `http://ADDRESS` and a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address())
@@ -213,8 +238,9 @@ impl Host {
         command
             .arg("--config")
             .arg(self.config_path())
+            .env("CHATPLUG_LOG", "info,chatplug=debug")
             .envs(self.env.iter().map(|(name, value)| (name, value)));
-        command.env("CHATPLUG_LOG", "info,chatplug=debug").current_dir(self.folder.path());
+        command.current_dir(self.folder.path());
         command
     }
 

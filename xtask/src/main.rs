@@ -1,4 +1,5 @@
-//! What people and CI run: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask plugins`.
+//! What people and CI run: `cargo xtask demo`, `cargo xtask test`, `cargo xtask crash`, `cargo xtask bench`,
+//! `cargo xtask plugins`.
 
 use std::env;
 use std::os::unix::process::CommandExt;
@@ -13,6 +14,8 @@ const USAGE: &str = "\
 cargo xtask demo [--once] [--break hubspot|slack|livechat]
                      build everything and play a day's chats against simulated services
 cargo xtask test     build what the tests need and run all of them
+cargo xtask crash [--cycles N] [--seed N] [--hostile [--ambiguous N]]
+                     kill the host N times (1,000) under load, and count what was lost or doubled
 cargo xtask plugins  build the plugins into target/plugins
 cargo xtask bench [accept|dispatch|drain|instance]
                      measure; takes a release build of the host
@@ -36,6 +39,7 @@ fn run(args: &[String]) -> anyhow::Result<ExitCode> {
         "test" => test(rest),
         "plugins" => build::plugins().map(|_| ExitCode::SUCCESS),
         "bench" => bench(rest),
+        "crash" => crash(rest),
         _ => {
             eprint!("{USAGE}");
             Ok(ExitCode::from(64))
@@ -73,6 +77,20 @@ fn bench(args: &[String]) -> anyhow::Result<ExitCode> {
     let host = build::host("release")?;
     let status = build::cargo()
         .args(["run", "--quiet", "--release", "--package", "chatplug-tests", "--bin", "bench", "--"])
+        .args(args)
+        .env("CHATPLUG_HOST", host)
+        .env("CHATPLUG_GUESTS", build::guests_dir())
+        .status()
+        .context("cannot start cargo")?;
+    Ok(exit_code(status))
+}
+
+/// A debug build of the host: a release build has no places to end at.
+fn crash(args: &[String]) -> anyhow::Result<ExitCode> {
+    build::guests()?;
+    let host = build::host("dev")?;
+    let status = build::cargo()
+        .args(["run", "--quiet", "--package", "chatplug-tests", "--bin", "crash", "--"])
         .args(args)
         .env("CHATPLUG_HOST", host)
         .env("CHATPLUG_GUESTS", build::guests_dir())

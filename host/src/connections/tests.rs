@@ -149,6 +149,17 @@ async fn an_error_status_is_an_answer_except_from_slack() {
 }
 
 #[tokio::test]
+async fn requests_to_a_service_share_a_connection() {
+    let double = Double::start((0..5).map(|_| Answer::text(200, "{}"))).await;
+    let connections = one(below(&double, Kind::Generic));
+    for _ in 0..5 {
+        connections.send(&origin(), request("GET", "/x")).await.expect("an answer");
+    }
+    let peers: std::collections::HashSet<_> = double.asked().iter().map(|asked| asked.peer).collect();
+    assert_eq!(peers.len(), 1, "{peers:?}");
+}
+
+#[tokio::test]
 async fn no_answer_is_unavailable() {
     let double = Double::start([Answer::Silence]).await;
     let impatient = Request { timeout_ms: Some(30), ..request("GET", "/") };

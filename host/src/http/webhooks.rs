@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 
 use super::AppState;
 use super::refusals::Refusals;
+use crate::crash_point::CrashPoint;
 use crate::limits::WEBHOOK_BYTES_MAX;
 use crate::livechat::webhook::{Door, Webhook};
 use crate::store::{self, NewWebhook, Routes, Store};
@@ -106,6 +107,7 @@ pub(super) async fn receive(State(state): State<AppState>, headers: HeaderMap, b
 }
 
 async fn accept(webhooks: &Webhooks, reception: &Reception, webhook: Webhook, now_ms: i64) -> Response {
+    CrashPoint::AfterReceive.reached();
     let Webhook { events, rating, known } = webhook;
     if !known {
         let name: String =

@@ -13,6 +13,7 @@ use crate::action::http::Response;
 use crate::action::memory::Call as MemoryCall;
 use crate::action::retry_after::retry_after;
 use crate::action::{Code, Effect, Error, Failure, Origin, Outgoing};
+use crate::crash_point::CrashPoint;
 use crate::delivery::Resource;
 use crate::journal::{Answer, Answered, Call, Change, Kind, Lost, Next, Run, fingerprint};
 
@@ -119,13 +120,9 @@ impl Guest {
         let chat_id = self.chat_of(&outgoing).map(str::to_owned);
         let changes = self.journal.begin(number, call, now_ms());
         self.recorded = true;
-        if let Err(lost) = self.services.ledger.record(self.run, changes).await {
-            self.spare_fuse(chat_id.as_deref());
-            return Err(not_recorded(lost).into());
-        }
         let (services, run, origin) = (self.services.clone(), self.run, self.origin(number));
-        // In a task of its own: it ends, and its answer is recorded, even if the run is cut.
-        let task = self.actions.spawn(perform(services, run, origin, outgoing, effect));
+        // In a task of its own, the intent too: it ends, and its answer is recorded, even if the run is cut.
+        let task = self.actions.spawn(perform(services, run, origin, changes, outgoing, effect));
         match task.await {
             Ok(Sent::Answered(answered)) => {
                 self.heed(&answered.answer);
@@ -225,19 +222,25 @@ fn memory_call(memory: &MemoryCall, kind: Kind) -> Call {
     }
 }
 
-/// Sends an action whose intent is recorded, and records what came of it.
+/// Records the intent of an action, with what comes before it; sends it; and records what came of it.
 async fn perform(
     services: Arc<Services>,
     run: Run,
     origin: Origin,
+    changes: Vec<Change>,
     outgoing: Outgoing,
     effect: Effect,
 ) -> Sent {
     let number = origin.step;
+    if let Err(lost) = services.ledger.record(run, changes).await {
+        return Sent::Suspended(not_recorded(lost));
+    }
+    CrashPoint::AfterIntent.reached();
     let mut came = send(&services, &origin, outgoing.clone()).await;
     if effect == Effect::Repeatable && matches!(came, Err(Failure::Doubt(_))) {
         came = send(&services, &origin, outgoing).await;
     }
+    CrashPoint::AfterRequest.reached();
     let answered = match came {
         Err(Failure::Closed { reason, wait }) => {
             // It was never sent. If this isn't recorded it counts as in doubt, and is settled.

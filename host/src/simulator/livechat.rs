@@ -21,7 +21,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-pub use account::RoutingStatus;
+pub use account::{RoutingStatus, Sent};
 pub use outbox::{PostState, Posted};
 pub use story::{EndedBy, Happening, Impossible, Opening, Told};
 
@@ -172,6 +172,12 @@ impl Livechat {
         let account = locked(&self.account);
         let chat = account.chats.get(chat_id)?;
         Some(chat.json(&account, chat.thread(thread_id)?)["thread"].clone())
+    }
+
+    /// What came through `send_event` and was saved, in the order in which it was saved: the truth by which doubled
+    /// and missing messages are counted, whatever their senders were told and readers see.
+    pub fn sent(&self) -> Vec<Sent> {
+        locked(&self.account).sent.clone()
     }
 
     /// The ids of all chats.

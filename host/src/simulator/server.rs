@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -27,6 +28,17 @@ pub(super) trait Service: Send + Sync + 'static {
 
     /// Carries the request out.
     fn answer(&self, operation: &str, request: &Request) -> Reply;
+
+    /// Carries the request out; what it saves stays unseen to readers for this long, where the service has such
+    /// readers.
+    fn answer_unseen(&self, operation: &str, request: &Request, _unseen: Duration) -> Reply {
+        self.answer(operation, request)
+    }
+
+    /// What is said to a request that came to the wrong data centre, where a service has several.
+    fn misdirected(&self, _request: &Request) -> Reply {
+        Reply::text(421, "Misdirected Request")
+    }
 
     /// The service's own form of an answer of status 401, 429, 500 or 503.
     fn failure(&self, operation: &str, status: u16) -> Reply;
@@ -82,6 +94,12 @@ impl Reply {
 
     pub(super) fn text(status: u16, body: &str) -> Reply {
         Reply { status, content_type: "text/html", headers: Vec::new(), body: body.to_owned() }
+    }
+
+    /// With white space behind it, which is nothing to a reader of JSON.
+    fn as_long_as(mut self, bytes: usize) -> Reply {
+        self.body.extend(std::iter::repeat_n(' ', bytes.saturating_sub(self.body.len())));
+        self
     }
 
     pub(super) fn with(mut self, header: &'static str, value: impl ToString) -> Reply {
@@ -140,7 +158,7 @@ impl Server {
 async fn answer<S: Service>(State(shared): State<Arc<Shared<S>>>, request: HttpRequest) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
-        return response(Reply::text(413, "the body is too large, or ended early"), false);
+        return response(Reply::text(413, "the body is too large, or ended early"), &Manner::Whole);
     };
     let request = Request {
         method: parts.method.to_string(),
@@ -153,13 +171,13 @@ async fn answer<S: Service>(State(shared): State<Arc<Shared<S>>>, request: HttpR
     let fault = shared.faults.take(&operation);
     let release = shared.faults.next_release();
     let number = shared.requests.arrived(recorded(&shared.service, &operation, &request, fault.clone()));
-    let cut = fault == Some(Fault::CutReply);
+    let manner = Manner::of(fault.as_ref());
     let reply = tokio::select! {
         reply = shared.play(&operation, &request, fault, release) => reply,
         () = shared.stop.cancelled() => shared.service.failure(&operation, 503),
     };
     shared.requests.answered(number, reply.status);
-    response(reply, cut)
+    response(reply, &manner)
 }
 
 impl<S: Service> Shared<S> {
@@ -171,7 +189,8 @@ impl<S: Service> Shared<S> {
         release: Release,
     ) -> Reply {
         match fault {
-            None | Some(Fault::CutReply) => self.service.answer(operation, request),
+            None | Some(Fault::CutReply | Fault::Drip(_)) => self.service.answer(operation, request),
+            Some(Fault::LongReply(bytes)) => self.service.answer(operation, request).as_long_as(bytes),
             Some(Fault::TooManyRequests { retry_after }) => {
                 let reply = self.service.failure(operation, 429);
                 retry_after.into_iter().fold(reply, |reply, value| reply.with("retry-after", value))
@@ -179,6 +198,10 @@ impl<S: Service> Shared<S> {
             Some(Fault::ErrorBeforeSaving) => self.service.failure(operation, 500),
             Some(Fault::ErrorAfterSaving) => {
                 self.service.answer(operation, request);
+                self.service.failure(operation, 500)
+            }
+            Some(Fault::ErrorAfterSavingUnseen(unseen)) => {
+                self.service.answer_unseen(operation, request, unseen);
                 self.service.failure(operation, 500)
             }
             Some(Fault::StallBeforeSaving(at_most)) => {
@@ -192,6 +215,8 @@ impl<S: Service> Shared<S> {
             }
             Some(Fault::Down) => self.service.failure(operation, 503),
             Some(Fault::Unauthorized) => self.service.failure(operation, 401),
+            Some(Fault::Redirect(to)) => Reply::text(307, "moved").with("location", to),
+            Some(Fault::WrongRegion) => self.service.misdirected(request),
         }
     }
 }
@@ -215,14 +240,39 @@ fn recorded<S: Service>(service: &S, operation: &str, request: &Request, fault: 
     }
 }
 
-fn response(reply: Reply, cut: bool) -> Response<Body> {
+/// How the body of a reply leaves.
+enum Manner {
+    Whole,
+    Cut,
+    Drip(Duration),
+}
+
+impl Manner {
+    fn of(fault: Option<&Fault>) -> Manner {
+        match fault {
+            Some(Fault::CutReply) => Manner::Cut,
+            Some(Fault::Drip(pause)) => Manner::Drip(*pause),
+            _ => Manner::Whole,
+        }
+    }
+
+    fn body(&self, body: String) -> Body {
+        match self {
+            Manner::Whole => Body::from(body),
+            Manner::Cut => cut_body(body),
+            Manner::Drip(pause) => dripping_body(body, *pause),
+        }
+    }
+}
+
+fn response(reply: Reply, manner: &Manner) -> Response<Body> {
     let length = reply.body.len().max(1);
-    let body = if cut { cut_body(reply.body) } else { Body::from(reply.body) };
+    let body = manner.body(reply.body);
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert("content-type", HeaderValue::from_static(reply.content_type));
-    if cut {
+    if matches!(manner, Manner::Cut) {
         headers.insert("content-length", HeaderValue::from(length));
     }
     for (name, value) in reply.headers {
@@ -231,6 +281,18 @@ fn response(reply: Reply, cut: bool) -> Response<Body> {
         }
     }
     response
+}
+
+/// A byte at a time, each after a pause.
+fn dripping_body(body: String, pause: Duration) -> Body {
+    Body::from_stream(stream::unfold(Bytes::from(body), move |mut rest: Bytes| async move {
+        if rest.is_empty() {
+            return None;
+        }
+        tokio::time::sleep(pause).await;
+        let byte = rest.split_to(1);
+        Some((io::Result::Ok(byte), rest))
+    }))
 }
 
 /// Half of the body, and then an error, at which the server closes the connection. The pause between them

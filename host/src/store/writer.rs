@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Error, Meters, Pending, Store};
+use crate::crash_point::CrashPoint;
 
 /// Commands that wait for the writer; beyond it callers wait.
 const QUEUE_MAX: usize = 4096;
@@ -182,7 +183,10 @@ fn commit(
         for command in group {
             command.run(&mut transaction)?;
         }
-        connection.prepare_cached("COMMIT")?.execute([]).map(|_| ())
+        CrashPoint::BeforeCommit.reached();
+        connection.prepare_cached("COMMIT")?.execute([])?;
+        CrashPoint::AfterCommit.reached();
+        Ok(())
     };
     run().map_err(|error| {
         if !connection.is_autocommit() {
@@ -202,7 +206,8 @@ fn checkpoint(path: &std::path::Path, ended: &std::sync::mpsc::Receiver<()>, log
         }
     };
     while let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(CHECKPOINT_EVERY) {
-        let is_long = move_log(&connection).map(|pages| pages > LOG_PAGES_MAX).unwrap_or_else(|error| {
+        let moved = CrashPoint::InCheckpoint.during(|| move_log(&connection));
+        let is_long = moved.map(|pages| pages > LOG_PAGES_MAX).unwrap_or_else(|error| {
             tracing::warn!(%error, "a checkpoint of the store failed");
             true
         });

@@ -86,3 +86,12 @@ async fn a_connection_that_does_not_answer_is_unavailable() {
     let told = caller.call("http", &get).await;
     assert_eq!(told["ok"]["status"], 404, "{told}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn poison_an_answer_that_is_too_long_is_cut_and_told() {
+    let mut caller = Caller::granted().await;
+    let get = json!({"connection": "hubspot", "method": "GET", "path": "/crm/v3/objects/contacts/1"});
+    caller.stage.hubspot.faults().set("contacts.get", Fault::LongReply(10 << 20), Times::Next(1));
+    caller.expect_error("http", &get, "limit", "longer than").await;
+    assert_eq!(caller.call("http", &get).await["ok"]["status"], 404);
+}

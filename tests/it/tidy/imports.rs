@@ -18,6 +18,7 @@ const ROWS: &[Row] = &[
         modules: &["action", "delivery", "event", "grant", "journal", "limits", "manifest"],
         know_each_other: true,
     },
+    Row { name: "crash tests", modules: &["crash_point"], know_each_other: false },
     Row { name: "edges", modules: &["connections", "livechat", "runtime", "store"], know_each_other: false },
     Row { name: "config", modules: &["config"], know_each_other: false },
     Row {

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use super::*;
 use crate::config::Config;
 use crate::http::{BODIES_KIB_MAX, Meters, Reception, Refusals};
-use crate::livechat::webhook::{Door, Secrets};
+use crate::livechat::webhook::{Door, Secrets, Us};
 use crate::store::Opened;
 
 const TOKEN: &str = "the-operators-token";
@@ -49,7 +49,7 @@ impl Scene {
             known: counter(),
             flagged: counter(),
         };
-        let door = Door { secrets: Secrets::new([]), organization: None };
+        let door = Door { secrets: Secrets::new([]), organization: None, us: Us::default() };
         let webhooks = Webhooks {
             store: self.store.clone(),
             reception: ArcSwap::from_pointee(Reception { door, routes: Arc::default() }),

@@ -2,6 +2,7 @@
 //! happens here leaves [`Occurrence`]s, which the outbox sends as webhooks.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
@@ -25,8 +26,27 @@ pub(super) struct Account {
     pub(super) credentials: Vec<Credential>,
     /// The error type of calls on an inactive chat: the platform has `validation` and `chat_inactive`.
     pub(super) inactive_as: &'static str,
+    /// For how long readers don't see the events that are stored now.
+    pub(super) unseen_for: Option<Duration>,
+    /// What came through `send_event`, in the order in which it was saved.
+    pub(super) sent: Vec<Sent>,
     pub(super) occurrences: Vec<Occurrence>,
     pub(super) count: u64,
+}
+
+/// A chat event that came through the API and was saved, whatever its sender was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The chat.
+    pub chat_id: String,
+    /// The platform's id of the event.
+    pub event_id: String,
+    /// The sender's id of it.
+    pub custom_id: Option<String>,
+    /// What it says; empty for what is no message.
+    pub text: String,
+    /// Whether only agents see it.
+    pub is_internal: bool,
 }
 
 /// An agent or a bot.

@@ -6,6 +6,7 @@ mod events;
 mod members;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
@@ -39,8 +40,30 @@ impl Service for Api {
     }
 
     fn answer(&self, action: &str, request: &Request) -> Reply {
+        self.carry_out(action, request, None)
+    }
+
+    fn answer_unseen(&self, action: &str, request: &Request, unseen: Duration) -> Reply {
+        self.carry_out(action, request, Some(unseen))
+    }
+
+    /// The one of the two regions that wasn't asked.
+    fn misdirected(&self, request: &Request) -> Reply {
+        let region = if request.header("x-region") == Some("fra") { "dal" } else { "fra" };
+        Refusal::misdirected(region).reply()
+    }
+
+    fn failure(&self, _action: &str, status: u16) -> Reply {
+        Refusal::of_status(status).reply()
+    }
+}
+
+impl Api {
+    fn carry_out(&self, action: &str, request: &Request, unseen_for: Option<Duration>) -> Reply {
         let mut account = locked(&self.account);
+        account.unseen_for = unseen_for;
         let answer = call(&mut account, action, request);
+        account.unseen_for = None;
         // Sent under the lock, so that webhooks leave in the order of what they tell.
         self.outbox.send_all(&mut account);
         match answer {
@@ -48,10 +71,6 @@ impl Service for Api {
             Ok(answer) => Reply::json(200, &answer),
             Err(refusal) => refusal.reply(),
         }
-    }
-
-    fn failure(&self, _action: &str, status: u16) -> Reply {
-        Refusal::of_status(status).reply()
     }
 }
 

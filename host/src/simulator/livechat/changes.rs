@@ -1,5 +1,7 @@
 //! What changes in the account, whoever causes it: each change tells what webhooks will tell.
 
+use std::time::Instant;
+
 use serde_json::{Map, Value, json};
 
 use super::account::Account;
@@ -48,6 +50,7 @@ impl Account {
             created_at,
             user_ids: Vec::new(),
             events: Vec::new(),
+            unseen: Vec::new(),
             properties: Map::new(),
             tags: Vec::new(),
             group_ids: vec![group_id],
@@ -77,11 +80,13 @@ impl Account {
         mut event: Value,
     ) -> Result<(String, Value), Refusal> {
         let now = self.now();
+        let unseen_until = self.unseen_for.map(|unseen| Instant::now() + unseen);
         let thread = self.chat_mut(chat_id)?.newest_mut();
         let id = format!("{}_{}", thread.id, thread.events.len() + 1);
         event["id"] = json!(id);
         event["created_at"] = json!(now);
         thread.events.push(event.clone());
+        thread.unseen.extend(unseen_until.map(|until| (id.clone(), until)));
         let payload = json!({"chat_id": chat_id, "thread_id": thread.id, "event": event});
         Ok((id, payload))
     }

@@ -1,5 +1,7 @@
 //! Chats, threads and members, and how the platform prints them.
 
+use std::time::Instant;
+
 use serde_json::{Map, Value, json};
 
 use super::account::Account;
@@ -30,6 +32,8 @@ pub(super) struct Thread {
     pub(super) created_at: String,
     pub(super) user_ids: Vec<String>,
     pub(super) events: Vec<Value>,
+    /// Ids of events that readers don't see before a time.
+    pub(super) unseen: Vec<(String, Instant)>,
     pub(super) properties: Map<String, Value>,
     pub(super) tags: Vec<String>,
     pub(super) queue: Option<Value>,
@@ -99,7 +103,7 @@ impl Chat {
             shown.remove("events");
         }
         let mut last = Map::new();
-        for event in &thread.events {
+        for event in thread.shown_events() {
             let entry =
                 json!({"thread_id": thread.id, "thread_created_at": thread.created_at, "event": event});
             last.insert(event["type"].as_str().unwrap_or_default().to_owned(), entry);
@@ -136,6 +140,16 @@ impl Member {
 }
 
 impl Thread {
+    /// The events that readers see.
+    fn shown_events(&self) -> Vec<&Value> {
+        let now = Instant::now();
+        let is_shown = |event: &&Value| {
+            let hidden = self.unseen.iter().find(|(id, _)| event["id"] == id.as_str());
+            hidden.is_none_or(|(_, until)| *until <= now)
+        };
+        self.events.iter().filter(is_shown).collect()
+    }
+
     fn json(&self, chat: &Chat) -> Value {
         let place = chat.threads.iter().position(|thread| thread.id == self.id).unwrap_or(0);
         let mut object = json!({
@@ -143,7 +157,7 @@ impl Thread {
             "active": self.is_active,
             "created_at": self.created_at,
             "user_ids": self.user_ids,
-            "events": self.events,
+            "events": self.shown_events(),
             "properties": self.properties,
             "access": {"group_ids": self.group_ids},
         });

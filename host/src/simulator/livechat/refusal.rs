@@ -1,7 +1,7 @@
 //! The platform's errors. Statuses are those that callers of the live API have seen; the documentation
 //! gives none.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::server::Reply;
 
@@ -11,11 +11,13 @@ pub(super) struct Refusal {
     pub(super) status: u16,
     pub(super) kind: &'static str,
     pub(super) message: String,
+    /// The error's `data`.
+    data: Option<Value>,
 }
 
 impl Refusal {
     pub(super) fn new(status: u16, kind: &'static str, message: impl Into<String>) -> Refusal {
-        Refusal { status, kind, message: message.into() }
+        Refusal { status, kind, message: message.into(), data: None }
     }
 
     pub(super) fn authentication() -> Refusal {
@@ -42,6 +44,12 @@ impl Refusal {
         Refusal::new(422, kind, "Chat not active")
     }
 
+    /// The account is in another data centre than the one that was asked for.
+    pub(super) fn misdirected(region: &str) -> Refusal {
+        let refusal = Refusal::new(421, "misdirected_request", "Wrong region");
+        Refusal { data: Some(json!({"region": region})), ..refusal }
+    }
+
     /// The error that stands behind a status which a fault asks for.
     pub(super) fn of_status(status: u16) -> Refusal {
         match status {
@@ -53,7 +61,10 @@ impl Refusal {
     }
 
     pub(super) fn reply(&self) -> Reply {
-        let body = json!({"error": {"type": self.kind, "message": self.message}});
+        let mut body = json!({"error": {"type": self.kind, "message": self.message}});
+        if let Some(data) = &self.data {
+            body["error"]["data"] = data.clone();
+        }
         let reply = Reply::json(self.status, &body);
         if self.status >= 500 { reply.with("x-debug-id", "simulated") } else { reply }
     }

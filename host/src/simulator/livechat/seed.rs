@@ -34,6 +34,8 @@ impl Account {
             registrations: Vec::new(),
             credentials: credentials(),
             inactive_as: "validation",
+            unseen_for: None,
+            sent: Vec::new(),
             occurrences: Vec::new(),
             count: 0,
         };

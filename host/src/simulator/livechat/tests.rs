@@ -6,6 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Client;
+use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 
 use super::*;
@@ -18,7 +19,8 @@ fn pat() -> String {
 }
 
 async fn call_as(livechat: &Livechat, header: &str, path: &str, body: &Value) -> (u16, Value) {
-    let request = Client::new().post(format!("{}{path}", livechat.base_url()));
+    let client = Client::builder().redirect(Policy::none()).build().expect("a client");
+    let request = client.post(format!("{}{path}", livechat.base_url()));
     let answer = request.header("authorization", header).json(body).send().await.expect("an answer");
     let status = answer.status().as_u16();
     let text = answer.text().await.expect("a body");
@@ -135,6 +137,9 @@ async fn faults_hit_the_next_calls_and_end() {
         (Fault::TooManyRequests { retry_after: Some("7".into()) }, 429, 0),
         (Fault::ErrorBeforeSaving, 500, 0),
         (Fault::ErrorAfterSaving, 500, 1),
+        (Fault::Drip(Duration::from_micros(1)), 200, 1),
+        (Fault::Redirect("http://127.0.0.1:9/".into()), 307, 0),
+        (Fault::WrongRegion, 421, 0),
         (Fault::Down, 503, 0),
         (Fault::Unauthorized, 401, 0),
         (Fault::StallAfterSaving(Some(Duration::ZERO)), 200, 1),
@@ -153,6 +158,60 @@ async fn faults_hit_the_next_calls_and_end() {
     }
     livechat.faults().clear();
     assert_eq!(call(&livechat, "list_chats", json!({})).await.0, 200);
+}
+
+#[tokio::test]
+async fn what_was_saved_behind_an_error_may_be_seen_later_and_is_recorded_at_once() {
+    let (livechat, chat) = opened().await;
+    join(&livechat, &chat.chat_id).await;
+    let unseen = Duration::from_millis(200);
+    livechat.faults().set("send_event", Fault::ErrorAfterSavingUnseen(unseen), Times::Next(1));
+    let event = json!({"type": "message", "text": "note", "visibility": "agents", "custom_id": "cp-1"});
+    let began = std::time::Instant::now();
+    let (status, _) =
+        call(&livechat, "send_event", json!({"chat_id": chat.chat_id, "event": event.clone()})).await;
+    assert_eq!(status, 500);
+    let sent = livechat.sent();
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    assert_eq!((sent[0].custom_id.as_deref(), sent[0].text.as_str()), (Some("cp-1"), "note"));
+    assert!(sent[0].is_internal && sent[0].chat_id == chat.chat_id);
+    loop {
+        let body = json!({"chat_id": chat.chat_id});
+        let (_, answer) = call(&livechat, "get_chat", body).await;
+        let events = answer["thread"]["events"].as_array().cloned().expect("events");
+        let is_shown = events.iter().any(|event| event["custom_id"] == "cp-1");
+        let passed = began.elapsed();
+        if is_shown {
+            assert!(passed >= unseen, "it was seen after {passed:?}");
+            break;
+        }
+        assert!(passed < SOON, "it is never seen");
+    }
+}
+
+#[tokio::test]
+async fn another_region_is_named_until_the_one_that_was_named_is_asked() {
+    let (livechat, _) = opened().await;
+    livechat.faults().set("list_chats", Fault::WrongRegion, Times::Next(2));
+    for (asked, named) in [("dal", "fra"), ("fra", "dal")] {
+        let request = Client::new().post(format!("{}/v3.6/agent/action/list_chats", livechat.base_url()));
+        let request = request.header("authorization", pat()).header("x-region", asked).json(&json!({}));
+        let answer: Value = request.send().await.expect("an answer").json().await.expect("JSON");
+        assert_eq!(answer["error"]["type"], "misdirected_request");
+        assert_eq!(answer["error"]["data"]["region"], named);
+    }
+}
+
+#[tokio::test]
+async fn a_long_reply_is_the_same_with_white_space_behind_it() {
+    let (livechat, _) = opened().await;
+    const LENGTH: usize = 10 << 20;
+    livechat.faults().set("list_chats", Fault::LongReply(LENGTH), Times::Next(1));
+    let request = Client::new().post(format!("{}/v3.6/agent/action/list_chats", livechat.base_url()));
+    let answer = request.header("authorization", pat()).json(&json!({})).send().await.expect("an answer");
+    let body = answer.text().await.expect("a body");
+    assert_eq!(body.len(), LENGTH);
+    assert!(serde_json::from_str::<Value>(&body).is_ok());
 }
 
 #[tokio::test]

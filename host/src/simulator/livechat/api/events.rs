@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::account::{Account, Requester};
+use super::super::account::{Account, Requester, Sent};
 use super::super::fields::Fields;
 use super::super::refusal::Refusal;
 use super::{Answer, Call, done};
@@ -22,7 +22,17 @@ pub(super) fn send_event(account: &mut Account, mut call: Call<'_>) -> Answer {
             "Requester sees the chat as `agents` only and can't send to `all`",
         ));
     }
+    let word = |name: &str| event[name].as_str().map(str::to_owned);
+    let (custom_id, text) = (word("custom_id"), word("text").unwrap_or_default());
+    let is_internal = event["visibility"] == "agents";
     let id = account.add_event(chat_id, event)?;
+    account.sent.push(Sent {
+        chat_id: chat_id.to_owned(),
+        event_id: id.clone(),
+        custom_id,
+        text,
+        is_internal,
+    });
     Ok(json!({"event_id": id}))
 }
 

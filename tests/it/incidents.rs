@@ -1,0 +1,195 @@
+//! What went wrong in other systems that receive and deliver webhooks, and does not here. Each class of incident
+//! is proved by a test that is named after it, here or where this table says.
+//!
+//! | Class | Seen as | Proved by |
+//! |---|---|---|
+//! | wedge | a dependency comes back, the worker does not (svix#1844) | `crm_notes::limits_and_outages_of_hubspot_are_waited_out`, `low_rating_alert::what_slack_refuses_for_a_moment_is_posted_once_in_the_end` |
+//! | wedge | the target is deleted while something waits for it, which then fails for ever (svix#1511) | `reload::what_waits_for_a_type_that_is_switched_off_is_skipped_with_the_reason` |
+//! | wedge | some errors in a row end the scheduler for good (outpost#881, #900) | `wedge_failures_in_a_row_end_nothing` |
+//! | poison | an item that cannot be read fails unseen, or on each start (outpost#957, #1025) | `poison_what_a_plugin_cannot_read_is_a_recorded_failure` |
+//! | poison | an answer that is too long to be logged is asked for again and again (outpost#974) | `capability::http::poison_an_answer_that_is_too_long_is_cut_and_told` |
+//! | duplicates | two requests with one key pass the check at the same time (convoy#2747) | `duplicates_one_webhook_many_times_at_once_is_one_event` |
+//! | duplicates | what was done is done again because its record failed (outpost#276, #953) | `crash`: actions doubled |
+//! | duplicates | a slow or failed answer to a message that was saved (chatwoot#6446, #11901) | `duplicates_a_message_that_was_saved_behind_an_error_is_sent_once`, `cargo xtask crash --hostile` |
+//! | lost | answered 200 though nothing was stored; the marker of the duplicate stays (background-agents#1806) | `lost_only_what_was_committed_is_known_again` |
+//! | lost | one slow answer, and the message is never tried again (chatwoot#15920) | `duplicates_a_message_that_was_saved_behind_an_error_is_sent_once`: it arrives |
+//! | wrong state | a recovery writes over what had succeeded (n8n#23807) | `wrong_state_what_is_final_stays_so_over_a_crash` |
+//! | stuck | "queued" for hours, and nobody says why (n8n#25080) | `folder::a_plugin_waits_until_each_ask_is_granted_or_denied`: the status says what is waited for |
+//! | spike | retries take the places of what is new (onfido, 28 March 2024) | `lanes::chats_that_wait_for_a_retry_do_not_hold_up_fresh_ones`, in the host |
+//! | leak | entries that nobody removes (restate#4327, governor#171) | `lanes::each_committed_delivery_runs_once_and_in_order`, in the host: nothing is left of a lane that ended |
+//! | stall | storage on the threads of the async runtime (restate#4371) | by construction: `store` has threads of its own, and `tidy::imports` lets nobody else name SQLite |
+//! | shutdown | one idle connection keeps the process from ending (axum#1070) | `shutdown_waits_for_no_idle_connection` |
+//! | connections | a client for each destination, a connection for each request (outpost#1021) | `connections::tests::requests_to_a_service_share_a_connection`, in the host |
+//! | deploy | what comes during a restart is lost (inngest#4505) | `crash`: what was refused meanwhile comes again and is taken |
+//!
+//! Not possible here: signals that are lost when leadership changes (restate 1.7.0), because one process owns the
+//! data folder (`restart::a_second_host_on_the_same_folder_is_told_off`).
+
+use chatplug::crash_point::{CrashPoint, VARIABLE};
+use chatplug::simulator::livechat::Opening;
+use chatplug::simulator::{Fault, Times};
+use chatplug_tests::crash::REPEATS_ARE_HARMLESS;
+use chatplug_tests::{Host, deliveries, guest};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use crate::client::{accept, message, webhook};
+use crate::services::Stage;
+
+const RECORDER: &str = "[plugin.recorder]\nevents = [\"incoming_event\"]\n";
+
+fn states<'a>(event: &'a Value, plugin: &'a str) -> Vec<&'a str> {
+    let of = deliveries(event).filter(move |delivery| delivery["plugin"] == plugin);
+    of.filter_map(|delivery| delivery["state"].as_str()).collect()
+}
+
+#[tokio::test]
+async fn wedge_failures_in_a_row_end_nothing() {
+    const FAILURES: usize = 50;
+    let config = format!("{RECORDER}[plugin.trapper]\nevents = [\"incoming_event\"]\n");
+    let host = Host::start(&config, &[guest("guest_trapper"), guest("guest_recorder")]);
+    for number in 1..=FAILURES {
+        accept(&host, message(&format!("C{number}"), 1)).await;
+    }
+    host.wait_until_done(FAILURES);
+    accept(&host, message("LATER", 1)).await;
+    let events = host.wait_until_done(FAILURES + 1);
+    assert_eq!(events.len(), FAILURES + 1);
+    for event in &events {
+        assert_eq!((states(event, "trapper"), states(event, "recorder")), (vec!["dead"], vec!["succeeded"]));
+    }
+}
+
+#[tokio::test]
+async fn poison_what_a_plugin_cannot_read_is_a_recorded_failure() {
+    let mut host = Host::start(RECORDER, &[guest("guest_recorder")]);
+    let unreadable = json!({ "chat_id": "C1", "thread_id": "C1T", "event": { "id": "C1T_1", "type": 5 } });
+    accept(&host, webhook("incoming_event", &unreadable)).await;
+    accept(&host, message("C1", 2)).await;
+    let events = host.wait_until_done(2);
+    assert_eq!(states(&events[0], "recorder"), ["dead"], "{events:#?}");
+    let delivery = deliveries(&events[0]).next().expect("a delivery");
+    let reason = delivery["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("payload"), "{reason}");
+    assert_eq!(states(&events[1], "recorder"), ["succeeded"], "the chat goes on");
+    host.kill();
+    host.run();
+    accept(&host, message("C1", 3)).await;
+    let again = host.wait_until_done(3);
+    assert_eq!(again[..2], events[..], "it isn't tried again on a start");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn duplicates_one_webhook_many_times_at_once_is_one_event() {
+    let host = Host::start(RECORDER, &[guest("guest_recorder")]);
+    let (url, client) = (host.url("/webhooks/livechat"), reqwest::Client::new());
+    let mut posts = JoinSet::new();
+    for number in 0..60 {
+        let request = client.post(&url).body(message("C1", number / 20));
+        posts.spawn(async move { request.send().await.map(|answer| answer.status().as_u16()) });
+    }
+    while let Some(post) = posts.join_next().await {
+        assert_eq!(post.expect("no panic").expect("an answer"), 200);
+    }
+    assert_eq!(host.wait_until_done(3).len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn duplicates_a_message_that_was_saved_behind_an_error_is_sent_once() {
+    // The run ends behind the first note: what comes next is denied.
+    let config = "
+[connections.ledger]
+kind = \"generic\"
+base_url = \"http://127.0.0.1:9\"
+
+[plugin.worker]
+events = [\"incoming_event\"]
+grants = [\"chats.send-note\"]
+denies = [\"chats.tag\", \"http:ledger\"]
+";
+    let stage = Stage::with(config.parse().expect("TOML"), guest("guest_worker")).await;
+    let chat = stage.livechat.start_chat(&Opening::by("Dana")).expect("a chat");
+    stage.livechat.agent_joins(&chat.chat_id, chatplug::simulator::livechat::PAT_OWNER).expect("it joins");
+    stage.livechat.faults().set("send_event", Fault::ErrorAfterSaving, Times::Next(1));
+    let told = stage.livechat.customer_says(&chat.chat_id, "work 1").expect("a message");
+    let mut body = told.webhooks[0].clone();
+    body["secret_key"] = chatplug_tests::SECRET.into();
+    accept(&stage.host, body.to_string()).await;
+    stage.host.wait_until_done(1);
+    let firsts = stage.notes(&chat.chat_id).iter().filter(|note| note.starts_with("first ")).count();
+    assert!(firsts >= 1, "it arrives");
+    if REPEATS_ARE_HARMLESS {
+        assert_eq!(firsts, 1);
+    }
+}
+
+#[tokio::test]
+async fn lost_only_what_was_committed_is_known_again() {
+    for point in [CrashPoint::AfterReceive, CrashPoint::BeforeCommit, CrashPoint::AfterCommit] {
+        let mut host = Host::prepared("", &[]);
+        let chat = refused_at(&mut host, point).await;
+        let count = |host: &Host| host.events().iter().filter(|event| event["chat_id"] == chat).count();
+        assert_eq!(count(&host), usize::from(point == CrashPoint::AfterCommit), "{point:?}");
+        host.set_env(VARIABLE, None);
+        host.run();
+        assert!(is_taken(&host, message(&chat, 1)).await, "{point:?}");
+        assert_eq!(count(&host), 1, "{point:?}");
+    }
+}
+
+/// Has the host end at the place, on the way of a webhook; answers the webhook's chat. The host commits something
+/// of its own at its start, and ends there at first: then the next time counts.
+async fn refused_at(host: &mut Host, point: CrashPoint) -> String {
+    for time in 1..100 {
+        host.set_env(VARIABLE, Some(&format!("{}:{time}", point.as_str())));
+        if host.try_run().is_err() {
+            continue;
+        }
+        let chat = format!("C{time}");
+        let is_taken = is_taken(host, message(&chat, 1)).await;
+        host.kill();
+        if !is_taken {
+            return chat;
+        }
+    }
+    panic!("no webhook brings the host to {point:?}");
+}
+
+#[tokio::test]
+async fn wrong_state_what_is_final_stays_so_over_a_crash() {
+    let config = format!("{RECORDER}[plugin.trapper]\nevents = [\"incoming_event\"]\n");
+    let mut host = Host::start(&config, &[guest("guest_trapper"), guest("guest_recorder")]);
+    for number in 1..=5 {
+        accept(&host, message("C1", number)).await;
+    }
+    let before = host.wait_until_done(5);
+    for number in 6..=8 {
+        host.kill();
+        host.run();
+        accept(&host, message("C1", number)).await;
+    }
+    let after = host.wait_until_done(8);
+    assert_eq!(after[..5], before[..]);
+}
+
+#[tokio::test]
+async fn shutdown_waits_for_no_idle_connection() {
+    let mut host = Host::start("", &[]);
+    let mut connections = Vec::new();
+    for sent in ["", "POST /webhooks/livechat HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{"] {
+        let mut connection = TcpStream::connect(host.address()).await.expect("a connection");
+        connection.write_all(sent.as_bytes()).await.expect("it is sent");
+        connections.push(connection);
+    }
+    accept(&host, message("C1", 1)).await;
+    assert!(host.stop(), "{}", host.log());
+    drop(connections);
+}
+
+/// Whether the webhook of a message is answered 200.
+async fn is_taken(host: &Host, body: String) -> bool {
+    let post = reqwest::Client::new().post(host.url("/webhooks/livechat")).body(body);
+    post.send().await.is_ok_and(|answer| answer.status() == 200)
+}

@@ -1,0 +1,172 @@
+//! Kills the real executable again and again, at random moments and at named places, while chats go on; then
+//! counts what was lost, doubled, missing, or out of order. The services are simulated in this process and live
+//! on: what they saved is the truth.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use chatplug::crash_point::VARIABLE;
+use chatplug::simulator::Hits;
+use fastrand::Rng;
+
+mod ending;
+mod hostile;
+mod load;
+mod report;
+mod stage;
+mod truth;
+
+pub use report::Report;
+
+use ending::Ending;
+use load::Talk;
+use stage::Stage;
+
+/// Whether the host repeats a run without repeating what it did: then nothing may be doubled or counted twice, and
+/// nothing ends as a dead letter because a service failed. Where it doesn't, these figures are shown and not asserted.
+pub const REPEATS_ARE_HARMLESS: bool = true;
+
+/// Whether the host leaves a chat that it came to for a note even if it was killed in between. Where it does not,
+/// the figure is shown and not asserted.
+pub const VISITS_END: bool = true;
+
+/// After this many cycles other chats begin: threads stay as short as real ones.
+const CYCLES_OF_A_CHAT: usize = 10;
+
+/// What to do.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// How often the host is started and ended, at least.
+    pub cycles: usize,
+    /// What all random choices are drawn from.
+    pub seed: u64,
+    /// Chats at the same time.
+    pub chats: usize,
+    /// Messages of each chat in a cycle.
+    pub messages: usize,
+    /// How long a host lives that is killed at a random moment, at most.
+    pub life: Duration,
+    /// Whether the services fail too; and then the run goes on until this many actions ended in doubt.
+    pub ambiguous: Option<u64>,
+    /// How long the last host may take to finish everything.
+    pub patience: Duration,
+    /// Whether to say how it goes, on standard error.
+    pub is_told: bool,
+}
+
+impl Plan {
+    /// Each way to end once or twice.
+    pub fn short(seed: u64) -> Plan {
+        Plan::kills(ending::EACH_WAY, seed)
+    }
+
+    /// Kills only.
+    pub fn kills(cycles: usize, seed: u64) -> Plan {
+        Plan {
+            cycles,
+            seed,
+            chats: 8,
+            messages: 4,
+            life: Duration::from_millis(900),
+            ambiguous: None,
+            patience: Duration::from_secs(120),
+            is_told: false,
+        }
+    }
+
+    /// Kills, and services that fail, until `ambiguous` actions have ended in doubt. More chats, because one that
+    /// waits for a retry stands still; and longer lives, because what is in doubt takes time to settle.
+    pub fn hostile(cycles: usize, seed: u64, ambiguous: u64) -> Plan {
+        Plan {
+            chats: 48,
+            messages: 3,
+            life: Duration::from_secs(6),
+            ambiguous: Some(ambiguous),
+            patience: Duration::from_secs(30 * 60),
+            ..Plan::kills(cycles, seed)
+        }
+    }
+}
+
+/// Carries a plan out.
+///
+/// # Errors
+/// A host that does not start or does not finish; not what was lost or doubled, which the report tells.
+pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
+    let mut rng = Rng::with_seed(plan.seed);
+    let mut stage = Stage::new().await?;
+    let mut report = Report::new(plan.seed);
+    let mut talks: Vec<Talk> = Vec::new();
+    if plan.ambiguous.is_some() {
+        hostile::set(&stage, rng.u64(..));
+    }
+    while goes_on(plan, &stage, report.cycles) {
+        if report.cycles.is_multiple_of(CYCLES_OF_A_CHAT) {
+            talks.iter_mut().for_each(Talk::end);
+            talks.extend(stage.open(plan.chats, talks.len(), &mut rng)?);
+        }
+        let ending = Ending::draw(&mut rng, report.cycles, plan.life);
+        cycle(plan, &mut stage, &mut talks, &ending, &mut report).await?;
+        report.cycles += 1;
+        if plan.is_told && report.cycles.is_multiple_of(20) {
+            let doubts = stage.in_doubt();
+            eprintln!("{} cycles, {} messages, {doubts} in doubt", report.cycles, load::said(&talks));
+        }
+    }
+    finish(plan, &mut stage, &mut talks, &mut report).await?;
+    truth::check(&stage, &talks, &mut report)?;
+    Ok(report)
+}
+
+fn goes_on(plan: &Plan, stage: &Stage, cycles: usize) -> bool {
+    // An amount of doubt that does not come is no reason to go on for ever.
+    let has_doubts = plan.ambiguous.is_none_or(|wanted| stage.in_doubt() >= wanted);
+    cycles < plan.cycles || (!has_doubts && cycles < plan.cycles.max(100) * 100)
+}
+
+/// Starts the host, has the chats go on, and ends the host.
+async fn cycle(
+    plan: &Plan,
+    stage: &mut Stage,
+    talks: &mut Vec<Talk>,
+    ending: &Ending,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    if !ending.start(&mut stage.host, report)? {
+        return Ok(());
+    }
+    let span = ending.span(plan.life);
+    let load = load::start(talks, stage, plan.messages, span);
+    ending.come(&mut stage.host, report).await?;
+    *talks = load.stopped().await?;
+    Ok(())
+}
+
+/// The services work again; a last host gets what is left of the webhooks and finishes.
+async fn finish(
+    plan: &Plan,
+    stage: &mut Stage,
+    talks: &mut [Talk],
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    stage.calm();
+    report.faults = stage.hits().iter().flat_map(Hits::by_fault).fold(Default::default(), add);
+    report.in_doubt = stage.in_doubt();
+    stage.host.set_env(VARIABLE, None);
+    stage.host.run();
+    for talk in talks.iter_mut() {
+        talk.say_rest(stage).await.context("the last host takes no webhook")?;
+    }
+    stage.drained(plan.patience).await?;
+    if !stage.host.stop() {
+        bail!("the last host did not stop well:\n{}", stage.host.log_end());
+    }
+    Ok(())
+}
+
+type Sums = std::collections::BTreeMap<&'static str, u64>;
+
+fn add(mut sums: Sums, (name, count): (&'static str, u64)) -> Sums {
+    *sums.entry(name).or_default() += count;
+    sums
+}

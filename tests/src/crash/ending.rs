@@ -1,0 +1,139 @@
+//! How a cycle ends.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use anyhow::bail;
+use chatplug::crash_point::{CrashPoint, VARIABLE};
+use chatplug::journal::LOOK_UP_COUNTS_AFTER;
+use fastrand::Rng;
+use tokio::time::Instant;
+
+use super::Report;
+use crate::{Host, Signal};
+
+/// The places that the host has by now, and up to which time they are passed that it ends there.
+const PLACES: &[(CrashPoint, u32)] = &[
+    (CrashPoint::AfterReceive, 20),
+    (CrashPoint::BeforeCommit, 30),
+    (CrashPoint::AfterCommit, 30),
+    (CrashPoint::AfterIntent, 60),
+    (CrashPoint::AfterRequest, 60),
+    (CrashPoint::InCheckpoint, 2),
+];
+/// Cycles until each place was to be passed once, and the host was stopped and killed.
+pub(super) const EACH_WAY: usize = PLACES.len() + 3;
+/// Each so many-th host lives long enough to settle what it found in doubt, and is killed soon after.
+const LONG_EVERY: usize = 40;
+/// How long a host that is to end at a place may take to come there.
+const TO_COME_THERE: Duration = Duration::from_secs(5);
+
+/// What is said of a host that was to end at a place and came there before it listened.
+const ABORTED: &str = "signal: 6";
+
+/// How a cycle ends.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// `kill -9` when the host has lived this long.
+    Kill(Duration),
+    /// The host ends by itself where it passes a place for the so many-th time.
+    At(CrashPoint, u32),
+    /// The host is asked to stop when it has lived this long.
+    Stop(Duration),
+}
+
+impl Ending {
+    /// The first cycles go through the places, one after the other, and then stop and kill; later ones draw.
+    pub(super) fn draw(rng: &mut Rng, cycle: usize, life: Duration) -> Ending {
+        let (point, times) = match PLACES.get(cycle) {
+            Some(place) => *place,
+            None if cycle == PLACES.len() => return Ending::Stop(life.mul_f64(rng.f64())),
+            None if cycle < EACH_WAY => return Ending::Kill(life.mul_f64(rng.f64())),
+            None if cycle % LONG_EVERY == LONG_EVERY - 1 => {
+                return Ending::Kill(LOOK_UP_COUNTS_AFTER + life.mul_f64(rng.f64() * 5.0));
+            }
+            None => match rng.u32(..20) {
+                0 => return Ending::Stop(life.mul_f64(rng.f64())),
+                1..10 => return Ending::Kill(life.mul_f64(rng.f64())),
+                _ => PLACES[rng.usize(..PLACES.len())],
+            },
+        };
+        Ending::At(point, rng.u32(1..=times))
+    }
+
+    /// About how long messages are to come.
+    pub(super) fn span(&self, life: Duration) -> Duration {
+        match self {
+            Ending::Kill(after) | Ending::Stop(after) => (*after).max(life / 4),
+            Ending::At(..) => life,
+        }
+    }
+
+    /// Starts the host; false if it has ended already, where it was to end.
+    pub(super) fn start(&self, host: &mut Host, report: &mut Report) -> anyhow::Result<bool> {
+        let plan = match self {
+            Ending::At(point, time) => Some(format!("{}:{time}", point.as_str())),
+            Ending::Kill(_) | Ending::Stop(_) => None,
+        };
+        host.set_env(VARIABLE, plan.as_deref());
+        match (host.try_run(), self) {
+            (Ok(()), _) => Ok(true),
+            (Err(error), Ending::At(point, _)) if error.to_string().contains(ABORTED) => {
+                report.ended(point.as_str());
+                Ok(false)
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Waits until the host has ended in this way.
+    pub(super) async fn come(&self, host: &mut Host, report: &mut Report) -> anyhow::Result<()> {
+        match self {
+            Ending::Kill(after) => {
+                tokio::time::sleep(*after).await;
+                expect(host.kill(), Signal::KILL, host)?;
+                report.ended("kill -9");
+            }
+            Ending::Stop(after) => {
+                tokio::time::sleep(*after).await;
+                if !host.stop() {
+                    bail!("the host did not stop well:\n{}", host.log_end());
+                }
+                report.ended("stop");
+            }
+            Ending::At(point, _) => match ended_by_itself(host).await {
+                Some(status) => {
+                    expect(Some(status), Signal::ABORT, host)?;
+                    report.ended(point.as_str());
+                }
+                None => {
+                    expect(host.kill(), Signal::KILL, host)?;
+                    report.ended("kill -9");
+                    report.not_reached(point.as_str());
+                }
+            },
+        }
+        Ok(())
+    }
+}
+
+async fn ended_by_itself(host: &mut Host) -> Option<ExitStatus> {
+    let end = Instant::now() + TO_COME_THERE;
+    while Instant::now() < end {
+        if let Some(status) = host.ended() {
+            return Some(status);
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    None
+}
+
+/// A host that ended in another way than it was to end has failed.
+fn expect(status: Option<ExitStatus>, signal: Signal, host: &Host) -> anyhow::Result<()> {
+    match status {
+        Some(status) if status.signal() == Some(signal.as_raw()) => Ok(()),
+        Some(status) => bail!("the host ended by itself ({status}):\n{}", host.log_end()),
+        None => bail!("the host was not running:\n{}", host.log_end()),
+    }
+}

@@ -1,0 +1,112 @@
+//! The services, and the host that works with them.
+
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use chatplug::simulator::livechat::{self, Opening};
+use chatplug::simulator::{Hits, Ledger, Livechat, ledger};
+use chatplug::store::Reader;
+use fastrand::Rng;
+
+use super::load::Talk;
+use crate::{Host, guest};
+
+/// The operations that do harm when they are carried out twice.
+const ACTIONS: [&str; 2] = ["send_event", "entries.create"];
+
+pub(super) struct Stage {
+    pub(super) livechat: Livechat,
+    pub(super) ledger: Ledger,
+    pub(super) host: Host,
+}
+
+impl Stage {
+    pub(super) async fn new() -> anyhow::Result<Stage> {
+        let (livechat, ledger) = (Livechat::start().await?, Ledger::start().await?);
+        let config = format!(
+            r#"
+[livechat]
+base_url = "{}"
+account_id = "{}"
+token = {{ env = "LIVECHAT_PAT" }}
+
+[connections.ledger]
+kind = "generic"
+base_url = "{}"
+bearer = {{ env = "LEDGER_TOKEN" }}
+
+[plugin.worker]
+events = ["incoming_event"]
+grants = ["chats.send-note", "chats.tag", "http:ledger"]
+
+[plugin.worker.limits]
+actions_per_chat_minute = 1000
+"#,
+            livechat.base_url(),
+            livechat::ACCOUNT_ID,
+            ledger.base_url()
+        );
+        let mut host = Host::prepared(&config, &[guest("guest_worker")])
+            .env("LIVECHAT_PAT", livechat::PAT)
+            .env("LEDGER_TOKEN", ledger::TOKEN)
+            .env("CHATPLUG_LOG", "warn");
+        // No later host lives long enough to compile the plugin.
+        host.run();
+        host.wait_for_plugin("worker", "active");
+        if !host.stop() {
+            bail!("the first host did not stop well:\n{}", host.log_end());
+        }
+        Ok(Stage { livechat, ledger, host })
+    }
+
+    /// Opens chats, numbered from `first`. The host's user is in each second one from the start; into the others
+    /// it has to come for each note, and must leave them.
+    pub(super) fn open(&self, count: usize, first: usize, rng: &mut Rng) -> anyhow::Result<Vec<Talk>> {
+        (first..first + count)
+            .map(|number| {
+                let chat = self.livechat.start_chat(&Opening::by(&format!("Customer {number}")))?;
+                let is_member = number % 2 == 0;
+                if is_member {
+                    self.livechat.agent_joins(&chat.chat_id, livechat::PAT_OWNER)?;
+                }
+                Ok(Talk::new(number, chat.chat_id, is_member, rng.fork()))
+            })
+            .collect()
+    }
+
+    pub(super) fn hits(&self) -> [Hits; 2] {
+        [self.livechat.faults().hits(), self.ledger.faults().hits()]
+    }
+
+    /// How many actions have ended so that the host couldn't know whether they were carried out.
+    pub(super) fn in_doubt(&self) -> u64 {
+        self.hits().iter().map(|hits| hits.in_doubt(&ACTIONS)).sum()
+    }
+
+    /// From now on the services work.
+    pub(super) fn calm(&self) {
+        self.livechat.faults().clear();
+        self.ledger.faults().clear();
+    }
+
+    /// Returns once nothing is pending.
+    pub(super) async fn drained(&mut self, patience: Duration) -> anyhow::Result<()> {
+        let began = Instant::now();
+        loop {
+            let pending = match Reader::open(&self.host.data())? {
+                Some(reader) => reader.pending()?,
+                None => bail!("the data folder has no store"),
+            };
+            if pending == 0 {
+                return Ok(());
+            }
+            if let Some(status) = self.host.ended() {
+                bail!("the last host ended ({status}):\n{}", self.host.log_end());
+            }
+            if began.elapsed() > patience {
+                bail!("{pending} deliveries are pending after {patience:?}:\n{}", self.host.log_end());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
