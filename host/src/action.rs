@@ -7,6 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::event::trace_id::TraceId;
+
 pub mod bytes;
 pub mod fuse;
 pub mod http;
@@ -27,6 +29,8 @@ pub struct Origin {
     pub plugin: Arc<str>,
     /// The number that the delivery had first.
     pub delivery: i64,
+    /// The trace of the delivery's event.
+    pub trace: TraceId,
     /// The number of the step in the delivery's journal: never used twice.
     pub step: u32,
 }
@@ -36,6 +40,13 @@ impl Origin {
     /// action has it. Begins with [`CUSTOM_ID_PREFIX`].
     pub fn custom_id(&self) -> String {
         format!("{CUSTOM_ID_PREFIX}{}-{}-{}", self.plugin, self.delivery, self.step)
+    }
+
+    /// The value of the header `traceparent` by the W3C's Trace Context: the trace, and this call within it. We
+    /// don't record spans ourselves, which the flags say.
+    pub fn traceparent(&self) -> String {
+        let call = (self.delivery.cast_unsigned() << 16 | u64::from(self.step & 0xffff)).max(1);
+        format!("00-{}-{call:016x}-00", self.trace)
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -18,8 +18,10 @@ use crate::config::Config;
 use crate::connections::Connections;
 use crate::dispatcher::{self, Dispatcher};
 use crate::heartbeat::Heartbeat;
-use crate::http::{self, AppState, BODIES_KIB_MAX, Health, Operator, Refusals, Webhooks};
+use crate::http::{self, AppState, Health, Operator, Webhooks};
 use crate::measures::Measures;
+use crate::notifier::Notifier;
+use crate::refusals::Refusals;
 use crate::registry::Registry;
 use crate::runtime::compile::Compiler;
 use crate::runtime::{Runtime, Services};
@@ -65,7 +67,8 @@ pub async fn serve(config_path: &Path) -> anyhow::Result<()> {
     let operator_address = operators.local_addr()?;
     let operator_listening = config.data_dir.join(ADDRESS_FILE);
     let stop = CancellationToken::new();
-    let tasks = start(config_path, config, &store, committed, (listener, operators), measures, &stop)?;
+    let tasks = start(config_path, config, &store, committed, (listener, operators), &measures, &stop)?;
+    tasks.spawn(measures.run(stop.clone()));
     // First the one that nobody waits for.
     for (path, address) in [(&operator_listening, operator_address), (&listening, address)] {
         write_address(path, address).with_context(|| format!("cannot write {}", path.display()))?;
@@ -95,22 +98,20 @@ fn start(
     store: &Store,
     committed: Committed,
     (listener, operators): (TcpListener, TcpListener),
-    measures: Arc<Measures>,
+    measures: &Arc<Measures>,
     stop: &CancellationToken,
 ) -> anyhow::Result<TaskTracker> {
     let account = Arc::new(Account::new(&config.livechat, Arc::new(store.clone()))?);
     let connections = Arc::new(Connections::new(services::connections(&config))?);
     let metered = Metered::new(account.clone(), connections.clone(), measures.clone());
-    let services = reached(metered, store, stop);
-    let loader = loader(&config, services)?;
+    let loader = loader(&config, reach(metered, store, stop))?;
     let registry = Arc::new(Registry::default());
-    let webhooks = Arc::new(webhooks(&config, store, &measures));
-    let (dispatching, watching) = (Arc::new(Heartbeat::new()), Arc::new(Heartbeat::new()));
-    let health = Arc::new(Health {
-        store: store.clone(),
-        heartbeats: vec![("dispatcher", dispatching.clone()), ("watcher", watching.clone())],
-        tried: Mutex::new(None),
-    });
+    let refusals = Arc::new(Refusals::default());
+    let webhooks = Arc::new(webhooks(&config, store, &refusals, measures));
+    let [dispatching, watching, telling] = [(); 3].map(|()| Arc::new(Heartbeat::new()));
+    let heartbeats = vec![("dispatcher", dispatching.clone()), ("watcher", watching.clone())];
+    let all_loops = [heartbeats.clone(), vec![("notifier", telling.clone())]].concat();
+    let health = Arc::new(Health::new(store.clone(), all_loops));
     let (changed, reloads) = watch::channel(());
     let config = Arc::new(ArcSwap::from_pointee(config));
 
@@ -132,6 +133,15 @@ fn start(
     };
     let operator =
         Operator::new(store.clone(), config.clone(), measures.clone(), health.clone(), webhooks.clone());
+    let notifier = Notifier {
+        store: store.clone(),
+        config: config.clone(),
+        registry: registry.clone(),
+        connections: connections.clone(),
+        refusals,
+        heartbeats,
+        heartbeat: telling,
+    };
     let reload = Reload {
         path: config_path.to_owned(),
         taken: (**config.load()).clone(),
@@ -148,15 +158,20 @@ fn start(
     tasks.spawn(watcher.run(stop.clone()));
     tasks.spawn(reload.run(stop.clone()));
     tasks.spawn(account.end_visits(stop.clone()));
+    tasks.spawn(notifier.run(stop.clone()));
     tasks.spawn(http::serve(listener, AppState { webhooks, health }, stop.clone()));
     tasks.spawn(http::serve_operator(operators, Arc::new(operator), stop.clone()));
-    tasks.spawn(measures.run(stop.clone()));
     tasks.close();
     Ok(tasks)
 }
 
-/// What runs reach.
-fn reached(metered: Metered, store: &Store, stop: &CancellationToken) -> Services {
+fn webhooks(config: &Config, store: &Store, refusals: &Arc<Refusals>, measures: &Measures) -> Webhooks {
+    let (reception, meters) = (services::reception(config), meters::webhooks(measures));
+    Webhooks::new(store.clone(), reception, refusals.clone(), meters)
+}
+
+/// What runs reach of the outside.
+fn reach(metered: Metered, store: &Store, stop: &CancellationToken) -> Services {
     let (metered, store) = (Arc::new(metered), Arc::new(store.clone()));
     Services {
         livechat: metered.clone(),
@@ -164,16 +179,6 @@ fn reached(metered: Metered, store: &Store, stop: &CancellationToken) -> Service
         memory: store.clone(),
         ledger: store,
         stopping: stop.clone(),
-    }
-}
-
-fn webhooks(config: &Config, store: &Store, measures: &Measures) -> Webhooks {
-    Webhooks {
-        store: store.clone(),
-        reception: ArcSwap::from_pointee(services::reception(config)),
-        refusals: Refusals::default(),
-        meters: meters::webhooks(measures),
-        room: Semaphore::new(BODIES_KIB_MAX),
     }
 }
 

@@ -15,6 +15,7 @@ mod credentials;
 mod differences;
 mod item;
 mod livechat;
+mod notify;
 mod operator;
 mod plugin;
 mod problem;
@@ -52,6 +53,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `[livechat]`.
     pub livechat: Livechat,
+    /// `operator.notify`: the connection through which the operator is told of incidents.
+    pub notify: Option<String>,
     /// `[connections.NAME]`, ordered by name.
     pub connections: Vec<Connection>,
     /// `plugins.dir`: the folder that is watched for components.
@@ -170,10 +173,11 @@ fn read(mut root: Table<'_>) -> Config {
     let server = root.section("server", |table| Server {
         listen: table.take("listen").and_then(|item| listen(&item)).unwrap_or(LISTEN_DEFAULT),
     });
-    let operator = root.section("operator", operator::read);
     let data_dir = root.section("data", |table| folder(table, "data"));
     let livechat = root.section("livechat", livechat::read);
     let connections = root.named("connections", connection::read);
+    let (operator, notify) =
+        root.section("operator", |table| (operator::read(table), notify::read(table, &connections)));
     let names: Vec<String> = connections.iter().map(|(name, _)| name.clone()).collect();
     let plugins_dir = root.section("plugins", |table| folder(table, "plugins"));
     let plugins = root.named("plugin", |_, table| Some(plugin::read(table, &names)));
@@ -183,6 +187,7 @@ fn read(mut root: Table<'_>) -> Config {
         operator,
         data_dir,
         livechat,
+        notify,
         connections: connections.into_iter().filter_map(|(_, connection)| connection).collect(),
         plugins_dir,
         plugins: plugins.into_iter().filter_map(|(name, plugin)| Some((name, plugin?))).collect(),

@@ -14,6 +14,7 @@ use crate::delivery::DeliveryId;
 
 mod exchange;
 mod headers;
+mod notice;
 mod path;
 mod route;
 mod slack;
@@ -23,6 +24,7 @@ mod trial;
 
 pub use trial::Trial;
 
+use exchange::Added;
 use route::Route;
 
 /// How long a request may take at most, answer included; the default, too.
@@ -152,12 +154,13 @@ impl Connections {
             Effect::Keyed => Some(origin.custom_id()),
             Effect::Read | Effect::Repeatable | Effect::LookedUp | Effect::Unknown => None,
         };
-        let prepared = exchange::prepare(&self.http, &route, &request, key)?;
+        let prepared = exchange::prepare(&self.http, &route, &request, Added::new(&route, origin, key))?;
         let started = Instant::now();
         let answer = exchange::fetch(&route, prepared).await;
         tracing::debug!(
             plugin = &*origin.plugin,
             delivery = %DeliveryId(origin.delivery),
+            trace = %origin.trace,
             connection = route.name(),
             method = request.method,
             path = request.path,
@@ -165,7 +168,7 @@ impl Connections {
             ms = started.elapsed().as_millis() as u64,
             "request to a connection"
         );
-        judge(&route, answer?)
+        judge(&route, origin, answer?)
     }
 }
 
@@ -205,7 +208,7 @@ fn effect(route: &Route, request: &Request) -> Result<Effect, Error> {
 }
 
 /// What the plugin gets, with a line for the operator if the service refuses our credentials.
-fn judge(route: &Route, response: Response) -> Result<Response, Failure> {
+fn judge(route: &Route, origin: &Origin, response: Response) -> Result<Response, Failure> {
     let status = response.status;
     let judged = match route.kind() {
         Kind::Slack => slack::judge(route.name(), response),
@@ -215,6 +218,9 @@ fn judge(route: &Route, response: Response) -> Result<Response, Failure> {
     if refused || status == 401 || status == 403 {
         let connection = route.name();
         tracing::warn!(
+            plugin = &*origin.plugin,
+            delivery = %DeliveryId(origin.delivery),
+            trace = %origin.trace,
             connection,
             status,
             "the service refuses this connection's credentials: check that they are valid and allowed to do this \

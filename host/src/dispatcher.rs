@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::delivery::doubt::Settled;
 use crate::delivery::{Outcome, State};
 use crate::event::Event;
+use crate::event::trace_id::TraceId;
 use crate::heartbeat::Heartbeat;
 use crate::journal::{self, Header, Run, Step};
 use crate::registry::{Registry, Slot};
@@ -213,6 +214,7 @@ impl Dispatcher {
     /// ones, and then its lane, in any case.
     async fn deliver(self: Arc<Self>, pending: Pending, reports: mpsc::Sender<Message>) {
         let (plugin, key) = (pending.plugin.clone(), Key::of(&pending));
+        let trace = self.store.trace(pending.event_id);
         let attempt = AssertUnwindSafe(self.attempt(&pending)).catch_unwind().await;
         let Made { finish, journaled, doubt_since_ms } = attempt.unwrap_or_default();
         // A report that nobody takes: the loop has ended, and the delivery is still pending in the store.
@@ -231,7 +233,7 @@ impl Dispatcher {
             Some(_) => None,
         };
         let is_ours = match finish {
-            Some(finish) => self.record(finish).await,
+            Some(finish) => self.record(finish, trace).await,
             None => true,
         };
         let again = again.filter(|_| is_ours);
@@ -261,13 +263,18 @@ impl Dispatcher {
         let hash = version.hash.clone();
         let number = pending.attempts.saturating_add(1);
         let attempt =
-            Attempt { version, terms, event, run: run(pending), journal, late: pending.late, number };
+            Attempt { version, terms, event, run: self.run_of(pending), journal, late: pending.late, number };
         self.meters.began(pending, now_ms());
         let report =
             AssertUnwindSafe(self.runtime.run(attempt)).catch_unwind().await.unwrap_or_else(|_| host_panic());
         self.meters.ended(&pending.plugin, report.outcome.as_str(), report.wall);
+        let trace = self.store.trace(pending.event_id);
         let doubt_since_ms = matches!(report.outcome, Outcome::InDoubt(_)).then(now_ms);
-        Made { journaled: report.recorded, doubt_since_ms, finish: Some(finish(pending, &report, hash)) }
+        Made {
+            journaled: report.recorded,
+            doubt_since_ms,
+            finish: Some(finish(pending, trace, &report, hash)),
+        }
     }
 
     /// What earlier runs of a delivery recorded, with nothing in it in doubt. The error is what becomes of the
@@ -282,13 +289,18 @@ impl Dispatcher {
         };
         let since_ms = pending.doubt_since_ms.unwrap_or_else(now_ms);
         let lasting = Duration::from_millis(u64::try_from(now_ms() - since_ms).unwrap_or(0));
-        let settled = self.settle(pending, run(pending), step, lasting, age(pending, now_ms())).await;
+        let settled = self.settle(pending, self.run_of(pending), step, lasting, age(pending, now_ms())).await;
         let finish = match settled.map_err(|error| unreadable(&error))? {
             Settled::Known(_) => return self.read_journal(pending).await,
             Settled::Later(wait, reason) => in_doubt(pending, State::Pending, wait, reason),
             Settled::Held(reason) => in_doubt(pending, State::Held, Duration::ZERO, reason),
         };
         Err(Made { finish: Some(finish), journaled: true, doubt_since_ms: Some(since_ms) })
+    }
+
+    fn run_of(&self, pending: &Pending) -> Run {
+        let trace = self.store.trace(pending.event_id);
+        Run { delivery: pending.id, number: pending.runs, root: pending.root, trace }
     }
 
     async fn read_journal(&self, pending: &Pending) -> Result<Option<(Header, Vec<Step>)>, Made> {
@@ -303,7 +315,8 @@ impl Dispatcher {
         match self.store.event(pending.event_id).await {
             Ok(event) => Some(event.map(Arc::new)),
             Err(error) => {
-                tracing::error!(%error, event = %pending.event_id, "cannot read an event; trying again");
+                let (event, trace) = (pending.event_id, self.store.trace(pending.event_id));
+                tracing::error!(%error, %event, %trace, "cannot read an event; trying again");
                 tokio::time::sleep(STORE_RETRY).await;
                 None
             }
@@ -312,13 +325,13 @@ impl Dispatcher {
 
     /// Records an outcome, however long it takes: while the disk is full nothing else is lost.
     /// False if an operator has decided on the delivery meanwhile.
-    async fn record(&self, finish: Finish) -> bool {
+    async fn record(&self, finish: Finish, trace: TraceId) -> bool {
         loop {
             match self.store.finish(finish.clone(), now_ms()).await {
                 Ok(is_ours) => return is_ours,
                 Err(store::Error::Closed) => return true,
                 Err(error) => {
-                    tracing::error!(%error, delivery = %finish.id, "cannot record an outcome; trying again");
+                    tracing::error!(%error, delivery = %finish.id, %trace, "cannot record an outcome; trying again");
                 }
             }
             tokio::time::sleep(STORE_RETRY).await;
@@ -339,10 +352,6 @@ impl From<Finish> for Made {
     fn from(finish: Finish) -> Made {
         Made { finish: Some(finish), ..Made::default() }
     }
-}
-
-fn run(pending: &Pending) -> Run {
-    Run { delivery: pending.id, number: pending.runs, root: pending.root }
 }
 
 fn unreadable(error: &store::Error) -> Made {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 pub mod lane;
 pub mod rating;
 pub mod trace;
+pub mod trace_id;
 pub mod types;
 
 /// The number of a stored event; shown as `ev-42`. Numbers grow in the order of acceptance.

@@ -16,13 +16,11 @@ use tokio_util::sync::CancellationToken;
 
 mod health;
 mod operator;
-mod refusals;
 mod webhooks;
 
 pub use health::Health;
 pub use operator::Operator;
-pub use refusals::Refusals;
-pub use webhooks::{BODIES_KIB_MAX, Meters, Reception, Webhooks};
+pub use webhooks::{Meters, Reception, Webhooks};
 
 /// Connections that are open at the same time; more wait in the kernel.
 const CONNECTIONS_MAX: usize = 1024;

@@ -8,6 +8,7 @@ pub mod action;
 pub mod delivery;
 pub mod event;
 pub mod grant;
+pub mod incident;
 pub mod journal;
 pub mod limits;
 pub mod manifest;
@@ -28,6 +29,8 @@ pub mod config;
 pub mod dispatcher;
 pub mod heartbeat;
 pub mod measures;
+pub mod notifier;
+pub mod refusals;
 pub mod registry;
 pub mod watcher;
 

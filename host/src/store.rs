@@ -11,9 +11,13 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::mpsc;
 
+use crate::event::EventId;
+use crate::event::trace_id::{TraceId, TraceIds};
+
 mod accept;
 mod deliveries;
 mod figures;
+mod incidents;
 mod journal;
 mod memory;
 mod operator;
@@ -96,6 +100,7 @@ impl From<rusqlite::Error> for Error {
 pub struct Store {
     writer: Writer,
     readers: Arc<Readers>,
+    traces: TraceIds,
 }
 
 /// What comes with opening the store for writing.
@@ -155,10 +160,12 @@ impl Store {
         file.set_permissions(Permissions::from_mode(0o600)).map_err(at(&path))?;
         let connection = Connection::open(&path)?;
         schema::prepare(&connection)?;
+        let traces = schema::traces(&connection)?;
         let (sender, batches) = mpsc::channel(COMMITTED_BATCHES_MAX);
         let committed = Committed { batches, gap: Arc::default() };
         let writer = Writer::start(connection, path.clone(), sender, committed.gap.clone(), meters);
-        let store = Store { writer, readers: Arc::new(Readers { path, idle: Mutex::new(Vec::new()) }) };
+        let readers = Arc::new(Readers { path, idle: Mutex::new(Vec::new()) });
+        let store = Store { writer, readers, traces };
         Ok(Opened { store, committed, lock })
     }
 
@@ -175,6 +182,11 @@ impl Store {
             Err(Error::Locked(_)) => Ok(true),
             Err(error) => Err(error),
         }
+    }
+
+    /// The trace of an event: what stands on every log line of its way.
+    pub fn trace(&self, event: EventId) -> TraceId {
+        self.traces.of(event)
     }
 
     /// Runs a query on a read connection, off the async threads.

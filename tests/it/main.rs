@@ -22,5 +22,6 @@ mod restart;
 mod routing_rules;
 mod services;
 mod swap;
+mod telling;
 mod tidy;
 mod way;

@@ -1,6 +1,7 @@
 //! The rules of the house, as far as a machine can check them. Each check answers what breaks the rule, one
 //! line each, and is itself tried on something that does.
 
+mod alerts;
 mod documents;
 mod imports;
 mod shape;

@@ -38,6 +38,7 @@ fn print(event: &EventView, out: &mut dyn Write) -> io::Result<()> {
     line(out, "thread", event.thread_id.as_deref())?;
     line(out, "occurred", event.occurred_at.as_deref())?;
     line(out, "received", Some(&event.received_at))?;
+    line(out, "trace", event.trace.as_deref())?;
     if event.possible_duplicate {
         line(out, "flag", Some("possible-duplicate"))?;
     }

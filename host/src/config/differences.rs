@@ -10,6 +10,7 @@ pub(super) fn between(old: &Config, new: &Config) -> Vec<String> {
     changes.note_at_restart("data.dir", old.data_dir != new.data_dir);
     changes.note("plugins.dir", old.plugins_dir != new.plugins_dir);
     livechat(&mut changes, &old.livechat, &new.livechat);
+    changes.note("operator.notify", old.notify != new.notify);
     let named =
         |list: &[Connection]| list.iter().map(|one| (one.name.clone(), one.clone())).collect::<Vec<_>>();
     changes.named("connections", &named(&old.connections), &named(&new.connections), connection);

@@ -181,7 +181,8 @@ fn keys_of_later_versions_are_not_accepted_silently() {
     check(
         "[timers]\nevery = 1\n[plugin.a]\npin = \"sha256:00\"\n",
         &[
-            "1:2: unknown key `timers` at the top; known here: server, operator, data, livechat, connections, plugins, plugin",
+            "1:2: unknown key `timers` at the top; known here: server, data, livechat, connections, operator, plugins, \
+             plugin",
             "4:1: unknown key `pin` in [plugin.a]; known here: events, own_events, grants, denies, settings, limits",
         ],
     );
@@ -471,4 +472,42 @@ fn differences_are_named_without_secrets() {
     ];
     assert_eq!(old.differences(&parse(&text).unwrap()), expected);
     assert!(old.differences(&old.clone()).is_empty());
+}
+
+#[test]
+fn the_operator_is_told_through_a_connection_that_can_tell() {
+    let connections = "[connections.alerts]\nkind = \"slack\"\nurl = { env = \"SLACK_WEBHOOK_URL\" }\n\
+        [connections.crm]\nkind = \"hubspot\"\nbase_url = \"https://crm\"\nbearer = { env = \"A\" }\n\
+        [connections.slack-api]\nkind = \"slack\"\nbase_url = \"https://slack.com\"\nbearer = { env = \"A\" }\n\
+        [connections.hook]\nkind = \"generic\"\nbase_url = \"https://hook\"\n";
+    let with = |name: &str| format!("[operator]\nnotify = \"{name}\"\n{connections}");
+    for name in ["alerts", "hook"] {
+        assert_eq!(parse(&with(name)).unwrap().notify.as_deref(), Some(name));
+    }
+    assert_eq!(parse(connections).unwrap().notify, None);
+    check(
+        &with("alert"),
+        &["2:10: `operator.notify` names no connection: there is no `alert`; did you mean `alerts`?"],
+    );
+    check(
+        &with("pager"),
+        &[
+            "2:10: `operator.notify` names no connection: there is no `pager`; add [connections.pager], of kind \"slack\" \
+           or \"generic\"",
+        ],
+    );
+    check(
+        &with("crm"),
+        &[
+            "2:10: `operator.notify` names a connection of kind hubspot, where nobody reads messages: name one of kind \
+           \"slack\" or \"generic\"",
+        ],
+    );
+    check(
+        &with("slack-api"),
+        &[
+            "2:10: `operator.notify` names a connection to Slack's Web API, which doesn't say to which channel: name one \
+           with url = { env = \"…\" }, the URL of an incoming webhook",
+        ],
+    );
 }

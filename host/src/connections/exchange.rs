@@ -6,9 +6,9 @@ use reqwest::header::HeaderValue;
 use reqwest::{Method, RequestBuilder, Url};
 
 use super::route::Route;
-use super::{SetupError, TIMEOUT, headers, path};
+use super::{Kind, SetupError, TIMEOUT, headers, path};
 use crate::action::http::{Request, Response};
-use crate::action::{Code, Error, Failure};
+use crate::action::{Code, Error, Failure, Origin};
 use crate::limits::HTTP_BODY_BYTES_MAX;
 
 const USER_AGENT: &str = concat!("chatplug/", env!("CARGO_PKG_VERSION"));
@@ -25,8 +25,23 @@ pub(super) fn client() -> Result<reqwest::Client, SetupError> {
         .map_err(|error| SetupError::Http(cause(error)))
 }
 
-/// Checks a plugin's request and adds what is the host's: URL, credential, and `key` as `Idempotency-Key`
-/// unless the plugin has set one.
+/// Headers that the host adds where the plugin has not set them.
+#[derive(Default)]
+pub(super) struct Added {
+    /// `Idempotency-Key`: a second request with it is known to the service as the same one.
+    key: Option<String>,
+    /// `traceparent`, for services that are the operator's own: others have no use for it.
+    trace: Option<String>,
+}
+
+impl Added {
+    pub(super) fn new(route: &Route, origin: &Origin, key: Option<String>) -> Added {
+        let trace = (route.kind() == Kind::Generic).then(|| origin.traceparent());
+        Added { key, trace }
+    }
+}
+
+/// Checks a plugin's request and adds what is the host's: URL, credential, and the headers that are `added`.
 ///
 /// # Errors
 /// `invalid` or `limit`, saying what is wrong with the request.
@@ -34,7 +49,7 @@ pub(super) fn prepare(
     http: &reqwest::Client,
     route: &Route,
     request: &Request,
-    key: Option<String>,
+    added: Added,
 ) -> Result<RequestBuilder, Error> {
     let method = METHODS.into_iter().find(|method| method.as_str() == request.method).ok_or_else(|| {
         let method: String = request.method.chars().take(20).flat_map(char::escape_debug).collect();
@@ -42,10 +57,13 @@ pub(super) fn prepare(
     })?;
     let credential = route.credential();
     let mut headers = headers::checked(&request.headers, credential.map(|(name, _)| name))?;
-    if let Some(key) = key {
+    if let Some(key) = added.key {
         let key = HeaderValue::from_str(&key)
             .map_err(|_| invalid("`once` holds a character that no Idempotency-Key may hold".to_owned()))?;
         headers.entry("idempotency-key").or_insert(key);
+    }
+    if let Some(trace) = added.trace.and_then(|trace| HeaderValue::from_str(&trace).ok()) {
+        headers.entry("traceparent").or_insert(trace);
     }
     let timeout = timeout(request)?;
     let mut prepared = http.request(method, url(route, request)?).headers(headers).timeout(timeout);

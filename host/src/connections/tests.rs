@@ -3,6 +3,7 @@ use std::sync::Arc;
 use super::*;
 use crate::action::http::Connections as _;
 use crate::double::{Answer, Double, logged};
+use crate::event::trace_id::TraceId;
 
 const BODY_MAX: usize = 1 << 20;
 
@@ -38,7 +39,7 @@ fn request(method: &str, path: &str) -> Request {
 }
 
 fn origin() -> Origin {
-    Origin { plugin: Arc::from("notes"), delivery: 7, step: 3 }
+    Origin { plugin: Arc::from("notes"), delivery: 7, trace: TraceId::default(), step: 3 }
 }
 
 fn pair(name: &str, value: &str) -> (String, String) {
@@ -383,4 +384,50 @@ async fn a_test_without_an_answer_says_so() {
     let trial = connections.test("crm").await.expect("a trial");
     assert!(!trial.works && trial.answer.contains("no answer"), "{trial:?}");
     assert_eq!(connections.test("other").await.expect_err("unknown").code, Code::NotFound);
+}
+
+/// A message as it comes out of an incident.
+fn message(text: &str) -> crate::incident::Message {
+    use crate::incident::{Condition, Incidents, Key, Kind, Seen};
+    let mut incidents = Incidents::default();
+    let condition = Condition { key: Key::new(Kind::DeadLetters, "notes"), count: 2, text: text.to_owned() };
+    incidents.observe(Seen { conditions: vec![condition], ..Seen::default() }, 1_000);
+    incidents.next(1_000).expect("a message")
+}
+
+#[tokio::test]
+async fn the_operator_is_told_in_the_form_of_the_service() {
+    let double =
+        Double::start([Answer::text(200, "ok"), Answer::text(204, ""), Answer::text(200, "no_team")]).await;
+    let slack = one(secret(&double, Kind::Slack));
+    slack.tell("crm", &message("2 dead letters & <no!here>")).await.expect("Slack takes it");
+    let hook = one(below(&double, Kind::Generic));
+    hook.tell("crm", &message("2 dead letters")).await.expect("the service takes it");
+    let asked = double.asked();
+    assert_eq!(asked[0].target, "/services/T0/B0/url-s3cret");
+    assert_eq!(
+        asked[0].json(),
+        serde_json::json!({ "text": "*Chatplug* 2 dead letters &amp; &lt;no!here&gt;" })
+    );
+    assert_eq!((asked[1].target.as_str(), asked[1].header("authorization")), ("/base", "Bearer b-s3cret"));
+    assert_eq!(asked[1].header("content-type"), "application/json");
+    let expected = serde_json::json!({
+        "incident": "dead-letters:notes", "state": "open", "text": "2 dead letters", "since": "1970-01-01T00:00:01Z",
+    });
+    assert_eq!(asked[1].json(), expected);
+    let refused = slack.tell("crm", &message("2 dead letters")).await.expect_err("Slack doesn't take it");
+    assert!(!refused.message.contains("s3cret"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_message_that_a_service_refuses_is_an_error() {
+    let double = Double::start([Answer::text(500, "ouch")]).await;
+    let error = one(below(&double, Kind::Generic)).tell("crm", &message("x")).await.expect_err("HTTP 500");
+    assert_eq!(
+        (error.code, error.message.as_str()),
+        (Code::Unavailable, "`crm` answered HTTP 500 to a message for the operator")
+    );
+    let error = one(below(&double, Kind::Hubspot)).tell("crm", &message("x")).await.expect_err("no place");
+    assert_eq!(error.code, Code::Unsupported);
+    assert_eq!(double.asked().len(), 1);
 }

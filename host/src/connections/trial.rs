@@ -86,7 +86,7 @@ fn prepared(
     if route.kind() == Kind::Generic && !route.is_secret_url() {
         return Ok(exchange::get_base(http, route));
     }
-    exchange::prepare(http, route, request, None)
+    exchange::prepare(http, route, request, exchange::Added::default())
 }
 
 fn tried(route: &Route, request: &Request) -> String {

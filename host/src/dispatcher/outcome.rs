@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::now_ms;
 use crate::delivery::{self, History, Next, Outcome, State};
+use crate::event::trace_id::TraceId;
 use crate::runtime::Report;
 use crate::store::{Finish, Pending};
 
 /// What follows from an attempt.
-pub(super) fn finish(pending: &Pending, report: &Report, version: String) -> Finish {
+pub(super) fn finish(pending: &Pending, trace: TraceId, report: &Report, version: String) -> Finish {
     let now_ms = now_ms();
     let outcome = &report.outcome;
     let is_spent = !matches!(outcome, Outcome::Suspended { .. } | Outcome::InDoubt(_));
@@ -20,7 +21,7 @@ pub(super) fn finish(pending: &Pending, report: &Report, version: String) -> Fin
         asked_wait: report.asked_wait,
     };
     let next = delivery::after(outcome, history, random());
-    tell(pending, report, history.attempts, &next);
+    tell(pending, trace, report, history.attempts, &next);
     let (state, due_at_ms, reason) = match next {
         Next::Succeeded => (State::Succeeded, now_ms, String::new()),
         Next::Again(delay) => (
@@ -57,18 +58,19 @@ pub(super) fn in_doubt(pending: &Pending, state: State, wait: Duration, reason: 
 }
 
 /// A line for each attempt.
-fn tell(pending: &Pending, report: &Report, attempt: u32, next: &Next) {
+fn tell(pending: &Pending, trace: TraceId, report: &Report, attempt: u32, next: &Next) {
     let (plugin, event, delivery) = (&*pending.plugin, pending.event_id.to_string(), pending.id.to_string());
     let (outcome, reason) = (report.outcome.as_str(), report.outcome.reason());
     let (wall_ms, cpu_us) = (report.wall.as_millis() as u64, report.cpu.as_micros() as u64);
     match next {
         Next::Succeeded => {
-            tracing::debug!(plugin, event, delivery, attempt, wall_ms, cpu_us, "{plugin} handled {event}");
+            tracing::debug!(plugin, event, delivery, %trace, attempt, wall_ms, cpu_us, "{plugin} handled {event}");
         }
         Next::Again(delay) => tracing::warn!(
             plugin,
             event,
             delivery,
+            %trace,
             attempt,
             outcome,
             reason,
@@ -81,6 +83,7 @@ fn tell(pending: &Pending, report: &Report, attempt: u32, next: &Next) {
             plugin,
             event,
             delivery,
+            %trace,
             attempt,
             outcome,
             reason,

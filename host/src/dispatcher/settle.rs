@@ -27,18 +27,19 @@ impl Dispatcher {
     ) -> Result<Settled, store::Error> {
         let finding = self.find(pending, step, lasting).await;
         let settled = doubt::settle(finding, lasting, age);
-        let (delivery, action) = (pending.id.to_string(), &step.call.function);
+        let (delivery, trace, action) = (pending.id.to_string(), run.trace, &step.call.function);
         match &settled {
             Settled::Known(answered) => {
                 let took_place = answered.as_ref().is_some_and(|answered| answered.succeeded);
                 self.store.settle(run, step.number, answered.clone()).await?;
-                tracing::info!(plugin = &*pending.plugin, delivery, action, took_place, "a doubt is settled");
+                tracing::info!(plugin = &*pending.plugin, delivery, %trace, action, took_place, "a doubt is settled");
             }
             Settled::Later(wait, reason) => {
                 let wait_ms = wait.as_millis() as u64;
                 tracing::debug!(
                     plugin = &*pending.plugin,
                     delivery,
+                %trace,
                     action,
                     reason,
                     wait_ms,
@@ -48,6 +49,7 @@ impl Dispatcher {
             Settled::Held(reason) => tracing::error!(
                 plugin = &*pending.plugin,
                 delivery,
+                %trace,
                 action,
                 reason,
                 "it is in doubt whether an action took place: say it with `chatplug held resolve {delivery}`"
@@ -57,7 +59,9 @@ impl Dispatcher {
     }
 
     async fn find(&self, pending: &Pending, step: &Step, lasting: Duration) -> Finding {
-        let origin = Origin { plugin: pending.plugin.clone(), delivery: pending.root.0, step: step.number };
+        let trace = self.store.trace(pending.event_id);
+        let origin =
+            Origin { plugin: pending.plugin.clone(), delivery: pending.root.0, trace, step: step.number };
         let outgoing = step.call.request.as_deref().map(Outgoing::from_json);
         match (step.call.kind, outgoing) {
             (Kind::Call(Effect::LookedUp), Some(Ok(Outgoing::Livechat(call)))) => {

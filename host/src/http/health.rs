@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::AppState;
-use super::refusals::Refused;
 use crate::heartbeat::Heartbeat;
+use crate::refusals::Refused;
 use crate::store::Store;
 
 /// A loop that has not turned for this long is stuck.
@@ -26,15 +26,19 @@ const READY_FOR: Duration = Duration::from_secs(1);
 
 /// What the health of the host is told by.
 pub struct Health {
-    /// The store.
-    pub store: Store,
+    store: Store,
     /// The heartbeat of each loop, by its name.
-    pub heartbeats: Vec<(&'static str, Arc<Heartbeat>)>,
+    pub(super) heartbeats: Vec<(&'static str, Arc<Heartbeat>)>,
     /// The last trial commit: when, and what came of it.
-    pub tried: Mutex<Option<(std::time::Instant, Result<(), String>)>>,
+    tried: Mutex<Option<(std::time::Instant, Result<(), String>)>>,
 }
 
 impl Health {
+    /// The health of a host with this store and these loops.
+    pub fn new(store: Store, heartbeats: Vec<(&'static str, Arc<Heartbeat>)>) -> Health {
+        Health { store, heartbeats, tried: Mutex::new(None) }
+    }
+
     pub(super) fn stuck(&self) -> Vec<&'static str> {
         let stuck = self.heartbeats.iter().filter(|(_, heartbeat)| heartbeat.age() > STUCK);
         stuck.map(|(name, _)| *name).collect()

@@ -18,10 +18,10 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::AppState;
-use super::refusals::Refusals;
 use crate::crash_point::CrashPoint;
 use crate::limits::WEBHOOK_BYTES_MAX;
 use crate::livechat::webhook::{Door, Webhook};
+use crate::refusals::Refusals;
 use crate::store::{self, NewWebhook, Routes, Store};
 
 /// How long a client may take to send a body.
@@ -30,7 +30,7 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 /// after all, the repeated webhook is recognised.
 const STORE_TIME: Duration = Duration::from_secs(8);
 /// Bodies that are being read at the same time, KiB in all: nobody has proved anything yet.
-pub const BODIES_KIB_MAX: usize = 64 << 10;
+const BODIES_KIB_MAX: usize = 64 << 10;
 /// When LiveChat may come again while the store takes nothing, seconds.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
@@ -45,15 +45,23 @@ pub struct Reception {
 /// What the webhook handler works with.
 pub struct Webhooks {
     /// Where events go.
-    pub store: Store,
+    store: Store,
     /// Replaced when the config changes.
     pub reception: ArcSwap<Reception>,
     /// What was refused.
-    pub refusals: Refusals,
+    pub refusals: Arc<Refusals>,
     /// What is measured.
-    pub meters: Meters,
+    meters: Meters,
     /// Room for bodies, in KiB; [`BODIES_KIB_MAX`] in all.
-    pub room: Semaphore,
+    room: Semaphore,
+}
+
+impl Webhooks {
+    /// A door that takes webhooks by `reception`, and counts those that it refuses.
+    pub fn new(store: Store, reception: Reception, refusals: Arc<Refusals>, meters: Meters) -> Webhooks {
+        let (reception, room) = (ArcSwap::from_pointee(reception), Semaphore::new(BODIES_KIB_MAX));
+        Webhooks { store, reception, refusals, meters, room }
+    }
 }
 
 /// What is measured of webhooks; refusals are counted by [`Refusals`].
@@ -109,11 +117,7 @@ pub(super) async fn receive(State(state): State<AppState>, headers: HeaderMap, b
 async fn accept(webhooks: &Webhooks, reception: &Reception, webhook: Webhook, now_ms: i64) -> Response {
     CrashPoint::AfterReceive.reached();
     let Webhook { events, rating, known } = webhook;
-    if !known {
-        let name: String =
-            events.first().map(|event| event.event_type.chars().take(64).collect()).unwrap_or_default();
-        tracing::info!("stored a webhook of the unknown type {name:?}; no plugin can be switched on for it");
-    }
+    let unknown = (!known).then(|| events.first().map(|event| event.event_type.clone())).flatten();
     let accept = webhooks.store.accept(NewWebhook { events, rating }, reception.routes.clone(), now_ms);
     let stored = tokio::time::timeout(STORE_TIME, accept).await;
     match stored.unwrap_or(Err(store::Error::Slow)) {
@@ -122,7 +126,16 @@ async fn accept(webhooks: &Webhooks, reception: &Reception, webhook: Webhook, no
             webhooks.meters.known.increment(accepted.duplicates as u64);
             webhooks.meters.flagged.increment(accepted.flagged as u64);
             if let Some(first) = accepted.stored.first() {
-                tracing::debug!(event = %first, deliveries = accepted.deliveries, "stored a webhook");
+                let trace = webhooks.store.trace(*first);
+                tracing::debug!(event = %first, %trace, deliveries = accepted.deliveries, "stored a webhook");
+                if let Some(name) = unknown {
+                    let name: String = name.chars().take(64).collect();
+                    tracing::info!(
+                        event = %first,
+                        %trace,
+                        "stored a webhook of the unknown type {name:?}; no plugin can be switched on for it"
+                    );
+                }
             }
             const RECEIVED: &str = r#"{"status":"received"}"#;
             ([(axum::http::header::CONTENT_TYPE, "application/json")], RECEIVED).into_response()

@@ -4,6 +4,7 @@ use super::{Answered, Change, Step};
 use crate::action::BoxFuture;
 use crate::action::memory;
 use crate::delivery::DeliveryId;
+use crate::event::trace_id::TraceId;
 
 /// One run of one delivery. What an earlier run writes late can't be taken for a later one's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct Run {
     pub number: u32,
     /// The number that the delivery had first: what it claims and what its actions are known by outside.
     pub root: DeliveryId,
+    /// The trace of the delivery's event.
+    pub trace: TraceId,
 }
 
 /// Why nothing was written.

@@ -113,7 +113,7 @@ impl Client {
     }
 
     async fn make(&self, origin: &Origin, call: Call) -> Result<String, Failure> {
-        let request = request::of(origin, &call)?;
+        let request = request::of(origin, &call)?.traced(Some(origin.trace));
         match call {
             Call::SendMessage { chat_id, .. } => {
                 self.send(Message { chat_id, audience: Audience::Everybody, request }).await
@@ -157,10 +157,10 @@ impl Client {
     async fn find(&self, origin: &Origin, call: &Call, sent_at_ms: i64) -> Result<Option<String>, Failure> {
         match call {
             Call::SendMessage { chat_id, .. } | Call::SendNote { chat_id, .. } => {
-                Ok(look_up::message(&self.api, chat_id, &origin.custom_id(), sent_at_ms).await?)
+                Ok(look_up::message(&self.api, origin, chat_id, sent_at_ms).await?)
             }
             Call::Transfer { chat_id, target } => {
-                Ok(look_up::transfer(&self.api, chat_id, target, sent_at_ms).await?)
+                Ok(look_up::transfer(&self.api, origin, chat_id, target, sent_at_ms).await?)
             }
             call => {
                 let message = format!("nothing tells whether {} was done", call.capability());

@@ -17,6 +17,7 @@ use super::steps::Suspend;
 use super::{Attempt, Report, Services, Terms};
 use crate::delivery::{DeliveryId, Outcome, Resource};
 use crate::event::Event;
+use crate::event::trace_id::TraceId;
 use crate::grant::Policy;
 use crate::journal::{Header, Journal, Run, Step};
 use crate::limits::Limits;
@@ -35,6 +36,7 @@ pub(super) async fn run(
         plugin: plugin.clone(),
         event: event.id.to_string(),
         delivery: run.delivery.to_string(),
+        trace: run.trace,
         chat: event.chat_id.clone(),
     };
     let mut guest = Guest::new(Parts {
@@ -105,7 +107,7 @@ pub(super) async fn describe(
         services: services.clone(),
         asks: Arc::new(BTreeSet::new()),
         plugin: Arc::from(""),
-        run: Run { delivery: nobody, number: 0, root: nobody },
+        run: Run { delivery: nobody, number: 0, root: nobody, trace: TraceId::default() },
         recorded: false,
         // The answer must not depend on when it is asked for.
         journal: Journal::new("", 0, 0),

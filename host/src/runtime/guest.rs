@@ -155,7 +155,7 @@ impl Guest {
 
     /// Who makes a step.
     pub(super) fn origin(&self, step: u32) -> Origin {
-        Origin { plugin: self.plugin.clone(), delivery: self.run.root.0, step }
+        Origin { plugin: self.plugin.clone(), delivery: self.run.root.0, trace: self.run.trace, step }
     }
 }
 

@@ -9,12 +9,14 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
+use crate::event::trace_id::TraceId;
+
 /// Of an attempt that fails this much text is kept, its end.
 const TAIL_BYTES: usize = 8 << 10;
 /// A printed line that is longer is cut into several.
 const LINE_BYTES_MAX: usize = 4 << 10;
 /// What a line costs of the limit beside its text: it becomes a line with names and ids in the host's log.
-const LINE_COST: usize = 128;
+const LINE_COST: usize = 160;
 /// A guest's reason or panic message is cut to this.
 const REASON_BYTES_MAX: usize = 2 << 10;
 
@@ -33,6 +35,7 @@ pub(super) struct Speaker {
     pub(super) plugin: Arc<str>,
     pub(super) event: String,
     pub(super) delivery: String,
+    pub(super) trace: TraceId,
     pub(super) chat: Option<String>,
 }
 
@@ -95,21 +98,21 @@ impl Log {
     }
 
     fn emit(&mut self, level: Level, message: &str, fields: &str) {
-        let Speaker { plugin, event, delivery, chat } = &self.speaker;
+        let Speaker { plugin, event, delivery, trace, chat } = &self.speaker;
         let chat = chat.as_deref().unwrap_or_default();
         let (plugin, event, delivery) = (&**plugin, event.as_str(), delivery.as_str());
         match level {
             Level::Debug => {
-                tracing::debug!(target: "plugin", plugin, event, delivery, chat, fields, "{message}")
+                tracing::debug!(target: "plugin", plugin, event, delivery, %trace, chat, fields, "{message}")
             }
             Level::Info => {
-                tracing::info!(target: "plugin", plugin, event, delivery, chat, fields, "{message}")
+                tracing::info!(target: "plugin", plugin, event, delivery, %trace, chat, fields, "{message}")
             }
             Level::Warn => {
-                tracing::warn!(target: "plugin", plugin, event, delivery, chat, fields, "{message}")
+                tracing::warn!(target: "plugin", plugin, event, delivery, %trace, chat, fields, "{message}")
             }
             Level::Error => {
-                tracing::error!(target: "plugin", plugin, event, delivery, chat, fields, "{message}")
+                tracing::error!(target: "plugin", plugin, event, delivery, %trace, chat, fields, "{message}")
             }
         }
         let line = format!("{level:?} {message} {fields}").trim_end().to_owned();

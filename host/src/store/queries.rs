@@ -4,7 +4,7 @@ use rusqlite::types::ToSql;
 use rusqlite::{OptionalExtension, Row};
 use serde::Serialize;
 
-use super::{Error, Reader, Store};
+use super::{Error, Reader, Store, schema};
 use crate::delivery::DeliveryId;
 use crate::event::{Event, EventId};
 
@@ -42,6 +42,9 @@ pub struct EventView {
     /// The plugin that caused it, or empty text for the host's app or bot; absent if it wasn't caused by the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub own: Option<String>,
+    /// What stands on every log line of its way; only where one event is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
     /// One for each plugin that gets it, in the order in which they were made.
     pub deliveries: Vec<DeliveryView>,
     /// The payload; only where one event is shown.
@@ -133,6 +136,7 @@ impl Reader {
         };
         let json = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| text.into());
         let mut shown = view(&event, self.deliveries(id, true)?);
+        shown.trace = Some(schema::traces(&self.connection)?.of(id).to_string());
         shown.payload = Some(json(&event.payload));
         shown.extra = Some(json(&event.extra));
         Ok(Some(shown))
@@ -185,6 +189,7 @@ fn view(event: &Event, deliveries: Vec<DeliveryView>) -> EventView {
         received_at: rfc3339(event.received_at_ms),
         possible_duplicate: event.possible_duplicate,
         own: event.own.clone(),
+        trace: None,
         deliveries,
         payload: None,
         extra: None,

@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 
 use super::Error;
+use crate::event::trace_id::TraceIds;
 
 /// Schema number N is the result of the first N steps. A step is never changed once released.
 const STEPS: &[&str] = &[STEP_1, STEP_2];
@@ -162,6 +163,18 @@ CREATE TABLE own_events (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX own_events_at ON own_events (at);
 
+CREATE TABLE incidents (
+    key TEXT PRIMARY KEY,
+    incident TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX deliveries_dead_by_time ON deliveries (ended_at) WHERE state = 'dead';
+
+CREATE TABLE identity (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    salt INTEGER NOT NULL
+) STRICT;
+INSERT INTO identity (id, salt) VALUES (1, random());
+
 CREATE INDEX memory_claimed ON memory (claimed_by) WHERE claimed_by IS NOT NULL;
 CREATE TRIGGER audit_is_not_rewritten BEFORE UPDATE ON audit BEGIN
     SELECT RAISE(ABORT, 'the audit log is append-only');
@@ -202,4 +215,10 @@ pub(super) fn check(connection: &Connection) -> Result<(), Error> {
 fn version(connection: &Connection) -> Result<usize, Error> {
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     Ok(usize::try_from(version).unwrap_or(usize::MAX))
+}
+
+/// The traces of the events of this store.
+pub(super) fn traces(connection: &Connection) -> Result<TraceIds, Error> {
+    let salt: i64 = connection.query_row("SELECT salt FROM identity", [], |row| row.get(0))?;
+    Ok(TraceIds::new(salt.cast_unsigned()))
 }

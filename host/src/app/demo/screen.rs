@@ -227,6 +227,7 @@ mod tests {
             received_at: String::new(),
             possible_duplicate: false,
             own: None,
+            trace: None,
             deliveries: vec![delivery],
             payload: None,
             extra: None,

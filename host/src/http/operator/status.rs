@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::asked::{limit, query};
 use super::{Answer, App};
-use crate::http::refusals::Refused;
+use crate::refusals::Refused;
 use crate::store::{AuditEntry, AuditFilter, Backlog, PluginStatus, Sizes};
 
 #[derive(Serialize)]

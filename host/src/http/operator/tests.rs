@@ -5,11 +5,10 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::sync::Mutex;
 
 use super::*;
 use crate::config::Config;
-use crate::http::{BODIES_KIB_MAX, Meters, Reception, Refusals};
+use crate::http::{Meters, Reception};
 use crate::livechat::webhook::{Door, Secrets, Us};
 use crate::store::Opened;
 
@@ -50,18 +49,9 @@ impl Scene {
             flagged: counter(),
         };
         let door = Door { secrets: Secrets::new([]), organization: None, us: Us::default() };
-        let webhooks = Webhooks {
-            store: self.store.clone(),
-            reception: ArcSwap::from_pointee(Reception { door, routes: Arc::default() }),
-            refusals: Refusals::default(),
-            meters,
-            room: Semaphore::new(BODIES_KIB_MAX),
-        };
-        let health = Health {
-            store: self.store.clone(),
-            heartbeats: vec![("dispatcher", Arc::default())],
-            tried: Mutex::new(None),
-        };
+        let reception = Reception { door, routes: Arc::default() };
+        let webhooks = Webhooks::new(self.store.clone(), reception, Arc::default(), meters);
+        let health = Health::new(self.store.clone(), vec![("dispatcher", Arc::default())]);
         let (config, store) = (self.config.clone(), self.store.clone());
         Arc::new(Operator::new(store, config, measures, Arc::new(health), Arc::new(webhooks)))
     }

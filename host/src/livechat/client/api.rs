@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Response, Url};
 use serde_json::Value;
+use tracing::field::display;
 
 use super::credentials::Credentials;
 use super::failure::{Failure, Refusal, is_region, unanswered};
@@ -83,8 +84,12 @@ impl Api {
         if let Some(region) = region {
             prepared = prepared.header("X-Region", region);
         }
+        let started = Instant::now();
         let answer = prepared.send().await;
-        self.read(request, answer).await
+        let read = self.read(request, answer).await;
+        let (trace, ms) = (request.trace.map(display), started.elapsed().as_millis() as u64);
+        tracing::debug!(action = request.action, trace, ms, ok = read.is_ok(), "request to LiveChat");
+        read
     }
 
     fn prepare(&self, request: &Request) -> reqwest::RequestBuilder {
@@ -132,7 +137,7 @@ impl Api {
         let wait =
             header(headers, RETRY_AFTER.as_str()).and_then(|value| retry_after(value, Timestamp::now()));
         let refusal = Refusal::new(status, json.as_ref(), wait);
-        log(request.action, &refusal, header(headers, "x-debug-id"));
+        log(request, &refusal, header(headers, "x-debug-id"));
         Err(refusal.of(request, &self.credentials))
     }
 
@@ -178,12 +183,13 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// LiveChat's support asks for the debug id of a failure that is its own.
-fn log(action: &str, refusal: &Refusal, debug_id: Option<&str>) {
+fn log(request: &Request, refusal: &Refusal, debug_id: Option<&str>) {
+    let (action, trace) = (request.action, request.trace.map(display));
     let Refusal { status, class, .. } = refusal;
     if *status >= 500 {
-        tracing::warn!(action, status, class, debug_id, "LiveChat failed a call");
+        tracing::warn!(action, trace, status, class, debug_id, "LiveChat failed a call");
     } else {
-        tracing::debug!(action, status, class, debug_id, "LiveChat refused a call");
+        tracing::debug!(action, trace, status, class, debug_id, "LiveChat refused a call");
     }
 }
 

@@ -7,7 +7,7 @@ use super::api::Api;
 use super::failure::Failure;
 use super::request;
 use crate::action::livechat::TransferTarget;
-use crate::action::{Code, Error};
+use crate::action::{Code, Error, Origin};
 
 /// Threads that are looked through: the newest, and those before it that can have been the newest when the
 /// message left.
@@ -15,19 +15,20 @@ const THREADS_MAX: usize = 3;
 /// How far LiveChat's clock and ours may be apart.
 const SKEW_MS: i64 = 60_000;
 
-/// The id of the chat event that carries `custom_id`, if a thread that was open since `sent_at_ms` has one.
+/// The id of the chat event that carries the `custom_id` of `origin`'s action, if a thread that was open since
+/// `sent_at_ms` has one.
 pub(super) async fn message(
     api: &Api,
+    origin: &Origin,
     chat_id: &str,
-    custom_id: &str,
     sent_at_ms: i64,
 ) -> Result<Option<String>, Failure> {
-    let mut thread_id = None;
+    let (mut thread_id, custom_id) = (None, origin.custom_id());
     for _ in 0..THREADS_MAX {
-        let chat = chat(api, chat_id, thread_id.as_deref()).await?;
+        let chat = chat(api, origin, chat_id, thread_id.as_deref()).await?;
         let thread = &chat["thread"];
         let events = thread["events"].as_array();
-        let sent = events.into_iter().flatten().find(|event| event["custom_id"] == custom_id);
+        let sent = events.into_iter().flatten().find(|event| event["custom_id"] == custom_id.as_str());
         if let Some(event) = sent {
             return Ok(Some(text(&event["id"])));
         }
@@ -44,11 +45,12 @@ pub(super) async fn message(
 /// In the second case it isn't moved again, against whoever moved it last.
 pub(super) async fn transfer(
     api: &Api,
+    origin: &Origin,
     chat_id: &str,
     target: &TransferTarget,
     sent_at_ms: i64,
 ) -> Result<Option<String>, Failure> {
-    let chat = chat(api, chat_id, None).await?;
+    let chat = chat(api, origin, chat_id, None).await?;
     let done = is_at(&chat, target) || was_moved_after(&chat, sent_at_ms);
     Ok(done.then(String::new))
 }
@@ -73,8 +75,8 @@ fn was_moved_after(chat: &Value, sent_at_ms: i64) -> bool {
     })
 }
 
-async fn chat(api: &Api, chat_id: &str, thread_id: Option<&str>) -> Result<Value, Failure> {
-    let request = request::get_chat(chat_id, thread_id).map_err(Failure::refused)?;
+async fn chat(api: &Api, origin: &Origin, chat_id: &str, thread_id: Option<&str>) -> Result<Value, Failure> {
+    let request = request::get_chat(chat_id, thread_id).map_err(Failure::refused)?.traced(Some(origin.trace));
     let body = api.post(&request).await?;
     serde_json::from_str(&body).map_err(|error| {
         let message = format!("LiveChat's chat {chat_id} has an unknown shape: {error}");

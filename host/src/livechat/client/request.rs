@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::action::livechat::{Call, TransferTarget};
 use crate::action::{Code, Error, Origin};
+use crate::event::trace_id::TraceId;
 
 /// The longest text of a message or note, bytes: the platform's 16 KB.
 const TEXT_BYTES_MAX: usize = 16 << 10;
@@ -21,6 +22,8 @@ pub(super) struct Request {
     pub(super) subject: String,
     /// What the token must be allowed.
     pub(super) scope: &'static str,
+    /// The trace of the event for which it is sent, if it is for one.
+    pub(super) trace: Option<TraceId>,
 }
 
 /// The API that an action belongs to.
@@ -41,6 +44,11 @@ impl ApiName {
 }
 
 impl Request {
+    /// The same request, for an event.
+    pub(super) fn traced(self, trace: Option<TraceId>) -> Request {
+        Request { trace, ..self }
+    }
+
     /// The body that answered a read; an empty one is no answer.
     pub(super) fn answered(&self, body: String) -> Result<String, Error> {
         let Request { action, subject, .. } = self;
@@ -98,7 +106,14 @@ pub(super) fn remove(chat_id: &str, agent_id: &str) -> Result<Request, Error> {
 
 /// A request to the Configuration API.
 pub(super) fn configuration(action: &'static str, scope: &'static str, body: Value) -> Request {
-    Request { api: ApiName::Configuration, action, body, subject: "the account".to_owned(), scope }
+    Request {
+        api: ApiName::Configuration,
+        action,
+        body,
+        subject: "the account".to_owned(),
+        scope,
+        trace: None,
+    }
 }
 
 /// A chat with one of its threads, by default the newest.
@@ -179,6 +194,7 @@ fn get_customer(customer_id: &str) -> Result<Request, Error> {
         body: json!({ "id": customer_id }),
         subject: format!("customer {customer_id}"),
         scope: "customers:ro",
+        trace: None,
     })
 }
 
@@ -193,6 +209,7 @@ fn list_routing_statuses(group_ids: &[i64]) -> Request {
         body,
         subject: "the account".to_owned(),
         scope: "agents--all:ro and agents-bot--all:ro",
+        trace: None,
     }
 }
 
@@ -203,6 +220,7 @@ fn on_chat(action: &'static str, chat_id: &str, body: Value) -> Request {
         body,
         subject: format!("chat {chat_id}"),
         scope: "chats--all:rw or chats--access:rw",
+        trace: None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
+use tracing::field::display;
 
 use super::Options;
 use super::api::Api;
@@ -13,6 +14,7 @@ use super::me::Me;
 use super::request::{self, Request};
 use crate::action::livechat::{Visit, Visits};
 use crate::action::{self, Code, Error};
+use crate::event::trace_id::TraceId;
 
 /// To how many chats at most is sent at the same time.
 const TURNS: usize = 256;
@@ -24,6 +26,13 @@ pub(super) struct Message {
     pub(super) audience: Audience,
     /// What sends it.
     pub(super) request: Request,
+}
+
+impl Message {
+    /// A request that belongs to the sending of this message.
+    fn beside(&self, request: Request) -> Request {
+        request.traced(self.request.trace)
+    }
 }
 
 /// Who sees a message.
@@ -82,32 +91,34 @@ impl Sender {
         if let Some(visits) = &self.visits {
             visits.begin(&visit).await?;
         }
-        let joined = self.api.post(&request::assign(&message.chat_id, me, "agents")?).await;
+        let joined = self.api.post(&message.beside(request::assign(&message.chat_id, me, "agents")?)).await;
         if let Err(failure) = joined {
             if failure.error.code == Code::Unavailable {
                 // It may have worked all the same.
-                self.leave(&visit).await?;
+                self.leave(&visit, message.request.trace).await?;
             } else {
                 self.ended(&visit).await;
             }
             return Err(failure.error.into());
         }
         let sent = self.post(message).await;
-        self.leave(&visit).await?;
+        self.leave(&visit, message.request.trace).await?;
         Ok(sent?)
     }
 
     /// Ends a visit. One that can't be ended now is tried again by [`Sender::end_visits`].
-    async fn leave(&self, visit: &Visit) -> Result<(), Error> {
+    async fn leave(&self, visit: &Visit, trace: Option<TraceId>) -> Result<(), Error> {
         let Visit { chat_id, agent_id } = visit;
-        match self.api.post(&request::remove(chat_id, agent_id)?).await {
+        let left = self.api.post(&request::remove(chat_id, agent_id)?.traced(trace)).await;
+        let trace = trace.map(display);
+        match left {
             Err(Failure { error, .. }) if matches!(error.code, Code::Unavailable | Code::RateLimited) => {
-                tracing::warn!(chat = chat_id, agent = agent_id, %error, "our user is still in a chat that it joined for a note");
+                tracing::warn!(chat = chat_id, trace, agent = agent_id, %error, "our user is still in a chat that it joined for a note");
                 return Ok(());
             }
             // Whoever isn't in the chat, or whose chat has ended, has nothing to leave.
             Err(Failure { error, .. }) => {
-                tracing::info!(chat = chat_id, agent = agent_id, %error, "our user has nothing to leave");
+                tracing::info!(chat = chat_id, trace, agent = agent_id, %error, "our user has nothing to leave");
             }
             Ok(_) => {}
         }
@@ -130,7 +141,7 @@ impl Sender {
             let _turn = self.turn(&visit.chat_id).await;
             // With the turn: whoever was in the middle of a visit has ended it by now.
             if visits.open().await?.contains(&visit) {
-                self.leave(&visit).await?;
+                self.leave(&visit, None).await?;
             }
         }
         Ok(())
@@ -140,7 +151,7 @@ impl Sender {
     async fn join(&self, message: &Message) -> Result<String, action::Failure> {
         let me = self.me.id(&self.api).await?;
         self.api
-            .post(&request::assign(&message.chat_id, me, "all")?)
+            .post(&message.beside(request::assign(&message.chat_id, me, "all")?))
             .await
             .map_err(|failure| failure.error)?;
         Ok(self.post(message).await?)

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::action::livechat::TransferTarget;
 use crate::double::{Answer, Asked, Double};
+use crate::event::trace_id::TraceId;
 
 mod failures;
 mod looking_up;
@@ -33,7 +34,7 @@ fn client(double: &Double) -> Client {
 }
 
 fn origin() -> Origin {
-    Origin { plugin: Arc::from("notes"), delivery: 7, step: 3 }
+    Origin { plugin: Arc::from("notes"), delivery: 7, trace: TraceId::default(), step: 3 }
 }
 
 fn ok(body: &str) -> Answer {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use chatplug::delivery::{DeliveryId, Outcome};
+use chatplug::event::trace_id::TraceId;
 use chatplug::event::{Event, EventId};
 use chatplug::grant::Policy;
 use chatplug::journal::Run;
@@ -40,7 +41,12 @@ pub(crate) async fn measure() -> anyhow::Result<()> {
                 version: version.clone(),
                 terms: terms.clone(),
                 event: event.clone(),
-                run: Run { delivery: DeliveryId(1), number: 0, root: DeliveryId(1) },
+                run: Run {
+                    delivery: DeliveryId(1),
+                    number: 0,
+                    root: DeliveryId(1),
+                    trace: TraceId::default(),
+                },
                 journal: None,
                 late: false,
                 number: 1,

@@ -1,0 +1,211 @@
+//! What can be seen in the store and of its disk.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use crate::config::Config;
+use crate::incident::{Condition, Key, Kind, Seen};
+use crate::registry::Registry;
+use crate::store::{Error, Store};
+
+/// What is looked at here.
+pub(super) const KINDS: [Kind; 5] = [Kind::DeadLetters, Kind::Held, Kind::PastDue, Kind::Silence, Kind::Disk];
+
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+const WEEK_MS: i64 = 7 * 24 * HOUR_MS;
+
+/// Dead letters are told of until none came for this long; they may lie for weeks.
+const DEAD_WITHIN_MS: i64 = HOUR_MS;
+/// Work that could run and waits longer than this, and than an attempt may take, is past due.
+const PAST_DUE_MS: i64 = 2 * MINUTE_MS;
+/// No webhook for so long is silence, where there usually are some.
+const SILENCE_MS: i64 = 2 * HOUR_MS;
+/// So many webhooks at the same time a week ago, and the week before, are some.
+const USUAL: u32 = 20;
+/// A commit that takes longer has failed: the disk hangs.
+const PROBE_TIME: Duration = Duration::from_secs(2);
+/// Of the disk, less than this is little in any case.
+const ROOM_MIN: u64 = 1 << 30;
+/// And less than a tenth, up to this.
+const ROOM_ENOUGH: u64 = 20 << 30;
+
+/// Where is looked.
+pub(super) struct Look {
+    pub(super) store: Store,
+    pub(super) config: Arc<ArcSwap<Config>>,
+    pub(super) registry: Arc<Registry>,
+    /// When the host started, milliseconds since 1970.
+    pub(super) began_ms: i64,
+}
+
+impl Look {
+    pub(super) async fn look(&self, now_ms: i64) -> Seen {
+        let mut seen = Seen::default();
+        let found = [
+            (Kind::DeadLetters, self.dead_letters(now_ms).await),
+            (Kind::Held, self.held().await),
+            (Kind::PastDue, self.past_due(now_ms).await),
+            (Kind::Silence, self.silence(now_ms).await),
+        ];
+        for (kind, found) in found {
+            match found {
+                Ok(conditions) => seen.conditions.extend(conditions),
+                Err(error) => {
+                    tracing::debug!(%error, "cannot look for incidents ({})", kind.as_str());
+                    seen.blind.insert(kind);
+                }
+            }
+        }
+        seen.conditions.extend(self.commit(now_ms).await);
+        seen
+    }
+
+    async fn dead_letters(&self, now_ms: i64) -> Result<Vec<Condition>, Error> {
+        let dead = self.store.dead_since(now_ms - DEAD_WITHIN_MS).await?;
+        let condition = |(plugin, count): (String, u64)| {
+            let text = format!(
+                "{} of {plugin} in the last hour: `chatplug dead list --plugin {plugin}` shows why",
+                number(count, "dead letter", "dead letters")
+            );
+            Condition { key: Key::new(Kind::DeadLetters, plugin), count, text }
+        };
+        Ok(dead.into_iter().map(condition).collect())
+    }
+
+    async fn held(&self) -> Result<Vec<Condition>, Error> {
+        let condition = |(plugin, count): (String, u64)| {
+            let text = format!(
+                "{} of {plugin} in doubt: it is not known whether an action took place; `chatplug held list --plugin {plugin}` shows which",
+                number(count, "delivery", "deliveries")
+            );
+            Condition { key: Key::new(Kind::Held, plugin), count, text }
+        };
+        Ok(self.store.held().await?.into_iter().map(condition).collect())
+    }
+
+    async fn past_due(&self, now_ms: i64) -> Result<Vec<Condition>, Error> {
+        let mut late = Vec::new();
+        for plugin in self.store.plugins_with_pending().await? {
+            // Without a section its deliveries are being skipped.
+            let Some(wall_ms) = self.wall_ms(&plugin) else { continue };
+            let patience_ms = PAST_DUE_MS + wall_ms;
+            if now_ms - self.began_ms < patience_ms {
+                // What waited for the host to start has not waited for the plugin.
+                continue;
+            }
+            let before_ms = now_ms - patience_ms;
+            let Some(since_ms) = self.store.past_due(plugin.clone(), before_ms).await? else { continue };
+            let minutes = (now_ms - since_ms) / MINUTE_MS;
+            let runs = self.registry.get(&plugin).is_some_and(|slot| slot.active.is_some());
+            let why = match runs {
+                true => "although it could run: is the host overloaded, or the plugin slow?",
+                false => "because it doesn't run: `chatplug plugins list` says why",
+            };
+            let text = format!("events have been waiting for {plugin} for {minutes} min, {why}");
+            late.push(Condition {
+                key: Key::new(Kind::PastDue, &*plugin),
+                count: minutes.unsigned_abs(),
+                text,
+            });
+        }
+        Ok(late)
+    }
+
+    /// How long an attempt of a plugin may take.
+    fn wall_ms(&self, plugin: &str) -> Option<i64> {
+        let config = self.config.load();
+        config.plugins.get(plugin).map(|plugin| i64::try_from(plugin.limits.wall_ms).unwrap_or(HOUR_MS))
+    }
+
+    async fn silence(&self, now_ms: i64) -> Result<Vec<Condition>, Error> {
+        // While the host was down nothing could come.
+        let is_new = now_ms - self.began_ms < SILENCE_MS;
+        if is_new || self.store.received((now_ms - SILENCE_MS, i64::MAX), 1).await? > 0 {
+            return Ok(Vec::new());
+        }
+        let Some(first_ms) = self.store.first_received().await? else { return Ok(Vec::new()) };
+        for weeks in 1..=2 {
+            let (from, to) = (now_ms - weeks * WEEK_MS - SILENCE_MS, now_ms - weeks * WEEK_MS);
+            let is_known = weeks == 1 || first_ms <= from;
+            if is_known && self.store.received((from, to), USUAL).await? < USUAL {
+                return Ok(Vec::new());
+            }
+        }
+        let text = "no webhook for two hours, at a time when there usually are some: are they still registered, and \
+                    does the proxy let them through?";
+        Ok(vec![Condition { key: Key::new(Kind::Silence, ""), count: 1, text: text.to_owned() }])
+    }
+
+    /// Whether the store commits, and whether the disk has room for more.
+    async fn commit(&self, now_ms: i64) -> Vec<Condition> {
+        let mut wrong = Vec::new();
+        let mut note = |kind, text: String| wrong.push(Condition { key: Key::new(kind, ""), count: 1, text });
+        match tokio::time::timeout(PROBE_TIME, self.store.probe(now_ms)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(Error::Full)) => {
+                note(Kind::Disk, "the disk of the data folder is full: webhooks are answered 503".to_owned());
+                return wrong;
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "a trial commit failed");
+                note(Kind::Store, "the store does not commit: webhooks are answered 503".to_owned());
+            }
+            Err(_) => note(Kind::Store, "the store does not commit in time: does the disk hang?".to_owned()),
+        }
+        let folder = self.config.load().data_dir.clone();
+        let room = tokio::task::spawn_blocking(move || room(&folder)).await.ok().flatten();
+        if let Some((left, total)) = room
+            && is_little(left, total)
+        {
+            note(Kind::Disk, format!("the disk of the data folder has {} MiB left", left >> 20));
+        }
+        wrong
+    }
+}
+
+/// The room that is left on the disk of a folder, and all of it, bytes.
+fn room(folder: &Path) -> Option<(u64, u64)> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    Some((disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize)))
+}
+
+fn is_little(left: u64, total: u64) -> bool {
+    left < ROOM_MIN.min(total / 2) || left < (total / 10).min(ROOM_ENOUGH)
+}
+
+fn number(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn little_room_is_a_matter_of_the_disks_size() {
+        const GIB: u64 = 1 << 30;
+        let check = |left: u64, total: u64, expected: bool| {
+            assert_eq!(is_little(left, total), expected, "{left} of {total}");
+        };
+        check(GIB - 1, 8 * GIB, true);
+        check(GIB, 8 * GIB, false);
+        check(9 * GIB, 100 * GIB, true);
+        check(11 * GIB, 100 * GIB, false);
+        check(19 * GIB, 4096 * GIB, true);
+        check(21 * GIB, 4096 * GIB, false);
+        check(GIB / 4, GIB, true);
+        check(GIB * 3 / 5, GIB, false);
+        check(0, 0, false);
+    }
+
+    #[test]
+    fn the_room_of_a_folder_is_known() {
+        let (left, total) = room(&std::env::temp_dir()).unwrap();
+        assert!(left <= total && total > 0);
+        assert_eq!(room(Path::new("/no/such/folder")), None);
+    }
+}

@@ -1,0 +1,79 @@
+//! The operator is told: of incidents, once, and of each event by its trace.
+
+use chatplug::simulator::{Fault, Slack, Times};
+use chatplug_tests::{Host, PATIENCE, guest};
+use serde_json::Value;
+
+use crate::client::{accept, message, post};
+
+const CONFIG: &str = "[operator]\nnotify = \"alerts\"\n\
+    [connections.alerts]\nkind = \"slack\"\nurl = { env = \"ALERTS_URL\" }\n\
+    [plugin.hostile]\nevents = [\"incoming_event\"]\ndenies = [\"chats.tag\"]\nsettings = { do = \"tag\" }\n";
+
+fn host(slack: &Slack) -> Host {
+    let mut host = Host::prepared(CONFIG, &[guest("guest_hostile")]).env("ALERTS_URL", &slack.webhook_url());
+    host.run();
+    host
+}
+
+/// Waits for Slack to have so many messages; answers their texts.
+async fn told(slack: &Slack, count: usize) -> Vec<String> {
+    let waited =
+        slack.wait_for("a message to the operator", PATIENCE, |slack| slack.posts().len() >= count).await;
+    waited.unwrap_or_else(|late| panic!("{late}: {:?}", slack.posts()));
+    slack.posts().into_iter().map(|post| post.text).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incident_is_told_once_also_across_a_failing_service_and_a_killed_host() {
+    let slack = Slack::start().await.expect("a port");
+    slack.faults().set("webhook", Fault::ErrorBeforeSaving, Times::Next(1));
+    let mut host = host(&slack);
+    accept(&host, message("C1", 1)).await;
+    let texts = told(&slack, 1).await;
+    assert_eq!(
+        texts,
+        [
+            "*Chatplug* 1 dead letter of hostile in the last hour: `chatplug dead list --plugin hostile` shows why"
+        ]
+    );
+    host.kill();
+    host.run();
+    accept(&host, message("C2", 1)).await;
+    host.wait_until_done(2);
+    for _ in 0..8 {
+        post(&host, message("C1", 2).replace("fixture-secret", "another")).await;
+    }
+    let texts = told(&slack, 2).await;
+    assert_eq!(texts.len(), 2, "{texts:?}");
+    assert!(texts[1].contains("8 webhooks were refused in ten minutes (wrong-secret)"), "{texts:?}");
+    assert_eq!(slack.violations(), [""; 0]);
+    let secret = slack.webhook_url();
+    assert!(!host.log().contains(secret.rsplit('/').next().expect("a path")), "{}", host.log());
+}
+
+#[tokio::test]
+async fn every_log_line_of_an_event_has_its_trace() {
+    let slack = Slack::start().await.expect("a port");
+    let host = host(&slack);
+    accept(&host, message("C1", 1)).await;
+    accept(&host, message("C2", 1)).await;
+    host.wait_until_done(2);
+    let trace = |id: &str| -> String {
+        let Value::String(trace) = host.json(&["events", "show", id])["trace"].clone() else {
+            panic!("a trace")
+        };
+        trace
+    };
+    let (one, other) = (trace("ev-1"), trace("ev-2"));
+    assert!(one.len() == 32 && one != other, "{one} {other}");
+    let log = host.log();
+    for said in ["stored a webhook", "denied: ", "it is a dead letter now"] {
+        let lines: Vec<&str> =
+            log.lines().filter(|line| line.contains(said) && line.contains(&one)).collect();
+        assert_eq!(lines.len(), 1, "`{said}` with {one} in\n{log}");
+        assert!(lines[0].contains("ev-1"), "{}", lines[0]);
+    }
+    let named = log.lines().filter(|line| line.contains("event=\"ev-1\"") || line.contains("event=ev-1 "));
+    assert!(named.clone().count() >= 3 && named.clone().all(|line| line.contains(&one)), "{log}");
+}
