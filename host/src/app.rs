@@ -1,6 +1,8 @@
 //! The wiring: the only place that knows every part.
 
+use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,13 +13,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::cli;
+use crate::cli::{self, link::ADDRESS_FILE};
 use crate::config::Config;
 use crate::connections::Connections;
-use crate::destinations::Destinations;
-use crate::dispatcher::Dispatcher;
+use crate::dispatcher::{self, Dispatcher};
 use crate::heartbeat::Heartbeat;
-use crate::http::{self, AppState, Health, Webhooks};
+use crate::http::{self, AppState, Health, Operator, Webhooks};
+use crate::measures::Measures;
 use crate::notifier::Notifier;
 use crate::refusals::Refusals;
 use crate::registry::Registry;
@@ -28,9 +30,12 @@ use crate::watcher::{self, Loader, Watcher};
 
 pub mod check;
 pub mod demo;
+mod metered;
+mod meters;
 mod reload;
 mod services;
 
+use metered::Metered;
 use reload::Reload;
 use services::Account;
 
@@ -46,15 +51,29 @@ pub async fn serve(config_path: &Path) -> anyhow::Result<()> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    let Opened { store, committed, lock } = Store::open(&config.data_dir)?;
+    let measures = Arc::new(Measures::new());
+    let Opened { store, committed, lock } = Store::open_measured(&config.data_dir, meters::store(&measures))?;
     let listener = http::listen(config.server.listen).await.with_context(|| {
         format!("cannot listen on {} (`listen` of [server]): is another program there?", config.server.listen)
     })?;
     let address = listener.local_addr()?;
     let listening = config.data_dir.join(LISTENING);
+    let operators = http::listen(config.operator.listen).await.with_context(|| {
+        format!(
+            "cannot listen on {} (`listen` of [operator]): is another program there?",
+            config.operator.listen
+        )
+    })?;
+    let operator_address = operators.local_addr()?;
+    let operator_listening = config.data_dir.join(ADDRESS_FILE);
     let stop = CancellationToken::new();
-    let tasks = start(config_path, config, &store, committed, listener, &stop)?;
-    write_address(&listening, address).with_context(|| format!("cannot write {}", listening.display()))?;
+    let tasks = start(config_path, config, &store, committed, (listener, operators), &measures, &stop)?;
+    tasks.spawn(measures.run(stop.clone()));
+    // First the one that nobody waits for.
+    for (path, address) in [(&operator_listening, operator_address), (&listening, address)] {
+        write_address(path, address).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    tracing::info!(address = %operator_address, "listening for operators: metrics at http://{operator_address}/metrics");
     tracing::info!(%address, "listening: webhooks at http://{address}/webhooks/livechat, health at http://{address}/health");
 
     let failure = tokio::select! {
@@ -64,8 +83,10 @@ pub async fn serve(config_path: &Path) -> anyhow::Result<()> {
     tracing::info!("stopping: no new work is begun, what runs may end");
     stop.cancel();
     tasks.wait().await;
-    // It only says where a host listens while one does.
-    let _ = std::fs::remove_file(&listening);
+    // They only say where a host listens while one does.
+    for path in [&listening, &operator_listening] {
+        let _ = std::fs::remove_file(path);
+    }
     drop(lock);
     failure.map_or(Ok(()), |error| Err(anyhow::Error::new(error).context("the store failed; start again")))
 }
@@ -76,16 +97,18 @@ fn start(
     config: Config,
     store: &Store,
     committed: Committed,
-    listener: TcpListener,
+    (listener, operators): (TcpListener, TcpListener),
+    measures: &Arc<Measures>,
     stop: &CancellationToken,
 ) -> anyhow::Result<TaskTracker> {
     let account = Arc::new(Account::new(&config.livechat, Arc::new(store.clone()))?);
     let connections = Arc::new(Connections::new(services::connections(&config))?);
     let destinations = services::in_front_of(&account, &connections, &config);
-    let loader = loader(&config, reach(&destinations, store, stop))?;
+    let metered = Metered::new(destinations.clone(), destinations.clone(), measures.clone());
+    let loader = loader(&config, reach(metered, store, stop))?;
     let registry = Arc::new(Registry::default());
     let refusals = Arc::new(Refusals::default());
-    let webhooks = Arc::new(Webhooks::new(store.clone(), services::reception(&config), refusals.clone()));
+    let webhooks = Arc::new(webhooks(&config, store, &refusals, measures));
     let [dispatching, watching, telling] = [(); 3].map(|()| Arc::new(Heartbeat::new()));
     let heartbeats = vec![("dispatcher", dispatching.clone()), ("watcher", watching.clone())];
     let all_loops = [heartbeats.clone(), vec![("notifier", telling.clone())]].concat();
@@ -98,6 +121,7 @@ fn start(
         registry: registry.clone(),
         runtime: loader.runtime.clone(),
         heartbeat: dispatching,
+        meters: dispatcher::Meters::new(measures.clone()),
     };
     let watcher = Watcher {
         loader,
@@ -107,6 +131,8 @@ fn start(
         reloads,
         heartbeat: watching,
     };
+    let operator =
+        Operator::new(store.clone(), config.clone(), measures.clone(), health.clone(), webhooks.clone());
     let notifier = Notifier {
         store: store.clone(),
         config: config.clone(),
@@ -135,17 +161,24 @@ fn start(
     tasks.spawn(notifier.run(stop.clone()));
     tasks.spawn(destinations.run(stop.clone()));
     tasks.spawn(http::serve(listener, AppState { webhooks, health }, stop.clone()));
+    tasks.spawn(http::serve_operator(operators, Arc::new(operator), stop.clone()));
     tasks.close();
     Ok(tasks)
 }
 
+fn webhooks(config: &Config, store: &Store, refusals: &Arc<Refusals>, measures: &Measures) -> Webhooks {
+    let (reception, meters) = (services::reception(config), meters::webhooks(measures));
+    Webhooks::new(store.clone(), reception, refusals.clone(), meters)
+}
+
 /// What runs reach of the outside.
-fn reach(destinations: &Arc<Destinations>, store: &Store, stop: &CancellationToken) -> Services {
+fn reach(metered: Metered, store: &Store, stop: &CancellationToken) -> Services {
+    let (metered, store) = (Arc::new(metered), Arc::new(store.clone()));
     Services {
-        livechat: destinations.clone(),
-        connections: destinations.clone(),
-        memory: Arc::new(store.clone()),
-        ledger: Arc::new(store.clone()),
+        livechat: metered.clone(),
+        connections: metered,
+        memory: store.clone(),
+        ledger: store,
         stopping: stop.clone(),
     }
 }
@@ -189,7 +222,9 @@ fn loader(config: &Config, services: Services) -> anyhow::Result<Loader> {
 
 fn write_address(path: &Path, address: std::net::SocketAddr) -> std::io::Result<()> {
     let unfinished = path.with_extension("part");
-    std::fs::write(&unfinished, format!("{address}\n"))?;
+    let mut file =
+        OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&unfinished)?;
+    writeln!(file, "{address}")?;
     std::fs::rename(unfinished, path)
 }
 

@@ -5,18 +5,28 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::delivery::DeliveryId;
 use crate::event::EventId;
 use crate::event::types;
+use crate::store::Decision;
 
+use selection::{ListArgs, SelectionArgs};
+
+pub mod audit_list;
 pub mod config_default;
 pub mod connections_list;
 pub mod connections_test;
-pub mod dead_list;
+pub mod decide;
 pub mod events_list;
+pub mod events_replay;
 pub mod events_show;
 pub mod events_types;
+pub mod link;
 pub mod plugins_list;
+pub mod selection;
 pub mod send;
+pub mod stopped_list;
+pub mod stopped_show;
 pub mod table;
 pub mod text;
 
@@ -68,6 +78,12 @@ pub enum Command {
     /// Deliveries that were given up
     #[command(subcommand)]
     Dead(DeadCommand),
+    /// Deliveries of which only you can say whether an action of theirs took place
+    #[command(subcommand)]
+    Held(HeldCommand),
+    /// What operators did
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Post a sample webhook to a running host, with the configured secret
     Send(SendArgs),
     /// The outside services that plugins may reach
@@ -136,6 +152,15 @@ pub enum EventsCommand {
         #[arg(value_name = "ID")]
         id: EventId,
     },
+    /// Have plugins handle an event anew, as if they never had
+    Replay {
+        /// The event's id, such as ev-42
+        #[arg(value_name = "ID")]
+        id: EventId,
+        /// Only this plugin
+        #[arg(long, value_name = "PLUGIN")]
+        plugin: Option<String>,
+    },
     /// List the event types that a plugin can be switched on for
     Types,
 }
@@ -158,11 +183,86 @@ pub struct EventsListArgs {
 #[derive(Debug, Subcommand)]
 pub enum DeadCommand {
     /// List dead letters, the newest first
-    List {
-        /// At most this many
-        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-        limit: u32,
+    List(ListArgs),
+    /// Show one with its log and what it has done
+    Show {
+        /// The delivery's id, such as dl-42
+        #[arg(value_name = "ID")]
+        id: DeliveryId,
     },
+    /// Run dead letters again; what they have done is not done again
+    Replay {
+        /// Which
+        #[command(flatten)]
+        selection: SelectionArgs,
+        /// Forget what they have done: every action may happen once more
+        #[arg(long)]
+        fresh: bool,
+    },
+    /// Give dead letters up for good; their events stay
+    Discard(SelectionArgs),
+}
+
+/// The commands of `held`.
+#[derive(Debug, Subcommand)]
+pub enum HeldCommand {
+    /// List held deliveries, the newest first
+    List(ListArgs),
+    /// Show one with what it has done, and what is in doubt
+    Show {
+        /// The delivery's id, such as dl-42
+        #[arg(value_name = "ID")]
+        id: DeliveryId,
+    },
+    /// Say what became of the action that is in doubt; the delivery goes on
+    Resolve(ResolveArgs),
+}
+
+/// The arguments of `held resolve`.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("as").required(true).args(["sent", "not_sent", "look"]))]
+pub struct ResolveArgs {
+    /// Which
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// It took place: the plugin gets an empty success
+    #[arg(long)]
+    pub sent: bool,
+    /// It did not take place: it may be done again
+    #[arg(long)]
+    pub not_sent: bool,
+    /// Let the host look once more
+    #[arg(long)]
+    pub look: bool,
+}
+
+impl ResolveArgs {
+    /// What they say.
+    pub fn decision(&self) -> Decision {
+        match (self.sent, self.not_sent) {
+            (true, _) => Decision::Sent,
+            (_, true) => Decision::NotSent,
+            _ => Decision::Look,
+        }
+    }
+}
+
+/// The commands of `audit`.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// List what operators changed, the newest first
+    List(AuditListArgs),
+}
+
+/// The arguments of `audit list`.
+#[derive(Debug, clap::Args)]
+pub struct AuditListArgs {
+    /// Only what was done then or later: a time such as 2026-11-28T10:00:00Z, or how long ago, such as 24h
+    #[arg(long, value_name = "TIME", value_parser = selection::since)]
+    pub since: Option<jiff::Timestamp>,
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: u32,
 }
 
 /// The arguments of `send`.
@@ -229,6 +329,21 @@ mod tests {
         check("chatplug events list --config a.toml --json --type rating_added --chat C1 --limit 5", true);
         check("chatplug events show ev-42", true);
         check("chatplug events show 42", true);
+        check("chatplug events replay ev-42 --plugin crm-notes", true);
+        check("chatplug dead list --plugin crm-notes --type chat_ended --reason timeout --since 24h", true);
+        check("chatplug dead replay dl-1 dl-2 --fresh", true);
+        check("chatplug dead replay --all --dry-run --limit 5", true);
+        check("chatplug dead discard --plugin crm-notes --since 2026-11-28T10:00:00Z", true);
+        check("chatplug held resolve dl-1 --sent", true);
+        check("chatplug held resolve --all --look", true);
+        check("chatplug audit list --since 7d --limit 5", true);
+        check("chatplug dead replay", false);
+        check("chatplug dead replay --fresh", false);
+        check("chatplug dead replay dl-1 --all", false);
+        check("chatplug dead discard --since yesterday", false);
+        check("chatplug held resolve dl-1", false);
+        check("chatplug held resolve dl-1 --sent --look", false);
+        check("chatplug held resolve --sent", false);
         check("chatplug demo --once --break slack --plugins dir", true);
         check("chatplug compile in.wasm out", true);
         check("chatplug events show first", false);

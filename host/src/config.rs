@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 mod address;
 mod connection;
@@ -15,6 +16,7 @@ mod differences;
 mod item;
 mod livechat;
 mod notify;
+mod operator;
 mod plugin;
 mod problem;
 mod secret;
@@ -27,6 +29,7 @@ pub use address::Address;
 pub use connection::{Connection, Kind};
 pub use credentials::Credentials;
 pub use livechat::{Api, Livechat};
+pub use operator::Operator;
 pub use plugin::Plugin;
 pub use problem::{Problem, Problems};
 
@@ -45,6 +48,8 @@ const CONFIG_BYTES_MAX: u64 = 1 << 20;
 pub struct Config {
     /// `[server]`.
     pub server: Server,
+    /// `[operator]`.
+    pub operator: Operator,
     /// `data.dir`: where the store and the cache of compiled components are.
     pub data_dir: PathBuf,
     /// `[livechat]`.
@@ -104,6 +109,36 @@ impl Config {
         }
     }
 
+    /// The plugins that get an event of a type again; or only `plugin`, if it does. The plugin that caused the event
+    /// gets it only if it is named, or if the config says that it gets such events.
+    ///
+    /// # Errors
+    /// If there is none, and what to do.
+    pub fn recipients(
+        &self,
+        event_type: &str,
+        caused_by: Option<&str>,
+        plugin: Option<&str>,
+    ) -> Result<Vec<Arc<str>>, String> {
+        let wants = |name: &str, found: &Plugin| {
+            let is_own = caused_by == Some(name) && plugin.is_none();
+            found.events.iter().any(|event| event == event_type)
+                && (!is_own || found.own_events == Some(true))
+        };
+        let enabled = self.plugins.iter().filter(|(name, found)| wants(name, found));
+        let enabled = enabled.map(|(name, _)| Arc::from(name.as_str()));
+        let wanted: Vec<Arc<str>> =
+            enabled.filter(|name| plugin.is_none_or(|wanted| **name == *wanted)).collect();
+        match (wanted.is_empty(), plugin) {
+            (false, _) => Ok(wanted),
+            (true, Some(plugin)) => Err(format!(
+                "`{event_type}` is not switched on for {}: add it to `events` of its section in the config",
+                plugin.escape_debug()
+            )),
+            (true, None) => Err(format!("the config switches `{event_type}` on for no plugin")),
+        }
+    }
+
     /// What is allowed but will not work as somebody might expect, each with what to do.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
@@ -142,13 +177,15 @@ fn read(mut root: Table<'_>) -> Config {
     let data_dir = root.section("data", |table| folder(table, "data"));
     let livechat = root.section("livechat", livechat::read);
     let connections = root.named("connections", connection::read);
-    let notify = root.section("operator", |table| notify::read(table, &connections));
+    let (operator, notify) =
+        root.section("operator", |table| (operator::read(table), notify::read(table, &connections)));
     let names: Vec<String> = connections.iter().map(|(name, _)| name.clone()).collect();
     let plugins_dir = root.section("plugins", |table| folder(table, "plugins"));
     let plugins = root.named("plugin", |_, table| Some(plugin::read(table, &names)));
     root.finish();
     Config {
         server,
+        operator,
         data_dir,
         livechat,
         notify,

@@ -23,8 +23,11 @@ use crate::runtime::{Attempt, Runtime};
 use crate::store::{self, Committed, Finish, Pending, Store};
 
 mod lanes;
+mod meters;
 mod outcome;
 mod settle;
+
+pub use meters::Meters;
 
 use lanes::{Key, Lanes, Load};
 use outcome::{age, finish, host_panic, in_doubt, skip};
@@ -54,6 +57,8 @@ pub struct Dispatcher {
     pub runtime: Runtime,
     /// Beats as long as the loop turns.
     pub heartbeat: Arc<Heartbeat>,
+    /// What is measured.
+    pub meters: Meters,
 }
 
 /// What the dispatcher's tasks report.
@@ -259,8 +264,10 @@ impl Dispatcher {
         let number = pending.attempts.saturating_add(1);
         let attempt =
             Attempt { version, terms, event, run: self.run_of(pending), journal, late: pending.late, number };
+        self.meters.began(pending, now_ms());
         let report =
             AssertUnwindSafe(self.runtime.run(attempt)).catch_unwind().await.unwrap_or_else(|_| host_panic());
+        self.meters.ended(&pending.plugin, report.outcome.as_str(), report.wall);
         let trace = self.store.trace(pending.event_id);
         let doubt_since_ms = matches!(report.outcome, Outcome::InDoubt(_)).then(now_ms);
         Made {

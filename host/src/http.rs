@@ -1,4 +1,5 @@
-//! The listener for webhooks and health. Everything that arrives here is hostile until it is authenticated.
+//! The listeners: for webhooks and health, and for operators. Everything that arrives here is hostile until it is
+//! authenticated.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,13 +15,17 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 mod health;
+mod operator;
 mod webhooks;
 
 pub use health::Health;
-pub use webhooks::{Reception, Webhooks};
+pub use operator::Operator;
+pub use webhooks::{Meters, Reception, Webhooks};
 
 /// Connections that are open at the same time; more wait in the kernel.
 const CONNECTIONS_MAX: usize = 1024;
+/// The same, for operators.
+const OPERATOR_CONNECTIONS_MAX: usize = 64;
 /// How long a client may take to send a request's headers, and may idle between requests.
 const HEADERS_TIME: Duration = Duration::from_secs(10);
 /// How long open requests may take when the host stops.
@@ -35,11 +40,27 @@ pub struct AppState {
     pub health: Arc<Health>,
 }
 
-/// Serves until `stop`, then lets the open requests end.
+/// Serves webhooks and health until `stop`, then lets the open requests end.
 pub async fn serve(listener: TcpListener, state: AppState, stop: CancellationToken) {
     let app = router(state);
+    accept(listener, CONNECTIONS_MAX, |_| app.clone(), stop).await;
+}
+
+/// Serves operators until `stop`, then lets the open requests end.
+pub async fn serve_operator(listener: TcpListener, operator: Arc<Operator>, stop: CancellationToken) {
+    let app = operator::router(operator);
+    let app = |peer| app.clone().layer(axum::Extension(operator::Peer(peer)));
+    accept(listener, OPERATOR_CONNECTIONS_MAX, app, stop).await;
+}
+
+async fn accept(
+    listener: TcpListener,
+    connections_max: usize,
+    app: impl Fn(SocketAddr) -> Router,
+    stop: CancellationToken,
+) {
     let graceful = GracefulShutdown::new();
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let room = Arc::new(Semaphore::new(connections_max));
     loop {
         let next = async {
             let permit = room.clone().acquire_owned().await;
@@ -51,7 +72,7 @@ pub async fn serve(listener: TcpListener, state: AppState, stop: CancellationTok
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = graceful.watch(connection(stream, app.clone()));
+                let connection = graceful.watch(connection(stream, app(peer)));
                 tokio::spawn(async move {
                     if let Err(error) = connection.await {
                         tracing::debug!(%peer, %error, "a connection broke");

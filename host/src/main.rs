@@ -4,9 +4,12 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use chatplug::cli::{
-    Args, Command, ConfigCommand, ConnectionsCommand, DeadCommand, EventsCommand, PluginsCommand,
+    Args, AuditCommand, Command, ConfigCommand, ConnectionsCommand, DeadCommand, EventsCommand, HeldCommand,
+    PluginsCommand,
 };
 use chatplug::config::Config;
+use chatplug::delivery::State;
+use chatplug::store::Decision;
 use chatplug::{app, cli, runtime, telemetry};
 use clap::Parser;
 
@@ -56,8 +59,13 @@ fn with_config(command: &Command, config: &Config, json: bool, out: &mut dyn Wri
         Command::Events(EventsCommand::Show { id }) => {
             return cli::events_show::run(&config.data_dir, *id, json, out);
         }
-        Command::Dead(DeadCommand::List { limit }) => {
-            cli::dead_list::run(&config.data_dir, *limit, json, out)?
+        Command::Events(EventsCommand::Replay { id, plugin }) => {
+            return block_on(cli::events_replay::run(config, *id, plugin.as_deref(), json, out));
+        }
+        Command::Dead(command) => return dead(command, config, json, out),
+        Command::Held(command) => return held(command, config, json, out),
+        Command::Audit(AuditCommand::List(list)) => {
+            cli::audit_list::run(&config.data_dir, list, json, out)?;
         }
         Command::Send(send) => return block_on(cli::send::run(config, send, json, out)),
         Command::Connections(ConnectionsCommand::List) => {
@@ -72,6 +80,41 @@ fn with_config(command: &Command, config: &Config, json: bool, out: &mut dyn Wri
         | Command::Config(_)
         | Command::Events(EventsCommand::Types) => {
             unreachable!("these were taken before the config was read")
+        }
+    }
+    Ok(true)
+}
+
+fn dead(command: &DeadCommand, config: &Config, json: bool, out: &mut dyn Write) -> anyhow::Result<bool> {
+    match command {
+        DeadCommand::List(list) => {
+            cli::stopped_list::run(&config.data_dir, State::Dead, list, json, out)?;
+        }
+        DeadCommand::Show { id } => {
+            cli::stopped_show::run(&config.data_dir, State::Dead, *id, json, out)?;
+        }
+        DeadCommand::Replay { selection, fresh } => {
+            let decision = Decision::Replay { fresh: *fresh };
+            return block_on(cli::decide::run(config, decision, selection, json, out));
+        }
+        DeadCommand::Discard(selection) => {
+            return block_on(cli::decide::run(config, Decision::Discard, selection, json, out));
+        }
+    }
+    Ok(true)
+}
+
+fn held(command: &HeldCommand, config: &Config, json: bool, out: &mut dyn Write) -> anyhow::Result<bool> {
+    match command {
+        HeldCommand::List(list) => {
+            cli::stopped_list::run(&config.data_dir, State::Held, list, json, out)?;
+        }
+        HeldCommand::Show { id } => {
+            cli::stopped_show::run(&config.data_dir, State::Held, *id, json, out)?;
+        }
+        HeldCommand::Resolve(resolve) => {
+            let decision = resolve.decision();
+            return block_on(cli::decide::run(config, decision, &resolve.selection, json, out));
         }
     }
     Ok(true)

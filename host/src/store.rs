@@ -16,9 +16,11 @@ use crate::event::trace_id::{TraceId, TraceIds};
 
 mod accept;
 mod deliveries;
+mod figures;
 mod incidents;
 mod journal;
 mod memory;
+mod operator;
 mod own;
 mod plugins;
 mod queries;
@@ -28,8 +30,13 @@ mod writer;
 
 pub use accept::{Accepted, NewWebhook, Route, Routes};
 pub use deliveries::{Finish, Pending};
+pub use figures::{Backlog, COUNT_MAX, Meters, Sizes};
+pub use operator::{
+    AuditEntry, AuditFilter, BATCH, Count, Cursor, Decided, DecidedDelivery, Decision, DeliveryFilter,
+    Replayed, ReplayedDelivery, Selection, ShownDelivery, StepView, StoppedDelivery,
+};
 pub use plugins::{GoodVersion, PluginStatus};
-pub use queries::{DeadLetter, DeliveryView, EventFilter, EventView};
+pub use queries::{DeliveryView, EventFilter, EventView};
 
 use writer::Writer;
 
@@ -136,6 +143,14 @@ impl Store {
     /// # Errors
     /// [`Error::Locked`] if another process has it; else what the file system or SQLite says.
     pub fn open(data_dir: &Path) -> Result<Opened, Error> {
+        Store::open_measured(data_dir, Meters::none())
+    }
+
+    /// The same, with commits measured.
+    ///
+    /// # Errors
+    /// As for [`Store::open`].
+    pub fn open_measured(data_dir: &Path, meters: Meters) -> Result<Opened, Error> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(at(data_dir))?;
         let lock = lock_patiently(data_dir)?;
         let path = database(data_dir);
@@ -148,7 +163,7 @@ impl Store {
         let traces = schema::traces(&connection)?;
         let (sender, batches) = mpsc::channel(COMMITTED_BATCHES_MAX);
         let committed = Committed { batches, gap: Arc::default() };
-        let writer = Writer::start(connection, path.clone(), sender, committed.gap.clone());
+        let writer = Writer::start(connection, path.clone(), sender, committed.gap.clone(), meters);
         let readers = Arc::new(Readers { path, idle: Mutex::new(Vec::new()) });
         let store = Store { writer, readers, traces };
         Ok(Opened { store, committed, lock })

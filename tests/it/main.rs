@@ -15,6 +15,7 @@ mod from_a_webhook_server;
 mod incidents;
 mod limits;
 mod low_rating_alert;
+mod operator;
 mod outside;
 mod own_events;
 mod reload;

@@ -64,7 +64,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// A folder with this config (its `[server]`, `[livechat.webhooks]` and folders are added) and these
+    /// A folder with this config (its `[server]`, `[operator]`, `[livechat.webhooks]` and folders are added) and these
     /// components in the plugin folder; not started yet.
     pub fn prepared(config: &str, components: &[PathBuf]) -> Host {
         let folder = tempfile::tempdir().expect("a folder for the test");
@@ -103,7 +103,12 @@ impl Host {
     /// Writes the config.
     pub fn set_config(&self, config: &str) {
         let webhooks = "[livechat.webhooks]\nsecrets = [{ env = \"TEST_WEBHOOK_SECRET\" }]\n";
-        let text = format!("[server]\nlisten = \"127.0.0.1:0\"\n{webhooks}{config}");
+        // A test that has an [operator] section of its own chooses its address itself.
+        let operator = match config.contains("[operator]") {
+            true => "",
+            false => "[operator]\nlisten = \"127.0.0.1:0\"\n",
+        };
+        let text = format!("[server]\nlisten = \"127.0.0.1:0\"\n{operator}{webhooks}{config}");
         let unfinished = self.folder.path().join("chatplug.toml.part");
         fs::write(&unfinished, text)
             .and_then(|()| fs::rename(&unfinished, self.config_path()))
@@ -214,6 +219,12 @@ impl Host {
     /// `http://ADDRESS` and a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address())
+    }
+
+    /// `http://ADDRESS` of the operator listener and a path.
+    pub fn operator_url(&self, path: &str) -> String {
+        let address = fs::read_to_string(self.data().join("operator")).expect("the host says where it is");
+        format!("http://{}{path}", address.trim())
     }
 
     /// Where the host listens.

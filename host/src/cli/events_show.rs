@@ -59,7 +59,7 @@ fn print(event: &EventView, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn print_delivery(delivery: &DeliveryView, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn print_delivery(delivery: &DeliveryView, out: &mut dyn Write) -> io::Result<()> {
     let attempts = format!("{} attempt{}", delivery.attempts, if delivery.attempts == 1 { "" } else { "s" });
     writeln!(out, "\n{} to {}: {}, {attempts}", delivery.id, delivery.plugin, delivery.state)?;
     let facts = [

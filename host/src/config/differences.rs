@@ -1,11 +1,12 @@
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Address, Config, Connection, Credentials, Livechat, Plugin};
+use super::{Address, Config, Connection, Credentials, Livechat, Operator, Plugin};
 
 /// What is different in `new`, in words and without secrets.
 pub(super) fn between(old: &Config, new: &Config) -> Vec<String> {
     let mut changes = Changes::default();
     changes.note_at_restart("server.listen", old.server.listen != new.server.listen);
+    operator(&mut changes, &old.operator, &new.operator);
     changes.note_at_restart("data.dir", old.data_dir != new.data_dir);
     changes.note("plugins.dir", old.plugins_dir != new.plugins_dir);
     livechat(&mut changes, &old.livechat, &new.livechat);
@@ -56,6 +57,13 @@ impl Changes {
         let added = new.iter().filter(|(name, _)| is_new(name));
         self.0.extend(added.map(|(name, _)| format!("[{group}.{name}] is new")));
     }
+}
+
+fn operator(changes: &mut Changes, old: &Operator, new: &Operator) {
+    changes.note_at_restart("operator.listen", old.listen != new.listen);
+    changes.note("operator.token", text(old.token.as_ref()) != text(new.token.as_ref()));
+    changes.note("operator.read_token", text(old.read_token.as_ref()) != text(new.read_token.as_ref()));
+    changes.note("operator.hosts", old.hosts != new.hosts);
 }
 
 fn livechat(changes: &mut Changes, old: &Livechat, new: &Livechat) {

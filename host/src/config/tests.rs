@@ -12,6 +12,8 @@ fn env(name: &str) -> Option<String> {
         "SPACED" => Some("Bearer value-of-SPACED".to_owned()),
         "LINED" => Some("value-of-LINED\n".to_owned()),
         "EMPTY" => Some(String::new()),
+        "LONG" => Some("value-of-LONG-0123456789".to_owned()),
+        "SHORT" => Some("value-of-SHORT!".to_owned()),
         "NOT_SET" => None,
         name => Some(format!("value-of-{name}")),
     }
@@ -35,6 +37,7 @@ fn the_default_file_is_a_config_and_holds_every_default() {
     let config = parse(DEFAULT).unwrap();
     let empty = parse("").unwrap();
     assert_eq!(config.server, empty.server);
+    assert_eq!(config.operator.listen, empty.operator.listen);
     assert_eq!(config.data_dir, empty.data_dir);
     assert_eq!(config.plugins_dir, Path::new("/etc/chatplug/plugins"));
     assert_eq!(config.livechat.base_url, empty.livechat.base_url);
@@ -52,16 +55,63 @@ fn the_default_file_is_a_config_and_holds_every_default() {
 
 #[test]
 fn each_key_that_the_default_file_only_mentions_is_known() {
-    let commented = ["# timezone = ", "# organization = ", "# client_id = ", "# agent_id = "];
+    let commented = [
+        "# timezone = ",
+        "# organization = ",
+        "# client_id = ",
+        "# agent_id = ",
+        "# token = ",
+        "# read_token = ",
+        "# hosts = ",
+    ];
     let mut text = DEFAULT.to_owned();
     for line in commented {
         assert!(text.contains(line), "{line}");
         text = text.replace(line, &line[2..]);
     }
-    let livechat = parse(&text).unwrap().livechat;
+    let Config { livechat, operator, .. } = parse(&text).unwrap();
+    assert_eq!(operator.token.unwrap().expose_secret(), "value-of-CHATPLUG_TOKEN");
+    assert_eq!(operator.read_token.unwrap().expose_secret(), "value-of-CHATPLUG_READ_TOKEN");
+    assert_eq!(operator.hosts, ["chatplug.example.com"]);
     assert_eq!(livechat.agent_id.as_deref(), Some("smith@example.com"));
     assert_eq!(livechat.timezone.as_deref(), Some("Europe/Warsaw"));
     assert!(livechat.client_id.is_some() && livechat.organization.is_some());
+}
+
+#[test]
+fn the_operator_s_listener_is_open_to_this_machine_only_unless_there_is_a_token() {
+    let token = "token = { env = \"LONG\" }\n";
+    for listen in ["127.0.0.1:0", "[::1]:8081"] {
+        assert!(parse(&format!("[operator]\nlisten = \"{listen}\"\n")).is_ok());
+    }
+    for listen in ["0.0.0.0:8081", "192.0.2.1:8081", "[::]:8081"] {
+        assert!(parse(&format!("[operator]\nlisten = \"{listen}\"\n{token}")).is_ok());
+        check(
+            &format!("[operator]\nlisten = \"{listen}\"\n"),
+            &[
+                "2:10: `operator.listen` is reachable from other machines, and `operator.token` is not set: set token = { env = \"CHATPLUG_TOKEN\" }, or listen on 127.0.0.1",
+            ],
+        );
+    }
+    check(
+        "[operator]\nread_token = { env = \"LONG\" }\n",
+        &[
+            "2:14: `operator.read_token` is set, but `operator.token` is not, and without it whoever is on this machine may change everything: set token = { env = \"CHATPLUG_TOKEN\" } too",
+        ],
+    );
+    check(
+        "[operator]\ntoken = { env = \"SHORT\" }\n",
+        &[
+            "2:9: `operator.token` is shorter than 16 characters, or not ASCII: make one with `openssl rand -hex 24`",
+        ],
+    );
+    check(
+        &format!("[operator]\n{token}read_token = {{ env = \"LONG\" }}\nhosts = [\"https://x\"]\n"),
+        &[
+            "3:14: `operator.read_token` is the same as `operator.token`: who may only read needs a token of their own",
+            "4:10: `operator.hosts` is no host name: write it without scheme and port, such as \"chatplug.example.com\"",
+        ],
+    );
 }
 
 #[test]

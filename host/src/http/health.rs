@@ -28,7 +28,7 @@ const READY_FOR: Duration = Duration::from_secs(1);
 pub struct Health {
     store: Store,
     /// The heartbeat of each loop, by its name.
-    heartbeats: Vec<(&'static str, Arc<Heartbeat>)>,
+    pub(super) heartbeats: Vec<(&'static str, Arc<Heartbeat>)>,
     /// The last trial commit: when, and what came of it.
     tried: Mutex<Option<(std::time::Instant, Result<(), String>)>>,
 }
@@ -39,12 +39,12 @@ impl Health {
         Health { store, heartbeats, tried: Mutex::new(None) }
     }
 
-    fn stuck(&self) -> Vec<&'static str> {
+    pub(super) fn stuck(&self) -> Vec<&'static str> {
         let stuck = self.heartbeats.iter().filter(|(_, heartbeat)| heartbeat.age() > STUCK);
         stuck.map(|(name, _)| *name).collect()
     }
 
-    async fn can_commit(&self) -> Result<(), String> {
+    pub(super) async fn can_commit(&self) -> Result<(), String> {
         let mut tried = self.tried.lock().await;
         if let Some((at, answer)) = &*tried
             && at.elapsed() < READY_FOR

@@ -1,7 +1,7 @@
 //! `POST /webhooks/livechat`: authenticated, stored, then answered.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use axum::body::{Body, HttpBody as _};
@@ -13,6 +13,7 @@ use bytes::Bytes;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::Timestamp;
+use metrics::{Counter, Histogram};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
@@ -49,19 +50,38 @@ pub struct Webhooks {
     pub reception: ArcSwap<Reception>,
     /// What was refused.
     pub refusals: Arc<Refusals>,
+    /// What is measured.
+    meters: Meters,
     /// Room for bodies, in KiB; [`BODIES_KIB_MAX`] in all.
     room: Semaphore,
 }
 
 impl Webhooks {
     /// A door that takes webhooks by `reception`, and counts those that it refuses.
-    pub fn new(store: Store, reception: Reception, refusals: Arc<Refusals>) -> Webhooks {
+    pub fn new(store: Store, reception: Reception, refusals: Arc<Refusals>, meters: Meters) -> Webhooks {
         let (reception, room) = (ArcSwap::from_pointee(reception), Semaphore::new(BODIES_KIB_MAX));
-        Webhooks { store, reception, refusals, room }
+        Webhooks { store, reception, refusals, meters, room }
     }
 }
 
+/// What is measured of webhooks; refusals are counted by [`Refusals`].
+pub struct Meters {
+    /// Webhooks that were stored, or known already.
+    pub received: Counter,
+    /// Webhooks that the store did not take, because the disk is full.
+    pub disk_full: Counter,
+    /// Webhooks that the store did not take, for another reason.
+    pub store_failed: Counter,
+    /// From the headers of a webhook that was taken to its answer, seconds.
+    pub ack_seconds: Histogram,
+    /// Events that were stored before already.
+    pub known: Counter,
+    /// Events that may be repetitions.
+    pub flagged: Counter,
+}
+
 pub(super) async fn receive(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Response {
+    let began = Instant::now();
     let webhooks = &state.webhooks;
     let refuse = |status, reason, action| {
         let count = webhooks.refusals.count(reason, action);
@@ -79,7 +99,13 @@ pub(super) async fn receive(State(state): State<AppState>, headers: HeaderMap, b
     let reception = webhooks.reception.load_full();
     let signature = headers.get("x-livechat-signature").map(HeaderValue::as_bytes);
     match reception.door.receive(&body, signature, now_ms) {
-        Ok(webhook) => accept(webhooks, &reception, webhook, now_ms).await,
+        Ok(webhook) => {
+            let response = accept(webhooks, &reception, webhook, now_ms).await;
+            if response.status() == StatusCode::OK {
+                webhooks.meters.ack_seconds.record(began.elapsed());
+            }
+            response
+        }
         Err(refusal) => {
             let status =
                 if refusal.reason.is_malformed() { StatusCode::BAD_REQUEST } else { StatusCode::FORBIDDEN };
@@ -96,6 +122,9 @@ async fn accept(webhooks: &Webhooks, reception: &Reception, webhook: Webhook, no
     let stored = tokio::time::timeout(STORE_TIME, accept).await;
     match stored.unwrap_or(Err(store::Error::Slow)) {
         Ok(accepted) => {
+            webhooks.meters.received.increment(1);
+            webhooks.meters.known.increment(accepted.duplicates as u64);
+            webhooks.meters.flagged.increment(accepted.flagged as u64);
             if let Some(first) = accepted.stored.first() {
                 let trace = webhooks.store.trace(*first);
                 tracing::debug!(event = %first, %trace, deliveries = accepted.deliveries, "stored a webhook");
@@ -113,7 +142,11 @@ async fn accept(webhooks: &Webhooks, reception: &Reception, webhook: Webhook, no
         }
         Err(error) => {
             tracing::error!(%error, "could not store a webhook; LiveChat was asked to send it again");
-            let reason = if matches!(error, store::Error::Full) { "disk-full" } else { "store-failed" };
+            let (reason, count) = match error {
+                store::Error::Full => ("disk-full", &webhooks.meters.disk_full),
+                _ => ("store-failed", &webhooks.meters.store_failed),
+            };
+            count.increment(1);
             let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, reason);
             response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
             response

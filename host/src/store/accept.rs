@@ -46,6 +46,8 @@ pub struct Accepted {
     pub stored: Vec<EventId>,
     /// How many events were stored before already.
     pub duplicates: usize,
+    /// How many of the stored events may be repetitions.
+    pub flagged: usize,
     /// How many deliveries were made.
     pub deliveries: usize,
 }
@@ -96,6 +98,7 @@ fn store_event(
     let own = own::cause(group, &event, now_ms)?;
     let id = insert_event(group, &event, possible_duplicate, own.as_deref(), now_ms)?;
     accepted.stored.push(id);
+    accepted.flagged += usize::from(possible_duplicate);
     let Some(routes) = routes.get(&event.event_type) else { return Ok(()) };
     let lane: Option<Arc<str>> = event.lane.as_deref().map(Arc::from);
     let event = Arc::new(stored(id, event, possible_duplicate, own, now_ms));

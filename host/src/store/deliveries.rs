@@ -72,6 +72,15 @@ pub struct Finish {
 /// Larger events are not kept in memory while they wait: they are read when they run.
 const KEPT_BYTES_MAX: usize = 4 << 10;
 
+/// Jumps from plugin to plugin in the index, so that the length of the backlog does not matter.
+pub(super) const PLUGINS_WITH_PENDING: &str = "
+    WITH RECURSIVE found(plugin) AS (
+        SELECT min(plugin) FROM deliveries WHERE state = 'pending'
+        UNION ALL
+        SELECT (SELECT min(plugin) FROM deliveries WHERE state = 'pending' AND plugin > found.plugin)
+        FROM found WHERE found.plugin IS NOT NULL
+    ) SELECT plugin FROM found WHERE plugin IS NOT NULL";
+
 impl Store {
     /// Records what a run changed; when it returns it is on disk. False if the delivery is not the run's any more.
     ///
@@ -149,21 +158,23 @@ impl Store {
     /// # Errors
     /// See [`Error`].
     pub async fn plugins_with_pending(&self) -> Result<Vec<Arc<str>>, Error> {
-        // Jumps from plugin to plugin in the index, so that the length of the backlog does not matter.
-        const SQL: &str = "
-            WITH RECURSIVE found(plugin) AS (
-                SELECT min(plugin) FROM deliveries WHERE state = 'pending'
-                UNION ALL
-                SELECT (SELECT min(plugin) FROM deliveries WHERE state = 'pending' AND plugin > found.plugin)
-                FROM found WHERE found.plugin IS NOT NULL
-            ) SELECT plugin FROM found WHERE plugin IS NOT NULL";
         self.read(|connection| {
-            let mut select = connection.prepare_cached(SQL)?;
+            let mut select = connection.prepare_cached(PLUGINS_WITH_PENDING)?;
             let rows = select.query_map([], |row| row.get::<_, String>(0))?;
             rows.map(|row| row.map(Arc::from)).collect()
         })
         .await
     }
+}
+
+/// A pending delivery as it is, with its event.
+pub(super) fn pending_one(
+    connection: &Connection,
+    plugin: &Arc<str>,
+    id: DeliveryId,
+) -> rusqlite::Result<Option<Pending>> {
+    let sql = select("deliveries_pending", "plugin = ?1 AND deliveries.id = ?2", "1");
+    collect(connection, &sql, params![plugin, id.0]).map(|found| found.into_iter().next())
 }
 
 /// The columns of a pending delivery, then those of its event.

@@ -1,4 +1,4 @@
-//! The read model: events, deliveries and dead letters as listings show them.
+//! The read model: events and deliveries as listings show them.
 
 use rusqlite::types::ToSql;
 use rusqlite::{OptionalExtension, Row};
@@ -62,7 +62,7 @@ pub struct DeliveryView {
     pub id: String,
     /// The plugin.
     pub plugin: String,
-    /// `pending`, `succeeded`, `skipped` or `dead`.
+    /// `pending`, `held`, `succeeded`, `skipped` or `dead`.
     pub state: String,
     /// Attempts spent.
     pub attempts: u32,
@@ -82,25 +82,10 @@ pub struct DeliveryView {
     pub log: Option<String>,
 }
 
-/// A dead delivery and its event.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct DeadLetter {
-    /// `ev-42`.
-    pub event: String,
-    /// The event type.
-    #[serde(rename = "type")]
-    pub event_type: String,
-    /// The chat.
-    pub chat_id: Option<String>,
-    /// The delivery.
-    #[serde(flatten)]
-    pub delivery: DeliveryView,
-}
-
 pub(super) const EVENT_COLUMNS: &str =
     "events.id, type, source, organization, occurred_at, received_at, chat_id,
     thread_id, possible_duplicate, payload, extra, own";
-const DELIVERY_COLUMNS: &str =
+pub(super) const DELIVERY_COLUMNS: &str =
     "deliveries.id, plugin, state, attempts, outcome, reason, version, due_at, ended_at, log";
 
 impl Store {
@@ -157,28 +142,6 @@ impl Reader {
         Ok(Some(shown))
     }
 
-    /// The newest dead letters, newest first.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, Error> {
-        let sql = format!(
-            "SELECT {DELIVERY_COLUMNS}, events.id, events.type, events.chat_id
-             FROM deliveries JOIN events ON events.id = deliveries.event
-             WHERE state = 'dead' ORDER BY deliveries.id DESC LIMIT ?1"
-        );
-        let mut select = self.connection.prepare(&sql)?;
-        let rows = select.query_map([limit as i64], |row| {
-            Ok(DeadLetter {
-                event: EventId(row.get(10)?).to_string(),
-                event_type: row.get(11)?,
-                chat_id: row.get(12)?,
-                delivery: delivery(row, true)?,
-            })
-        })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
-    }
-
     /// How many deliveries wait for an attempt.
     ///
     /// # Errors
@@ -233,7 +196,7 @@ fn view(event: &Event, deliveries: Vec<DeliveryView>) -> EventView {
     }
 }
 
-fn delivery(row: &Row<'_>, with_log: bool) -> rusqlite::Result<DeliveryView> {
+pub(super) fn delivery(row: &Row<'_>, with_log: bool) -> rusqlite::Result<DeliveryView> {
     let state: String = row.get(2)?;
     let due_at = (state == "pending").then(|| row.get(7).map(rfc3339)).transpose()?;
     Ok(DeliveryView {
@@ -251,7 +214,7 @@ fn delivery(row: &Row<'_>, with_log: bool) -> rusqlite::Result<DeliveryView> {
 }
 
 /// With milliseconds always, so that times line up and sort as text.
-fn rfc3339(ms: i64) -> String {
+pub(super) fn rfc3339(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| format!("{time:.3}"))
 }
 

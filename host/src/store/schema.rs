@@ -174,6 +174,11 @@ CREATE TABLE identity (
     salt INTEGER NOT NULL
 ) STRICT;
 INSERT INTO identity (id, salt) VALUES (1, random());
+
+CREATE INDEX memory_claimed ON memory (claimed_by) WHERE claimed_by IS NOT NULL;
+CREATE TRIGGER audit_is_not_rewritten BEFORE UPDATE ON audit BEGIN
+    SELECT RAISE(ABORT, 'the audit log is append-only');
+END;
 ";
 
 /// Sets a write connection up and brings the tables up to date.

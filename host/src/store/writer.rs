@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Error, Pending, Store};
+use super::{Error, Meters, Pending, Store};
 use crate::crash_point::CrashPoint;
 
 /// Commands that wait for the writer; beyond it callers wait.
@@ -45,6 +45,7 @@ impl Writer {
         path: PathBuf,
         committed: mpsc::Sender<Vec<Pending>>,
         gap: Arc<AtomicBool>,
+        meters: Meters,
     ) -> Writer {
         let (queue, commands) = mpsc::channel(QUEUE_MAX);
         let (failure, failed) = watch::channel(None);
@@ -56,7 +57,7 @@ impl Writer {
                 let is_told = told.swap(false, Ordering::AcqRel);
                 if is_told { move_log(&connection).map(|_| ()) } else { Ok(()) }
             };
-            if let Err(error) = write(&connection, commands, &committed, &gap, after_group) {
+            if let Err(error) = write((&connection, &meters), commands, &committed, &gap, after_group) {
                 tracing::error!(%error, "the store failed and takes no more writes");
                 failure.send_replace(Some(error));
             }
@@ -126,7 +127,7 @@ where
 /// # Errors
 /// A failure after which nothing may be called stored any more.
 fn write(
-    connection: &Connection,
+    (connection, meters): (&Connection, &Meters),
     mut commands: mpsc::Receiver<Box<dyn Command>>,
     committed: &mpsc::Sender<Vec<Pending>>,
     gap: &AtomicBool,
@@ -135,7 +136,11 @@ fn write(
     let mut group = Vec::with_capacity(GROUP_MAX);
     while commands.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
         let mut made = Vec::new();
+        let (began, rows) = (Instant::now(), connection.total_changes());
         let outcome = commit(connection, &mut group, &mut made);
+        if outcome.is_ok() {
+            meters.committed(began, connection.total_changes() - rows);
+        }
         if outcome.is_ok() && !made.is_empty() && committed.try_send(made).is_err() {
             // Nothing is lost: the dispatcher notices the gap and reads the table.
             gap.store(true, Ordering::Release);

@@ -33,7 +33,16 @@ const ROWS: &[Row] = &[
     Row { name: "config", modules: &["config"], know_each_other: false },
     Row {
         name: "workings",
-        modules: &["destinations", "dispatcher", "heartbeat", "notifier", "refusals", "registry", "watcher"],
+        modules: &[
+            "destinations",
+            "dispatcher",
+            "heartbeat",
+            "measures",
+            "notifier",
+            "refusals",
+            "registry",
+            "watcher",
+        ],
         know_each_other: true,
     },
     Row { name: "doors", modules: &["cli", "http"], know_each_other: false },
@@ -52,6 +61,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("wasmparser", &["runtime"]),
     // The simulator is a server too; the double is one for tests.
     ("axum", &["http", "simulator", TEST_DOUBLE]),
+    ("governor", &["http"]),
     ("hyper", &["http"]),
     ("hyper_util", &["http"]),
     // Requests go out at the edges, from `chatplug send`, and from the simulator's webhooks; the config checks
@@ -61,6 +71,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("toml", &["config", "simulator"]),
     ("jsonschema", &["manifest"]),
     ("notify", &["watcher"]),
+    ("metrics_exporter_prometheus", &["measures"]),
     ("clap", &["cli", "main"]),
     ("tracing_subscriber", &["telemetry", TEST_DOUBLE]),
 ];

@@ -80,6 +80,9 @@ fn config(livechat: &str, hubspot: &str) -> String {
 [server]
 listen = "127.0.0.1:0"
 
+[operator]
+listen = "127.0.0.1:0"
+
 [livechat]
 base_url = "{livechat}"
 account_id = "{account_id}"

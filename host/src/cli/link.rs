@@ -1,0 +1,197 @@
+//! How a command changes something: by the operator API of the host that runs with this config, or else in the
+//! store itself, under its lock.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use jiff::Timestamp;
+use reqwest::StatusCode;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::text;
+use crate::config::Config;
+use crate::event::EventId;
+use crate::store::{Decided, Decision, Lock, Opened, Reader, Replayed, Selection, Store};
+
+/// The file in the data folder in which a running host says where its operator listener is.
+pub const ADDRESS_FILE: &str = "operator";
+
+/// More than the host gives itself.
+const REQUEST_TIME: Duration = Duration::from_secs(20);
+/// How often a host that has too much to do is asked again, and how long between.
+const TRIES: u32 = 30;
+const WAIT: Duration = Duration::from_secs(1);
+
+/// The host that runs, or the store.
+pub struct Link {
+    way: Way,
+    /// `cli:NAME`, with the system's name of the user.
+    who: String,
+}
+
+enum Way {
+    Host(Host),
+    Store { store: Store, _lock: Lock },
+}
+
+/// A running host, seen from its operator API.
+struct Host {
+    client: reqwest::Client,
+    address: SocketAddr,
+    token: Option<SecretString>,
+}
+
+impl Link {
+    /// Finds out whether a host runs with this config.
+    ///
+    /// # Errors
+    /// If there is nothing stored yet, or the store can't be opened.
+    pub fn open(config: &Config) -> anyhow::Result<Link> {
+        let who = format!("cli:{}", user());
+        let data_dir = &config.data_dir;
+        if Store::is_owned(data_dir)? {
+            let address = address(&data_dir.join(ADDRESS_FILE))?;
+            let client = reqwest::Client::builder()
+                .no_proxy()
+                .redirect(reqwest::redirect::Policy::none())
+                .timeout(REQUEST_TIME)
+                .build()?;
+            let host = Host { client, address, token: config.operator.token.clone() };
+            return Ok(Link { way: Way::Host(host), who });
+        }
+        if Reader::open(data_dir)?.is_none() {
+            bail!("nothing is stored in {} yet", data_dir.display());
+        }
+        let Opened { store, lock, .. } = Store::open(data_dir)?;
+        Ok(Link { way: Way::Store { store, _lock: lock }, who })
+    }
+
+    /// Decides about one batch of stopped deliveries.
+    ///
+    /// # Errors
+    /// Those of the host or of the store.
+    pub async fn decide(&self, decision: Decision, selection: Selection) -> anyhow::Result<Decided> {
+        match &self.way {
+            Way::Host(host) => {
+                let (path, body) = request(decision, &selection);
+                host.post(path, &body, &self.who).await
+            }
+            Way::Store { store, .. } => {
+                Ok(store.decide(decision, selection, self.who.clone(), now_ms()).await?)
+            }
+        }
+    }
+
+    /// Makes new deliveries of an event; for one plugin or for all that the config enables.
+    ///
+    /// # Errors
+    /// If there is no such event, or nobody gets it; those of the host or of the store.
+    pub async fn replay_event(
+        &self,
+        config: &Config,
+        event: EventId,
+        plugin: Option<&str>,
+    ) -> anyhow::Result<Replayed> {
+        match &self.way {
+            Way::Host(host) => {
+                let body = json!({ "plugin": plugin });
+                host.post(&format!("/api/v1/events/{event}/replay"), &body, &self.who).await
+            }
+            Way::Store { store, .. } => {
+                let missing = || format!("{event} is not stored (any more)");
+                let found = store.event(event).await?.with_context(missing)?;
+                let plugins: Vec<Arc<str>> = config
+                    .recipients(&found.event_type, found.own.as_deref(), plugin)
+                    .map_err(anyhow::Error::msg)?;
+                store.replay_event(event, plugins, self.who.clone(), now_ms()).await?.with_context(missing)
+            }
+        }
+    }
+}
+
+impl Host {
+    async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        who: &str,
+    ) -> anyhow::Result<T> {
+        let url = format!("http://{}{path}", self.address);
+        for _ in 1..TRIES {
+            let mut request = self.client.post(&url).json(body).header("X-Chatplug-Client", who);
+            if let Some(token) = &self.token {
+                request = request.bearer_auth(token.expose_secret());
+            }
+            let response = request.send().await.with_context(|| {
+                format!(
+                    "a host uses the data folder, but cannot be reached at {} (`listen` of [operator])",
+                    self.address
+                )
+            })?;
+            match response.status() {
+                StatusCode::OK => return response.json().await.context("the host's answer can't be read"),
+                StatusCode::TOO_MANY_REQUESTS => tokio::time::sleep(WAIT).await,
+                status => bail!("the host refuses: {}", refusal(status, response).await),
+            }
+        }
+        bail!("the host at {} has had too much to do for {TRIES} s: try again later", self.address)
+    }
+}
+
+/// What the host says of a request that it doesn't do.
+async fn refusal(status: StatusCode, response: reqwest::Response) -> String {
+    let answer: Value = response.json().await.unwrap_or_default();
+    let message = answer["error"]["message"].as_str().unwrap_or("it doesn't say why");
+    let hint = match status {
+        StatusCode::UNAUTHORIZED => {
+            "; the command takes the token from the config: is its environment that of the host?"
+        }
+        _ => "",
+    };
+    format!("{} ({}){hint}", text::escape(message), status.as_u16())
+}
+
+fn request(decision: Decision, selection: &Selection) -> (&'static str, Value) {
+    let resolve = |word: &str| ("/api/v1/held/resolve", json!({ "selection": selection, "as": word }));
+    match decision {
+        Decision::Replay { fresh } => {
+            ("/api/v1/dead/replay", json!({ "selection": selection, "fresh": fresh }))
+        }
+        Decision::Discard => ("/api/v1/dead/discard", json!({ "selection": selection })),
+        Decision::Sent => resolve("sent"),
+        Decision::NotSent => resolve("not-sent"),
+        Decision::Look => resolve("look"),
+    }
+}
+
+fn address(path: &Path) -> anyhow::Result<SocketAddr> {
+    let text = std::fs::read_to_string(path).with_context(|| {
+        format!(
+            "another chatplug process uses the data folder, but {} does not say where it listens: is it just starting?",
+            path.display()
+        )
+    })?;
+    text.trim().parse().with_context(|| format!("{} holds no address", path.display()))
+}
+
+/// The system's name of the user whose process this is, or their number.
+fn user() -> String {
+    let id = rustix::process::geteuid().as_raw().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, number) = (fields.next()?, fields.nth(1)?);
+        (number == id).then(|| name.to_owned())
+    });
+    named.unwrap_or(id)
+}
+
+fn now_ms() -> i64 {
+    Timestamp::now().as_millisecond()
+}

@@ -1,0 +1,185 @@
+//! The listener for those who run the host: a JSON API, and `/metrics`. What it can show and change is all that
+//! there is: every request has to say who makes it, and a browser on the operator's machine is not the operator.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::extract::{DefaultBodyLimit, Extension, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use axum::{Json, Router};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::sync::Semaphore;
+
+use super::{Health, Webhooks};
+use crate::config::Config;
+use crate::measures::Measures;
+use crate::store::{Error, Reader, Store};
+
+mod access;
+mod asked;
+mod deliveries;
+mod events;
+mod scrape;
+mod status;
+#[cfg(test)]
+mod tests;
+
+use asked::Problem;
+use scrape::Scrape;
+
+/// Requests in a second, of all callers together; a few more at once are let through.
+const REQUESTS_A_SECOND: NonZeroU32 = NonZeroU32::new(50).expect("more than nothing");
+const BURST: NonZeroU32 = NonZeroU32::new(100).expect("more than nothing");
+/// Requests at the same time.
+const REQUESTS_MAX: usize = 16;
+/// How long a request may take.
+const REQUEST_TIME: Duration = Duration::from_secs(15);
+/// How long a query may take: less, so that there is time to say so.
+const QUERY_TIME: Duration = Duration::from_secs(10);
+const BODY_BYTES_MAX: usize = 64 << 10;
+
+/// What the handlers work with.
+pub struct Operator {
+    store: Store,
+    config: Arc<ArcSwap<Config>>,
+    measures: Arc<Measures>,
+    health: Arc<Health>,
+    webhooks: Arc<Webhooks>,
+    scrape: Scrape,
+    rate: DefaultDirectRateLimiter,
+    room: Semaphore,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy)]
+pub(super) struct Peer(pub(super) SocketAddr);
+
+/// Who makes a request, as the audit log tells it.
+#[derive(Clone)]
+struct Caller(String);
+
+type App = State<Arc<Operator>>;
+
+impl Operator {
+    /// What the handlers work with: the parts that they show.
+    pub fn new(
+        store: Store,
+        config: Arc<ArcSwap<Config>>,
+        measures: Arc<Measures>,
+        health: Arc<Health>,
+        webhooks: Arc<Webhooks>,
+    ) -> Operator {
+        Operator {
+            store,
+            config,
+            measures,
+            health,
+            webhooks,
+            scrape: Scrape::default(),
+            rate: RateLimiter::direct(Quota::per_second(REQUESTS_A_SECOND).allow_burst(BURST)),
+            room: Semaphore::new(REQUESTS_MAX),
+        }
+    }
+
+    async fn query<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Reader) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.store.query(QUERY_TIME, query).await.map_err(Problem::from)
+    }
+}
+
+/// The document that describes every route.
+const OPENAPI: &str = include_str!("operator/openapi.json");
+
+/// Every route, its methods in the words of the document.
+fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Operator>>)> {
+    vec![
+        ("get", "/metrics", get(scrape::metrics)),
+        ("get", "/api/v1/openapi.json", get(openapi)),
+        ("get", "/api/v1/status", get(status::status)),
+        ("get", "/api/v1/plugins", get(status::plugins)),
+        ("get", "/api/v1/audit", get(status::audit)),
+        ("get", "/api/v1/events", get(events::list)),
+        ("get", "/api/v1/events/{id}", get(events::show)),
+        ("post", "/api/v1/events/{id}/replay", post(events::replay)),
+        ("get", "/api/v1/deliveries/{id}", get(deliveries::show)),
+        ("get", "/api/v1/dead", get(deliveries::list_dead)),
+        ("get", "/api/v1/dead/count", get(deliveries::count_dead)),
+        ("post", "/api/v1/dead/replay", post(deliveries::replay)),
+        ("post", "/api/v1/dead/discard", post(deliveries::discard)),
+        ("get", "/api/v1/held", get(deliveries::list_held)),
+        ("get", "/api/v1/held/count", get(deliveries::count_held)),
+        ("post", "/api/v1/held/resolve", post(deliveries::resolve)),
+    ]
+}
+
+pub(super) fn router(operator: Arc<Operator>) -> Router {
+    let routes = routes().into_iter();
+    let router = routes.fold(Router::new(), |router, (_, path, route)| router.route(path, route));
+    router
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "not-found", "there is no such path"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "the path has other methods")
+        })
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(operator.clone(), guard))
+        .with_state(operator)
+}
+
+/// Stands before every route.
+async fn guard(
+    State(operator): App,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = match admit(&operator, peer, request, next).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    );
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+    response
+}
+
+async fn admit(
+    operator: &Operator,
+    Peer(peer): Peer,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let busy =
+        || Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", "too many requests: come again in a second");
+    operator.rate.check().map_err(|_| busy())?;
+    let caller = {
+        let config = operator.config.load();
+        access::check(&config.operator, peer.ip(), request.method(), request.headers())?
+    };
+    let _room = operator.room.try_acquire().map_err(|_| busy())?;
+    request.extensions_mut().insert(Caller(caller));
+    tokio::time::timeout(REQUEST_TIME, next.run(request)).await.map_err(|_| {
+        let text = "the request took too long; a change that was asked for may have been made all the same";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-slow", text)
+    })
+}
+
+async fn openapi() -> Response {
+    ([(axum::http::header::CONTENT_TYPE, "application/json")], OPENAPI).into_response()
+}
+
+/// The answer of most handlers.
+type Answer<T> = Result<Json<T>, Problem>;

@@ -1,0 +1,65 @@
+//! Events: what came, and having plugins handle it anew.
+
+use axum::Json;
+use axum::extract::{Extension, Path, State};
+use axum::http::{StatusCode, Uri};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::asked::{Body, Problem, body, event_type, id, limit, query};
+use super::{Answer, App, Caller};
+use crate::event::EventId;
+use crate::store::{EventFilter, EventView, Replayed};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listing {
+    r#type: Option<String>,
+    chat: Option<String>,
+    limit: Option<usize>,
+}
+
+pub(super) async fn list(State(operator): App, uri: Uri) -> Answer<Vec<EventView>> {
+    let asked: Listing = query(&uri)?;
+    let filter = EventFilter {
+        event_type: event_type(asked.r#type)?,
+        chat_id: asked.chat,
+        limit: limit(asked.limit)?,
+    };
+    Ok(Json(operator.query(move |reader| reader.events(&filter)).await?))
+}
+
+pub(super) async fn show(State(operator): App, Path(event): Path<String>) -> Answer<EventView> {
+    let event: EventId = id(&event)?;
+    match operator.query(move |reader| reader.event(event)).await? {
+        Some(event) => Ok(Json(event)),
+        None => Err(Problem::not_found(format!("{event} is not stored (any more)"))),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Replay {
+    #[serde(default)]
+    plugin: Option<String>,
+}
+
+pub(super) async fn replay(
+    State(operator): App,
+    Extension(Caller(who)): Extension<Caller>,
+    Path(event): Path<String>,
+    sent: Body,
+) -> Answer<Replayed> {
+    let event: EventId = id(&event)?;
+    let Replay { plugin } = body(sent)?;
+    let missing = || Problem::not_found(format!("{event} is not stored (any more)"));
+    let found = operator.query(move |reader| reader.event(event)).await?.ok_or_else(missing)?;
+    let plugins = operator
+        .config
+        .load()
+        .recipients(&found.event_type, found.own.as_deref(), plugin.as_deref())
+        .map_err(|reason| Problem::new(StatusCode::CONFLICT, "not-enabled", reason))?;
+    let now_ms = Timestamp::now().as_millisecond();
+    let replayed = operator.store.replay_event(event, plugins, who, now_ms).await?.ok_or_else(missing)?;
+    Ok(Json(replayed))
+}

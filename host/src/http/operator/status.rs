@@ -1,0 +1,56 @@
+//! How the host is, what its plugins are, and what operators did.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::asked::{limit, query};
+use super::{Answer, App};
+use crate::refusals::Refused;
+use crate::store::{AuditEntry, AuditFilter, Backlog, PluginStatus, Sizes};
+
+#[derive(Serialize)]
+pub(super) struct Status {
+    version: &'static str,
+    /// Loops that have not turned for long.
+    stuck: Vec<&'static str>,
+    /// Why the store takes nothing; `None` if it does.
+    store_problem: Option<String>,
+    backlog: Backlog,
+    sizes: Sizes,
+    /// Refused webhooks since the start, by reason.
+    refused: BTreeMap<&'static str, Refused>,
+}
+
+pub(super) async fn status(State(operator): App) -> Answer<Status> {
+    let now_ms = Timestamp::now().as_millisecond();
+    Ok(Json(Status {
+        version: env!("CARGO_PKG_VERSION"),
+        stuck: operator.health.stuck(),
+        store_problem: operator.health.can_commit().await.err(),
+        backlog: operator.query(move |reader| reader.backlog(now_ms)).await?,
+        sizes: operator.store.sizes().await?,
+        refused: operator.webhooks.refusals.all(),
+    }))
+}
+
+pub(super) async fn plugins(State(operator): App) -> Answer<Vec<PluginStatus>> {
+    Ok(Json(operator.query(|reader| reader.plugin_statuses()).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listing {
+    since: Option<Timestamp>,
+    limit: Option<usize>,
+}
+
+pub(super) async fn audit(State(operator): App, uri: Uri) -> Answer<Vec<AuditEntry>> {
+    let asked: Listing = query(&uri)?;
+    let filter = AuditFilter { since: asked.since, limit: limit(asked.limit)? };
+    Ok(Json(operator.query(move |reader| reader.audit(&filter)).await?))
+}

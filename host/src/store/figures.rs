@@ -1,0 +1,154 @@
+//! What the store tells of itself: figures for `/metrics` and the status.
+
+use std::time::{Duration, Instant};
+
+use metrics::Histogram;
+use serde::Serialize;
+
+use super::{Error, Reader, Store};
+
+/// Deliveries are counted up to here: beyond it the number only says "many", and counting costs nothing.
+pub const COUNT_MAX: u64 = 100_000;
+/// Of a plugin's pending deliveries, as many are looked at for the one that is overdue the longest.
+const OVERDUE_LOOK: usize = 1_000;
+
+/// What the writer measures at each commit.
+#[derive(Clone)]
+pub struct Meters {
+    /// How long a commit took, from its begin to the disk; seconds.
+    pub commit_seconds: Histogram,
+    /// How many rows it changed.
+    pub commit_rows: Histogram,
+}
+
+impl Meters {
+    /// Measures nothing.
+    pub fn none() -> Meters {
+        Meters { commit_seconds: Histogram::noop(), commit_rows: Histogram::noop() }
+    }
+
+    pub(super) fn committed(&self, began: Instant, rows: u64) {
+        self.commit_seconds.record(began.elapsed());
+        self.commit_rows.record(rows as f64);
+    }
+}
+
+/// How much room the store takes, bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Sizes {
+    /// The database file.
+    pub database: u64,
+    /// The write-ahead log beside it.
+    pub log: u64,
+    /// What is left on the disk for the host's user.
+    pub disk_free: u64,
+    /// The size of the disk.
+    pub disk: u64,
+}
+
+/// Deliveries that somebody waits for. Each number is at most [`COUNT_MAX`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Backlog {
+    /// Wait for a run.
+    pub pending: u64,
+    /// In doubt.
+    pub held: u64,
+    /// Given up.
+    pub dead: u64,
+    /// For each plugin with pending deliveries: how long the one that is overdue the longest has been so,
+    /// seconds. Of a long backlog only the oldest are looked at.
+    pub overdue_seconds: Vec<(String, u64)>,
+}
+
+impl Store {
+    /// How much room the store takes.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub async fn sizes(&self) -> Result<Sizes, Error> {
+        let path = self.readers.path.clone();
+        let look = move || -> std::io::Result<Sizes> {
+            let size = |path: &std::path::Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+            let disk = rustix::fs::statvfs(path.parent().unwrap_or(&path))?;
+            let mut log = path.clone().into_os_string();
+            log.push("-wal");
+            Ok(Sizes {
+                database: size(&path),
+                log: size(log.as_ref()),
+                disk_free: disk.f_bavail.saturating_mul(disk.f_frsize),
+                disk: disk.f_blocks.saturating_mul(disk.f_frsize),
+            })
+        };
+        let path = self.readers.path.clone();
+        tokio::task::spawn_blocking(look).await.map_err(|_| Error::Closed)?.map_err(super::at(&path))
+    }
+
+    /// Runs a query of the read model on a connection of its own, which is interrupted if nobody waits for the
+    /// answer any more, or for `patience`.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::Slow`] if the query took too long.
+    pub async fn query<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        query: impl FnOnce(&Reader) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let path = self.readers.path.clone();
+        let reader = tokio::task::spawn_blocking(move || super::open_reader(&path))
+            .await
+            .map_err(|_| Error::Closed)?
+            .map(|connection| Reader { connection })?;
+        let interrupt = Interrupt(reader.connection.get_interrupt_handle());
+        let run = tokio::task::spawn_blocking(move || query(&reader));
+        let answer = tokio::time::timeout(patience, run).await;
+        drop(interrupt);
+        answer.map_err(|_| Error::Slow)?.map_err(|_| Error::Closed)?
+    }
+}
+
+/// Interrupts the query of a connection when it is dropped; harmless if none runs.
+struct Interrupt(rusqlite::InterruptHandle);
+
+impl Drop for Interrupt {
+    fn drop(&mut self) {
+        self.0.interrupt();
+    }
+}
+
+impl Reader {
+    /// Deliveries that somebody waits for. Takes the same time however long the backlog is.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn backlog(&self, now_ms: i64) -> Result<Backlog, Error> {
+        let count = |state: &str, index: &str| -> Result<u64, Error> {
+            let sql = format!(
+                "SELECT count(*) FROM (SELECT 1 FROM deliveries INDEXED BY {index} WHERE state = '{state}'
+                 LIMIT {COUNT_MAX})"
+            );
+            Ok(self.connection.query_row(&sql, [], |row| row.get::<_, i64>(0))?.unsigned_abs())
+        };
+        Ok(Backlog {
+            pending: count("pending", "deliveries_pending")?,
+            held: count("held", "deliveries_held")?,
+            dead: count("dead", "deliveries_dead")?,
+            overdue_seconds: self.overdue(now_ms)?,
+        })
+    }
+
+    fn overdue(&self, now_ms: i64) -> Result<Vec<(String, u64)>, Error> {
+        let mut plugins = self.connection.prepare(super::deliveries::PLUGINS_WITH_PENDING)?;
+        let plugins: Vec<String> =
+            plugins.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let mut select = self.connection.prepare(&format!(
+            "SELECT min(due_at) FROM (SELECT due_at FROM deliveries INDEXED BY deliveries_pending
+             WHERE state = 'pending' AND plugin = ?1 ORDER BY id LIMIT {OVERDUE_LOOK})"
+        ))?;
+        let overdue = |plugin: String| -> Result<(String, u64), Error> {
+            let due_ms: Option<i64> = select.query_row([&plugin], |row| row.get(0))?;
+            let late_ms = due_ms.map_or(0, |due_ms| now_ms.saturating_sub(due_ms)).max(0);
+            Ok((plugin, late_ms.unsigned_abs() / 1000))
+        };
+        plugins.into_iter().map(overdue).collect()
+    }
+}
