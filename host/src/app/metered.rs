@@ -105,6 +105,7 @@ impl Connections for Metered {
 mod tests {
     use super::*;
     use crate::action::Code;
+    use crate::event::trace_id::TraceId;
 
     /// Answers as the request says: a status as its path, or a failure.
     struct Scripted;
@@ -163,7 +164,7 @@ mod tests {
     async fn actions_are_counted_by_destination_and_outcome_and_reads_are_not() {
         let measures = Arc::new(Measures::new());
         let metered = Metered::new(Arc::new(Scripted), Arc::new(Scripted), measures.clone());
-        let origin = Origin { plugin: "p".into(), delivery: 1, step: 1 };
+        let origin = Origin { plugin: "p".into(), delivery: 1, trace: TraceId::default(), step: 1 };
         let chat_id = || "C1".to_owned();
         for call in [
             Call::GetChat { chat_id: chat_id(), thread_id: None },
