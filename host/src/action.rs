@@ -33,6 +33,8 @@ pub struct Origin {
     pub trace: TraceId,
     /// The number of the step in the delivery's journal: never used twice.
     pub step: u32,
+    /// When the delivery's event was accepted, milliseconds since 1970: what was read before that doesn't serve.
+    pub accepted_at_ms: i64,
 }
 
 impl Origin {
@@ -56,8 +58,10 @@ pub const CUSTOM_ID_PREFIX: &str = "chatplug-";
 /// The codes of the contract's error record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
-    /// Not granted, or not declared in the manifest.
+    /// Not granted, or not declared in the manifest; or the service lets our user not do it.
     Denied,
+    /// The service refuses the host's credentials, whatever they are used for. Plugins know it as `denied`.
+    Credentials,
     /// What was asked for does not exist.
     NotFound,
     /// The arguments are wrong, by the host's or the service's word.
@@ -84,7 +88,7 @@ impl Code {
     /// The word used in the contract.
     pub fn as_str(self) -> &'static str {
         match self {
-            Code::Denied => "denied",
+            Code::Denied | Code::Credentials => "denied",
             Code::NotFound => "not-found",
             Code::Invalid => "invalid",
             Code::Conflict => "conflict",

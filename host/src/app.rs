@@ -16,9 +16,10 @@ use tokio_util::task::TaskTracker;
 use crate::cli::{self, link::ADDRESS_FILE};
 use crate::config::Config;
 use crate::connections::Connections;
+use crate::destinations::Destinations;
 use crate::dispatcher::{self, Dispatcher};
 use crate::heartbeat::Heartbeat;
-use crate::http::{self, AppState, Health, Operator, Webhooks};
+use crate::http::{self, AppState, Health, Operator, Shown, Webhooks};
 use crate::measures::Measures;
 use crate::notifier::Notifier;
 use crate::refusals::Refusals;
@@ -103,17 +104,16 @@ fn start(
 ) -> anyhow::Result<TaskTracker> {
     let account = Arc::new(Account::new(&config.livechat, Arc::new(store.clone()))?);
     let connections = Arc::new(Connections::new(services::connections(&config))?);
-    let loader = loader(&config, reach((&account, &connections), measures, store, stop))?;
+    let destinations = services::in_front_of(&account, &connections, &config);
+    let loader = loader(&config, reach(&destinations, measures, store, stop))?;
     let registry = Arc::new(Registry::default());
-    let refusals = Arc::new(Refusals::default());
-    let webhooks = Arc::new(webhooks(&config, store, &refusals, measures));
+    let webhooks = Arc::new(webhooks(&config, store, measures));
     let [dispatching, watching, telling] = [(); 3].map(|()| Arc::new(Heartbeat::new()));
     let heartbeats = vec![("dispatcher", dispatching.clone()), ("watcher", watching.clone())];
     let told = vec![("notifier", telling.clone())];
     let health = Arc::new(Health::new(store.clone(), [heartbeats.clone(), told].concat()));
     let (changed, reloads) = watch::channel(());
     let config = Arc::new(ArcSwap::from_pointee(config));
-
     let dispatcher = Dispatcher {
         store: store.clone(),
         config: config.clone(),
@@ -135,7 +135,7 @@ fn start(
         config: config.clone(),
         registry: registry.clone(),
         connections: connections.clone(),
-        refusals,
+        refusals: webhooks.refusals.clone(),
         heartbeats,
         heartbeat: telling,
     };
@@ -147,17 +147,18 @@ fn start(
         webhooks: webhooks.clone(),
         account: account.clone(),
         connections,
+        destinations: destinations.clone(),
         changed,
     };
-
     let tasks = TaskTracker::new();
     tasks.spawn(dispatcher.run(committed, stop.clone()));
     tasks.spawn(watcher.run(stop.clone()));
     tasks.spawn(reload.run(stop.clone()));
     tasks.spawn(account.end_visits(stop.clone()));
     tasks.spawn(notifier.run(stop.clone()));
-    let operator = Operator::new(store.clone(), config, measures.clone(), health.clone(), webhooks.clone());
-    open_doors(&tasks, listeners, (AppState { webhooks, health }, operator), stop);
+    tasks.spawn(destinations.clone().run(stop.clone()));
+    let shown = Shown { store: store.clone(), config, measures: measures.clone(), destinations };
+    open_doors(&tasks, listeners, (AppState { webhooks, health }, shown), stop);
     tasks.close();
     Ok(tasks)
 }
@@ -166,26 +167,27 @@ fn start(
 fn open_doors(
     tasks: &TaskTracker,
     [listener, operators]: [TcpListener; 2],
-    (state, operator): (AppState, Operator),
+    (state, shown): (AppState, Shown),
     stop: &CancellationToken,
 ) {
+    let operator = Arc::new(Operator::new(shown, state.clone()));
     tasks.spawn(http::serve(listener, state, stop.clone()));
-    tasks.spawn(http::serve_operator(operators, Arc::new(operator), stop.clone()));
+    tasks.spawn(http::serve_operator(operators, operator, stop.clone()));
 }
 
-fn webhooks(config: &Config, store: &Store, refusals: &Arc<Refusals>, measures: &Measures) -> Webhooks {
+fn webhooks(config: &Config, store: &Store, measures: &Measures) -> Webhooks {
     let (reception, meters) = (services::reception(config), meters::webhooks(measures));
-    Webhooks::new(store.clone(), reception, refusals.clone(), meters)
+    Webhooks::new(store.clone(), reception, Arc::new(Refusals::default()), meters)
 }
 
 /// What runs reach of the outside.
 fn reach(
-    (account, connections): (&Arc<Account>, &Arc<Connections>),
+    destinations: &Arc<Destinations>,
     measures: &Arc<Measures>,
     store: &Store,
     stop: &CancellationToken,
 ) -> Services {
-    let metered = Arc::new(Metered::new(account.clone(), connections.clone(), measures.clone()));
+    let metered = Arc::new(Metered::new(destinations.clone(), destinations.clone(), measures.clone()));
     let store = Arc::new(store.clone());
     Services {
         livechat: metered.clone(),

@@ -139,6 +139,15 @@ impl Connections {
         Ok(trial::run(&self.http, &*self.route(name)?).await)
     }
 
+    /// Whether a service takes the credentials of its connection, by a harmless request; `None` if there is no
+    /// request that would show it.
+    ///
+    /// # Errors
+    /// It refuses them or says nothing; or `not-found` for an unknown connection.
+    pub async fn check_credentials(&self, name: &str) -> Result<Option<()>, Error> {
+        trial::credentials(&self.http, &*self.route(name)?).await
+    }
+
     fn route(&self, name: &str) -> Result<Arc<Route>, Error> {
         self.routes.load().get(name).cloned().ok_or_else(|| {
             Error::new(
@@ -214,7 +223,7 @@ fn judge(route: &Route, origin: &Origin, response: Response) -> Result<Response,
         Kind::Slack => slack::judge(route.name(), response),
         Kind::Hubspot | Kind::Generic => Ok(response),
     };
-    let refused = judged.as_ref().is_err_and(|error| error.code == Code::Denied);
+    let refused = judged.as_ref().is_err_and(|error| matches!(error.code, Code::Denied | Code::Credentials));
     if refused || status == 401 || status == 403 {
         let connection = route.name();
         tracing::warn!(

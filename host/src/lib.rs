@@ -6,6 +6,7 @@
 // Values: no I/O, no async, no clock.
 pub mod action;
 pub mod delivery;
+pub mod destination;
 pub mod event;
 pub mod grant;
 pub mod incident;
@@ -26,6 +27,7 @@ pub mod store;
 pub mod config;
 
 // Workings.
+pub mod destinations;
 pub mod dispatcher;
 pub mod heartbeat;
 pub mod measures;

@@ -8,6 +8,7 @@ mod crash;
 mod crm_notes;
 mod dedupe;
 mod demo;
+mod destinations;
 mod door;
 mod folder;
 mod from_a_webhook_server;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::services::{self, Account};
 use crate::config::Config;
 use crate::connections::Connections;
+use crate::destinations::Destinations;
 use crate::http::Webhooks;
 use crate::registry::{Registry, check_fit};
 
@@ -28,6 +29,7 @@ pub(super) struct Reload {
     pub(super) webhooks: Arc<Webhooks>,
     pub(super) account: Arc<Account>,
     pub(super) connections: Arc<Connections>,
+    pub(super) destinations: Arc<Destinations>,
     pub(super) changed: watch::Sender<()>,
 }
 
@@ -62,6 +64,10 @@ impl Reload {
         // A new client knows nothing of the notes that the old one is just leaving: not without need.
         if concerns("livechat.") {
             self.account.replace(&next.livechat)?;
+        }
+        if concerns("livechat.") || concerns("connections") {
+            self.destinations
+                .replace(services::destinations(&next), |name| services::is_renewed(&differences, name));
         }
         let reception = services::reception(&next);
         // The data folder can't move under a running host. The config comes before the routes: what is

@@ -1,7 +1,7 @@
 //! From the config to the parts that act on it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
@@ -9,7 +9,11 @@ use tokio_util::sync::CancellationToken;
 use crate::action::livechat::{Call, LiveChat, Visits};
 use crate::action::{BoxFuture, Code, Error, Failure, Origin};
 use crate::config::{self, Address, Config};
-use crate::connections::{Connection, Credential, Kind, Target};
+use crate::connections::{Connection, Connections, Credential, Kind, Target};
+use crate::destination::Terms;
+use crate::destination::parking::Trial;
+use crate::destination::tally::Tally;
+use crate::destinations::{self, Destinations, LIVECHAT, Probe};
 use crate::http::Reception;
 use crate::livechat::client::{Client, Credentials, Options, SetupError};
 use crate::livechat::webhook::{Door, Secrets, Us};
@@ -19,6 +23,7 @@ use crate::store::{Route, Routes};
 pub(super) struct Account {
     client: ArcSwap<Option<Client>>,
     visits: Arc<dyn Visits>,
+    tally: Arc<Tally>,
 }
 
 /// How often chats are left in which our user was left behind.
@@ -26,8 +31,9 @@ const END_VISITS_EVERY: Duration = Duration::from_secs(30);
 
 impl Account {
     pub(super) fn new(livechat: &config::Livechat, visits: Arc<dyn Visits>) -> Result<Account, SetupError> {
-        let client = ArcSwap::from_pointee(client(livechat, &visits)?);
-        Ok(Account { client, visits })
+        let tally = Arc::default();
+        let client = ArcSwap::from_pointee(client(livechat, &visits, &tally)?);
+        Ok(Account { client, visits, tally })
     }
 
     /// Ends visits that were cut off, now and then, until `stop`.
@@ -46,13 +52,13 @@ impl Account {
     }
 
     pub(super) fn replace(&self, livechat: &config::Livechat) -> Result<(), SetupError> {
-        self.client.store(Arc::new(client(livechat, &self.visits)?));
+        self.client.store(Arc::new(client(livechat, &self.visits, &self.tally)?));
         Ok(())
     }
 
     /// Whether a client could be made of a config.
     pub(super) fn check(&self, livechat: &config::Livechat) -> Result<(), SetupError> {
-        client(livechat, &self.visits).map(|_| ())
+        client(livechat, &self.visits, &self.tally).map(|_| ())
     }
 
     fn client(&self) -> Result<Client, Error> {
@@ -62,6 +68,15 @@ impl Account {
                 "the host has no credentials for the LiveChat API: set `token` and `account_id` under [livechat]",
             )
         })
+    }
+
+    async fn probe(&self) -> Trial {
+        let client = self.client.load_full();
+        let Some(client) = &*client else { return Trial::Fails("there are no credentials".to_owned()) };
+        match client.check_credentials().await {
+            Ok(()) => Trial::Works,
+            Err(error) => Trial::Fails(error.message),
+        }
     }
 }
 
@@ -81,8 +96,13 @@ impl LiveChat for Account {
 }
 
 /// A client for the account of the config; `None` if it has no token.
-fn client(livechat: &config::Livechat, visits: &Arc<dyn Visits>) -> Result<Option<Client>, SetupError> {
-    options(livechat).map(|options| Client::with_visits(options, visits.clone())).transpose()
+fn client(
+    livechat: &config::Livechat,
+    visits: &Arc<dyn Visits>,
+    tally: &Arc<Tally>,
+) -> Result<Option<Client>, SetupError> {
+    let counted = |options| Options { tally: tally.clone(), ..options };
+    options(livechat).map(|options| Client::with_visits(counted(options), visits.clone())).transpose()
 }
 
 /// How the account of the config is reached; `None` if it has no token.
@@ -141,4 +161,83 @@ pub(super) fn reception(config: &Config) -> Reception {
         us: Us { client_id: config.livechat.client_id.clone(), agent_id: config.livechat.agent_id.clone() },
     };
     Reception { door, routes: Arc::new(routes) }
+}
+
+/// The destinations in front of LiveChat and the connections.
+pub(super) fn in_front_of(
+    account: &Arc<Account>,
+    connections: &Arc<Connections>,
+    config: &Config,
+) -> Arc<Destinations> {
+    let begun = Instant::now();
+    let services = destinations::Services {
+        livechat: account.clone(),
+        connections: connections.clone(),
+        probe: probe(account.clone(), connections.clone()),
+        tally: account.tally.clone(),
+        clock: Arc::new(move || begun.elapsed()),
+        patience: destinations::PATIENCE,
+    };
+    Arc::new(Destinations::new(services, destinations(config)))
+}
+
+/// The destinations of the config, and what each may be asked.
+pub(super) fn destinations(config: &Config) -> Vec<(String, Terms)> {
+    let connection =
+        |connection: &config::Connection| (destinations::connection(&connection.name), connection.terms);
+    let livechat = (LIVECHAT.to_owned(), config.livechat.terms);
+    std::iter::once(livechat).chain(config.connections.iter().map(connection)).collect()
+}
+
+/// Asks a destination whether it takes our credentials.
+fn probe(account: Arc<Account>, connections: Arc<Connections>) -> Box<Probe> {
+    Box::new(move |destination| {
+        let (account, connections) = (account.clone(), connections.clone());
+        let destination = destination.to_owned();
+        Box::pin(async move {
+            let Some(name) = destinations::connection_name(&destination) else {
+                return account.probe().await;
+            };
+            match connections.check_credentials(name).await {
+                Ok(Some(())) => Trial::Works,
+                Ok(None) => Trial::CantTell,
+                Err(error) => Trial::Fails(error.message),
+            }
+        })
+    })
+}
+
+/// Whether a change of the config, by its [`Config::differences`], makes another service of a destination, or
+/// gives it other credentials.
+pub(super) fn is_renewed(differences: &[String], destination: &str) -> bool {
+    let keys = match destination {
+        LIVECHAT => &["base_url", "account_id", "token"],
+        _ => &["kind", "address", "credentials"],
+    };
+    let names =
+        |difference: &String| keys.iter().any(|key| difference.contains(&format!("`{destination}.{key}`")));
+    differences.iter().any(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_credentials_make_a_destination_new_and_other_terms_do_not() {
+        let config = |token: &str, rate: u32| {
+            let text = format!(
+                "[livechat]\ntoken = {{ env = \"{token}\" }}\n[connections.a]\nkind = \"generic\"\nbase_url = \"http://a\"\n\
+                 bearer = {{ env = \"{token}\" }}\nrate = {rate}\n"
+            );
+            Config::parse(&text, "chatplug.toml", &|name| Some(name.to_owned())).expect("a config")
+        };
+        let renewed = |new: &Config| {
+            let differences = config("A", 1).differences(new);
+            [LIVECHAT, "connections.a", "connections.b"].map(|name| is_renewed(&differences, name))
+        };
+        assert_eq!(renewed(&config("A", 1)), [false, false, false]);
+        assert_eq!(renewed(&config("A", 2)), [false, false, false]);
+        assert_eq!(renewed(&config("B", 1)), [true, true, false]);
+    }
 }

@@ -2,7 +2,9 @@ use super::address::{self, Address};
 use super::credentials::{self, Credentials};
 use super::item::Item;
 use super::table::Table;
+use super::terms;
 use crate::action::Effect;
+use crate::destination::Terms;
 
 /// `[connections.NAME]`: an outside HTTP service that plugins reach by its name.
 #[derive(Clone, Debug)]
@@ -17,6 +19,8 @@ pub struct Connection {
     pub credentials: Credentials,
     /// What sending a POST or PATCH twice does; never [`Effect::Read`].
     pub post: Effect,
+    /// How much it may be asked.
+    pub terms: Terms,
 }
 
 /// A kind of service.
@@ -39,6 +43,17 @@ impl Kind {
             Kind::Generic => "generic",
         }
     }
+
+    /// What the service is known to take, or is likely to.
+    fn terms(self) -> Terms {
+        match self {
+            // 100 requests in 10 seconds, for each app.
+            Kind::Hubspot => Terms { concurrency: 8, rate: 9.0 },
+            // One message a second for each channel, with short bursts.
+            Kind::Slack => Terms { concurrency: 4, rate: 1.0 },
+            Kind::Generic => Terms { concurrency: 16, rate: 50.0 },
+        }
+    }
 }
 
 /// Reads one connection; `None` if it lacks what a connection needs.
@@ -51,9 +66,10 @@ pub(super) fn read(name: &str, table: &mut Table<'_>) -> Option<Connection> {
     let address = address::read(table);
     let credentials = credentials::read(table);
     let post = table.take("post").and_then(|item| post(&item)).unwrap_or(Effect::Unknown);
+    let terms = terms::read(table, kind.unwrap_or(Kind::Generic).terms());
     let (kind, address, credentials) = (kind?, address?, credentials?);
     check_credentials(table, kind, &address, &credentials);
-    Some(Connection { name: name.to_owned(), kind, address, credentials, post })
+    Some(Connection { name: name.to_owned(), kind, address, credentials, post, terms })
 }
 
 fn kind(item: &Item<'_>) -> Option<Kind> {

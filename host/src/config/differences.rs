@@ -78,6 +78,8 @@ fn livechat(changes: &mut Changes, old: &Livechat, new: &Livechat) {
     changes.note("livechat.client_id", old.client_id != new.client_id);
     changes.note("livechat.agent_id", old.agent_id != new.agent_id);
     changes.note("livechat.join", old.join != new.join);
+    changes.note("livechat.concurrency", old.terms.concurrency != new.terms.concurrency);
+    changes.note("livechat.rate", old.terms.rate != new.terms.rate);
     changes.note("livechat.webhooks.secrets", secrets(&old.webhook_secrets) != secrets(&new.webhook_secrets));
 }
 
@@ -87,6 +89,8 @@ fn connection(old: &Connection, new: &Connection) -> Vec<&'static str> {
         ("address", address(&old.address) != address(&new.address)),
         ("credentials", credentials(&old.credentials) != credentials(&new.credentials)),
         ("post", old.post != new.post),
+        ("concurrency", old.terms.concurrency != new.terms.concurrency),
+        ("rate", old.terms.rate != new.terms.rate),
     ];
     changed(parts)
 }

@@ -90,6 +90,22 @@ impl<'a> Item<'a> {
         allowed
     }
 
+    /// A number, with or without decimals, within `range`.
+    pub(super) fn number(&self, range: RangeInclusive<f64>) -> Option<f64> {
+        let number = match self.value {
+            DeValue::Integer(integer) => {
+                i64::from_str_radix(integer.as_str(), integer.radix()).ok().map(|n| n as f64)
+            }
+            DeValue::Float(float) => float.as_str().parse().ok(),
+            _ => return self.expect(None, "a number"),
+        };
+        let allowed = number.filter(|number| range.contains(number));
+        if allowed.is_none() {
+            self.report(format!("must be from {} to {}", range.start(), range.end()));
+        }
+        allowed
+    }
+
     /// The items of a list.
     pub(super) fn items(&self) -> Vec<Item<'a>> {
         let items = self.expect(self.value.as_array(), "a list in brackets");

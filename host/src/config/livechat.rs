@@ -4,6 +4,8 @@ use super::address::base_url;
 use super::item::Item;
 use super::secret::{identifier, secret};
 use super::table::Table;
+use super::terms;
+use crate::destination::Terms;
 
 /// `[livechat]`: the account whose webhooks come in and whose API is called.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub struct Livechat {
     pub agent_id: Option<String>,
     /// Whether the host may join a chat publicly in order to send a message to it.
     pub join: bool,
+    /// How much the API may be asked.
+    pub terms: Terms,
     /// The secrets that a webhook may prove itself with; with none, every webhook is refused.
     pub webhook_secrets: Vec<SecretString>,
 }
@@ -36,6 +40,9 @@ pub enum Api {
     /// Agent Chat API and Configuration API 3.6.
     V36,
 }
+
+/// LiveChat publishes no numbers; it says 429 where these are too many.
+const TERMS_DEFAULT: Terms = Terms { concurrency: 32, rate: 50.0 };
 
 const BASE_URL_DEFAULT: &str = "https://api.livechatinc.com";
 
@@ -59,6 +66,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Livechat {
         client_id: table.take("client_id").and_then(|item| identifier(&item)),
         agent_id: table.take("agent_id").and_then(|item| identifier(&item)),
         join: table.take("join").and_then(|item| item.boolean()).unwrap_or(false),
+        terms: terms::read(table, TERMS_DEFAULT),
         webhook_secrets: table.section("webhooks", webhook_secrets),
     }
 }

@@ -58,7 +58,8 @@ fn meaning(status: u16, slack_code: Option<&str>) -> Code {
         // `internal_error` and `fatal_error` may have done part of it: an outcome as unknown as a 5xx.
         (408 | 500.., _) => Code::Unavailable,
         (_, Some(slack_code)) => meaning_of_code(slack_code),
-        (401 | 403, None) => Code::Denied,
+        (401, None) => Code::Credentials,
+        (403, None) => Code::Denied,
         (404 | 410, None) => Code::NotFound,
         // A success that isn't Slack's: something else answered.
         (..=399, None) => Code::Unavailable,
@@ -72,12 +73,9 @@ fn meaning_of_code(slack_code: &str) -> Code {
         "internal_error" | "fatal_error" | "service_unavailable" | "request_timeout" | "rollup_error" => {
             Code::Unavailable
         }
-        "invalid_auth"
-        | "not_authed"
-        | "account_inactive"
-        | "token_revoked"
-        | "token_expired"
-        | "missing_scope"
+        "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked" | "token_expired"
+        | "invalid_token" | "no_active_hooks" | "no_service" | "no_service_id" => Code::Credentials,
+        "missing_scope"
         | "no_permission"
         | "ekm_access_denied"
         | "access_denied"
@@ -88,16 +86,9 @@ fn meaning_of_code(slack_code: &str) -> Code {
         | "team_access_not_granted"
         | "action_prohibited"
         | "posting_to_general_channel_denied"
-        | "invalid_token"
         | "cant_update_message"
         | "cant_delete_message" => Code::Denied,
-        "no_service"
-        | "no_service_id"
-        | "no_active_hooks"
-        | "no_team"
-        | "is_archived"
-        | "channel_is_archived"
-        | "unknown_method" => Code::NotFound,
+        "no_team" | "is_archived" | "channel_is_archived" | "unknown_method" => Code::NotFound,
         "edit_window_closed" => Code::Expired,
         code if code.starts_with("restricted_action") => Code::Denied,
         code if code.ends_with("_not_found") => Code::NotFound,
@@ -108,7 +99,9 @@ fn meaning_of_code(slack_code: &str) -> Code {
 
 fn advice(code: Code) -> &'static str {
     match code {
-        Code::Denied => "check the connection's token or URL, its scopes, and that the app is in the channel",
+        Code::Denied | Code::Credentials => {
+            "check the connection's token or URL, its scopes, and that the app is in the channel"
+        }
         Code::NotFound => {
             "check that the channel exists and the app is in it, and that the connection's URL is still valid"
         }
@@ -164,7 +157,7 @@ mod tests {
         check(200, r#"{"ok":false,"error":"service_unavailable"}"#, Code::Unavailable, "service_unavailable");
         check(503, "<html>bad</html>", Code::Unavailable, "HTTP 503");
         check(500, "rollup_error", Code::Unavailable, "`rollup_error`");
-        check(200, r#"{"ok":false,"error":"invalid_auth"}"#, Code::Denied, "`invalid_auth`");
+        check(200, r#"{"ok":false,"error":"invalid_auth"}"#, Code::Credentials, "`invalid_auth`");
         check(
             200,
             r#"{"ok":false,"error":"missing_scope","needed":"chat:write"}"#,
@@ -178,11 +171,11 @@ mod tests {
             "restricted_action",
         );
         check(200, r#"{"ok":false,"error":"not_in_channel"}"#, Code::Denied, "`not_in_channel`");
-        check(403, "invalid_token", Code::Denied, "`invalid_token`");
+        check(403, "invalid_token", Code::Credentials, "`invalid_token`");
         check(403, "action_prohibited", Code::Denied, "`action_prohibited`");
         check(403, "", Code::Denied, "HTTP 403");
         check(200, r#"{"ok":false,"error":"channel_not_found"}"#, Code::NotFound, "`channel_not_found`");
-        check(404, "no_service", Code::NotFound, "`no_service`");
+        check(404, "no_service", Code::Credentials, "`no_service`");
         check(410, "channel_is_archived", Code::NotFound, "`channel_is_archived`");
         check(404, "<html></html>", Code::NotFound, "HTTP 404");
         check(200, r#"{"ok":false,"error":"invalid_blocks"}"#, Code::Invalid, "`invalid_blocks`");

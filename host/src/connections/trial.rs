@@ -56,6 +56,27 @@ pub(super) async fn run(http: &reqwest::Client, route: &Route) -> Trial {
     }
 }
 
+/// Whether the service takes the credentials; `None` if no harmless request would show it.
+pub(super) async fn credentials(http: &reqwest::Client, route: &Route) -> Result<Option<()>, Error> {
+    if route.kind() == Kind::Generic {
+        return Ok(None);
+    }
+    let prepared = prepared(http, route, &harmless(route))?;
+    let response = exchange::fetch(route, prepared).await.map_err(Failure::into_error)?;
+    let refused = match (route.kind(), route.is_secret_url()) {
+        // What the token may do is another question.
+        (Kind::Hubspot, _) => matches!(response.status, 401 | 408 | 429 | 500..),
+        (Kind::Slack, false) => slack::judge(route.name(), response.clone()).is_err_and(|error| {
+            matches!(error.code, Code::Credentials | Code::RateLimited | Code::Unavailable)
+        }),
+        _ => !verdict(route, &response).works,
+    };
+    match refused {
+        false => Ok(Some(())),
+        true => Err(Error::new(Code::Credentials, verdict(route, &response).meaning)),
+    }
+}
+
 fn harmless(route: &Route) -> Request {
     let (method, path, query, body) = match (route.kind(), route.is_secret_url()) {
         (Kind::Hubspot, _) => ("GET", "/crm/v3/objects/contacts", Some(("limit", "1")), None),
@@ -140,7 +161,9 @@ fn slack_token(route: &Route, response: &Response) -> Verdict {
         Err(error) => error,
     };
     match error.code {
-        Code::Denied => broken(error.message, "put a valid bot token (xoxb-…) where `bearer` points"),
+        Code::Denied | Code::Credentials => {
+            broken(error.message, "put a valid bot token (xoxb-…) where `bearer` points")
+        }
         Code::NotFound => broken("this is not Slack's Web API", "set base_url to https://slack.com"),
         Code::RateLimited | Code::Unavailable if !(200..400).contains(&response.status) => {
             by_status(response.status)

@@ -59,9 +59,13 @@ impl Dispatcher {
     }
 
     async fn find(&self, pending: &Pending, step: &Step, lasting: Duration) -> Finding {
-        let trace = self.store.trace(pending.event_id);
-        let origin =
-            Origin { plugin: pending.plugin.clone(), delivery: pending.root.0, trace, step: step.number };
+        let origin = Origin {
+            plugin: pending.plugin.clone(),
+            delivery: pending.root.0,
+            trace: self.store.trace(pending.event_id),
+            step: step.number,
+            accepted_at_ms: pending.accepted_at_ms,
+        };
         let outgoing = step.call.request.as_deref().map(Outgoing::from_json);
         match (step.call.kind, outgoing) {
             (Kind::Call(Effect::LookedUp), Some(Ok(Outgoing::Livechat(call)))) => {

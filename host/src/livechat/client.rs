@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::action::livechat::{Call, LiveChat, Visits};
 use crate::action::{BoxFuture, Code, Error, Failure, Origin};
+use crate::destination::tally::Tally;
 
 mod api;
 mod configuration;
@@ -44,6 +45,8 @@ pub struct Options {
     /// LiveChat's id of the agent or bot whose token this is (`livechat.agent_id`). Needed for notes into
     /// chats that it isn't in; with a personal access token the client finds it out.
     pub agent_id: Option<String>,
+    /// Where each request is counted.
+    pub tally: Arc<Tally>,
 }
 
 impl Options {
@@ -56,6 +59,7 @@ impl Options {
             timeout: TIMEOUT,
             region: None,
             agent_id: None,
+            tally: Arc::default(),
         }
     }
 }

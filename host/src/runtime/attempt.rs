@@ -49,6 +49,7 @@ pub(super) async fn run(
         recorded: journal.is_some(),
         journal: open(journal, &version.hash),
         happened_ms: event.occurred_at_ms.unwrap_or(event.received_at_ms),
+        accepted_ms: event.received_at_ms,
     });
     guest.chat_id = event.chat_id.clone();
     guest.fuse = Some(fuse);
@@ -112,6 +113,7 @@ pub(super) async fn describe(
         // The answer must not depend on when it is asked for.
         journal: Journal::new("", 0, 0),
         happened_ms: 0,
+        accepted_ms: 0,
         log,
     });
     let (ended, _) = call(engine, guest, async |store| {

@@ -33,6 +33,8 @@ pub(super) struct Guest {
     pub(super) recorded: bool,
     /// When the event happened on the platform, else when it was received.
     pub(super) happened_ms: i64,
+    /// When it was accepted.
+    pub(super) accepted_ms: i64,
     pub(super) clock: Clock,
     /// Actions that are on their way: they end even if the run is cut.
     pub(super) actions: TaskTracker,
@@ -59,6 +61,8 @@ pub(super) struct Parts {
     pub(super) run: Run,
     pub(super) journal: Journal,
     pub(super) happened_ms: i64,
+    /// When it was accepted.
+    pub(super) accepted_ms: i64,
     pub(super) recorded: bool,
     pub(super) log: SharedLog,
 }
@@ -77,7 +81,8 @@ impl std::error::Error for RanOut {}
 
 impl Guest {
     pub(super) fn new(made_of: Parts) -> Guest {
-        let Parts { terms, services, asks, plugin, run, journal, happened_ms, recorded, log } = made_of;
+        let Parts { terms, services, asks, plugin, run, journal, happened_ms, accepted_ms, recorded, log } =
+            made_of;
         let (began_ms, seed) = (journal.header().began_ms, journal.header().seed);
         let wasi = WasiCtxBuilder::new()
             .secure_random(random(seed))
@@ -99,6 +104,7 @@ impl Guest {
             journal,
             recorded,
             happened_ms,
+            accepted_ms,
             clock: Clock::new(began_ms),
             actions: TaskTracker::new(),
             chat_id: None,
@@ -155,7 +161,13 @@ impl Guest {
 
     /// Who makes a step.
     pub(super) fn origin(&self, step: u32) -> Origin {
-        Origin { plugin: self.plugin.clone(), delivery: self.run.root.0, trace: self.run.trace, step }
+        Origin {
+            plugin: self.plugin.clone(),
+            delivery: self.run.root.0,
+            trace: self.run.trace,
+            step,
+            accepted_at_ms: self.accepted_ms,
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chatplug::grant::CAPABILITIES;
 use chatplug::simulator::{Fault, Recorded, Times};
+use chatplug_tests::deliveries;
 use serde_json::{Value, json};
 
 use super::caller::Caller;
@@ -83,22 +84,34 @@ async fn what_makes_no_sense_is_refused_before_it_leaves_the_host() {
 async fn trouble_of_livechat_has_the_code_that_says_whether_to_try_again() {
     let mut caller = Caller::granted().await;
     let (chat, _) = caller.chat("Dana");
-    let busy =
-        |retry_after: Option<&str>| Fault::TooManyRequests { retry_after: retry_after.map(str::to_owned) };
     for (fault, code, wait) in [
-        (busy(Some("7")), "rate-limited", json!(7_000)),
-        (busy(None), "rate-limited", Value::Null),
-        (busy(Some("soon")), "rate-limited", Value::Null),
         (Fault::ErrorBeforeSaving, "unavailable", Value::Null),
         (Fault::Down, "unavailable", Value::Null),
         (Fault::CutReply, "unavailable", Value::Null),
-        (Fault::Unauthorized, "denied", Value::Null),
     ] {
         caller.stage.livechat.faults().set("get_chat", fault.clone(), Times::Next(1));
         let told = caller.call("chats.get-chat", &json!([chat])).await;
         assert_eq!((&told["code"], &told["retry_after_ms"]), (&json!(code), &wait), "{fault:?}: {told}");
     }
     assert_eq!(caller.call("chats.get-chat", &json!([chat])).await["code"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_does_not_see_that_livechat_put_it_off_or_refused_the_token() {
+    let mut caller = Caller::granted().await;
+    let (chat, _) = caller.chat("Dana");
+    let busy =
+        |retry_after: Option<&str>| Fault::TooManyRequests { retry_after: retry_after.map(str::to_owned) };
+    for fault in [busy(Some("1")), busy(None), busy(Some("-1")), busy(Some("soon")), Fault::Unauthorized] {
+        caller.stage.livechat.faults().set("get_chat", fault.clone(), Times::Next(1));
+        let told = caller.call("chats.get-chat", &json!([chat])).await;
+        assert!(told["ok"].is_string() || told["ok"].is_object(), "{fault:?}: {told}");
+    }
+    assert_eq!(caller.stage.asked("get_chat", &chat).len(), 10);
+    let events = caller.stage.host.events();
+    let attempts: Vec<&Value> =
+        events.iter().flat_map(deliveries).map(|delivery| &delivery["attempts"]).collect();
+    assert!(attempts.iter().all(|attempts| **attempts == 1), "{attempts:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

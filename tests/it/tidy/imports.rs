@@ -15,7 +15,17 @@ struct Row {
 const ROWS: &[Row] = &[
     Row {
         name: "values",
-        modules: &["action", "delivery", "event", "grant", "incident", "journal", "limits", "manifest"],
+        modules: &[
+            "action",
+            "delivery",
+            "destination",
+            "event",
+            "grant",
+            "incident",
+            "journal",
+            "limits",
+            "manifest",
+        ],
         know_each_other: true,
     },
     Row { name: "crash tests", modules: &["crash_point"], know_each_other: false },
@@ -23,7 +33,16 @@ const ROWS: &[Row] = &[
     Row { name: "config", modules: &["config"], know_each_other: false },
     Row {
         name: "workings",
-        modules: &["dispatcher", "heartbeat", "measures", "notifier", "refusals", "registry", "watcher"],
+        modules: &[
+            "destinations",
+            "dispatcher",
+            "heartbeat",
+            "measures",
+            "notifier",
+            "refusals",
+            "registry",
+            "watcher",
+        ],
         know_each_other: true,
     },
     Row { name: "doors", modules: &["cli", "http"], know_each_other: false },

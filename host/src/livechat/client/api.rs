@@ -17,6 +17,7 @@ use super::request::Request;
 use super::{Options, SetupError};
 use crate::action::Code;
 use crate::action::retry_after::retry_after;
+use crate::destination::tally::{HOST, Tally};
 
 /// The longest answer that is read, bytes.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
@@ -29,6 +30,7 @@ pub(super) struct Api {
     pub(super) credentials: Credentials,
     authorization: HeaderValue,
     timeout: Duration,
+    tally: Arc<Tally>,
     region: ArcSwapOption<String>,
     /// The actions whose retirement was announced and logged.
     announced: Mutex<HashSet<&'static str>>,
@@ -53,6 +55,7 @@ impl Api {
             authorization: options.credentials.header()?,
             credentials: options.credentials.clone(),
             timeout: options.timeout,
+            tally: options.tally.clone(),
             region: ArcSwapOption::from(region.map(Arc::new)),
             announced: Mutex::new(HashSet::new()),
         })
@@ -93,6 +96,7 @@ impl Api {
     }
 
     fn prepare(&self, request: &Request) -> reqwest::RequestBuilder {
+        self.tally.count(request.plugin.as_deref().unwrap_or(HOST));
         let url = format!("{}/v3.6/{}/action/{}", self.base, request.api.as_str(), request.action);
         self.http.post(url).json(&request.body)
     }

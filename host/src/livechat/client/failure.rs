@@ -93,14 +93,10 @@ impl Refusal {
     fn code(&self) -> Code {
         match self.class.as_str() {
             "chat_inactive" => Code::Inactive,
-            "authentication"
-            | "authorization"
-            | "missing_access"
-            | "not_allowed"
-            | "requester_suspended"
-            | "license_expired"
-            | "license_not_found"
-            | "customer_banned" => Code::Denied,
+            "authentication" | "requester_suspended" | "license_expired" | "license_not_found" => {
+                Code::Credentials
+            }
+            "authorization" | "missing_access" | "not_allowed" | "customer_banned" => Code::Denied,
             "not_found" | "group_not_found" => Code::NotFound,
             "already_exists" | "agent_offline" | "groups_offline" | "chat_anonymized" => Code::Conflict,
             "limit_reached" => Code::Limit,
@@ -196,7 +192,8 @@ pub(super) fn is_region(text: &str) -> bool {
 
 fn code_by_status(status: u16) -> Code {
     match status {
-        401 | 403 => Code::Denied,
+        401 => Code::Credentials,
+        403 => Code::Denied,
         404 | 410 => Code::NotFound,
         408 | 500.. => Code::Unavailable,
         409 => Code::Conflict,

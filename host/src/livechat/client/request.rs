@@ -3,6 +3,8 @@
 //! Which field holds a chat's id differs by action: `id` for deactivating, transferring and properties,
 //! `chat_id` for the rest.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::action::livechat::{Call, TransferTarget};
@@ -24,6 +26,8 @@ pub(super) struct Request {
     pub(super) scope: &'static str,
     /// The trace of the event for which it is sent, if it is for one.
     pub(super) trace: Option<TraceId>,
+    /// The plugin on whose behalf it is sent; `None` if the host asks for itself.
+    pub(super) plugin: Option<Arc<str>>,
 }
 
 /// The API that an action belongs to.
@@ -64,6 +68,11 @@ impl Request {
 
 /// The request behind a call.
 pub(super) fn of(origin: &Origin, call: &Call) -> Result<Request, Error> {
+    let request = unsigned(origin, call)?;
+    Ok(Request { plugin: Some(origin.plugin.clone()), ..request })
+}
+
+fn unsigned(origin: &Origin, call: &Call) -> Result<Request, Error> {
     match call {
         Call::GetChat { chat_id, thread_id } => get_chat(chat_id, thread_id.as_deref()),
         Call::SendMessage { chat_id, text } => send_event(origin, chat_id, text, "all"),
@@ -113,6 +122,7 @@ pub(super) fn configuration(action: &'static str, scope: &'static str, body: Val
         subject: "the account".to_owned(),
         scope,
         trace: None,
+        plugin: None,
     }
 }
 
@@ -195,6 +205,7 @@ fn get_customer(customer_id: &str) -> Result<Request, Error> {
         subject: format!("customer {customer_id}"),
         scope: "customers:ro",
         trace: None,
+        plugin: None,
     })
 }
 
@@ -210,6 +221,7 @@ fn list_routing_statuses(group_ids: &[i64]) -> Request {
         subject: "the account".to_owned(),
         scope: "agents--all:ro and agents-bot--all:ro",
         trace: None,
+        plugin: None,
     }
 }
 
@@ -221,6 +233,7 @@ fn on_chat(action: &'static str, chat_id: &str, body: Value) -> Request {
         subject: format!("chat {chat_id}"),
         scope: "chats--all:rw or chats--access:rw",
         trace: None,
+        plugin: None,
     }
 }
 

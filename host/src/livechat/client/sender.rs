@@ -14,7 +14,6 @@ use super::me::Me;
 use super::request::{self, Request};
 use crate::action::livechat::{Visit, Visits};
 use crate::action::{self, Code, Error};
-use crate::event::trace_id::TraceId;
 
 /// To how many chats at most is sent at the same time.
 const TURNS: usize = 256;
@@ -29,9 +28,9 @@ pub(super) struct Message {
 }
 
 impl Message {
-    /// A request that belongs to the sending of this message.
-    fn beside(&self, request: Request) -> Request {
-        request.traced(self.request.trace)
+    /// A further request that the message needs, on behalf of the same plugin and event.
+    fn along(&self, request: Request) -> Request {
+        Request { plugin: self.request.plugin.clone(), trace: self.request.trace, ..request }
     }
 }
 
@@ -91,28 +90,31 @@ impl Sender {
         if let Some(visits) = &self.visits {
             visits.begin(&visit).await?;
         }
-        let joined = self.api.post(&message.beside(request::assign(&message.chat_id, me, "agents")?)).await;
+        let joined = self.api.post(&message.along(request::assign(&message.chat_id, me, "agents")?)).await;
         if let Err(failure) = joined {
             if failure.error.code == Code::Unavailable {
                 // It may have worked all the same.
-                self.leave(&visit, message.request.trace).await?;
+                self.leave(&visit, Some(&message.request)).await?;
             } else {
                 self.ended(&visit).await;
             }
             return Err(failure.error.into());
         }
         let sent = self.post(message).await;
-        self.leave(&visit, message.request.trace).await?;
+        self.leave(&visit, Some(&message.request)).await?;
         Ok(sent?)
     }
 
     /// Ends a visit. One that can't be ended now is tried again by [`Sender::end_visits`].
-    async fn leave(&self, visit: &Visit, trace: Option<TraceId>) -> Result<(), Error> {
+    /// `of` is the message for which it was made, if that is known.
+    async fn leave(&self, visit: &Visit, of: Option<&Request>) -> Result<(), Error> {
         let Visit { chat_id, agent_id } = visit;
-        let left = self.api.post(&request::remove(chat_id, agent_id)?.traced(trace)).await;
+        let (plugin, trace) = (of.and_then(|of| of.plugin.clone()), of.and_then(|of| of.trace));
+        let request = Request { plugin, trace, ..request::remove(chat_id, agent_id)? };
+        let left = self.api.post(&request).await;
         let trace = trace.map(display);
         match left {
-            Err(Failure { error, .. }) if matches!(error.code, Code::Unavailable | Code::RateLimited) => {
+            Err(Failure { error, .. }) if may_stay(error.code) => {
                 tracing::warn!(chat = chat_id, trace, agent = agent_id, %error, "our user is still in a chat that it joined for a note");
                 return Ok(());
             }
@@ -151,11 +153,16 @@ impl Sender {
     async fn join(&self, message: &Message) -> Result<String, action::Failure> {
         let me = self.me.id(&self.api).await?;
         self.api
-            .post(&message.beside(request::assign(&message.chat_id, me, "all")?))
+            .post(&message.along(request::assign(&message.chat_id, me, "all")?))
             .await
             .map_err(|failure| failure.error)?;
         Ok(self.post(message).await?)
     }
+}
+
+/// Whether our user may still be in a chat that it could not leave.
+fn may_stay(code: Code) -> bool {
+    matches!(code, Code::Unavailable | Code::RateLimited | Code::Credentials)
 }
 
 fn not_joining(failure: Failure) -> Error {

@@ -34,7 +34,7 @@ fn client(double: &Double) -> Client {
 }
 
 fn origin() -> Origin {
-    Origin { plugin: Arc::from("notes"), delivery: 7, trace: TraceId::default(), step: 3 }
+    Origin { plugin: Arc::from("notes"), delivery: 7, trace: TraceId::default(), step: 3, accepted_at_ms: 0 }
 }
 
 fn ok(body: &str) -> Answer {
@@ -223,7 +223,7 @@ async fn credentials_are_good_if_livechat_knows_them() {
     let refused = |status, class: &str| Answer::text(status, &json!({"error": {"type": class}}).to_string());
     check(ok(AGENTS), Ok(())).await;
     check(refused(403, "authorization"), Ok(())).await;
-    check(refused(401, "authentication"), Err(Code::Denied)).await;
+    check(refused(401, "authentication"), Err(Code::Credentials)).await;
     check(Answer::text(403, "blocked by a proxy"), Err(Code::Denied)).await;
     check(refused(503, "service_unavailable"), Err(Code::Unavailable)).await;
 }

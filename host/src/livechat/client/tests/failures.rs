@@ -22,10 +22,10 @@ async fn check_code(status: u16, class: &str, words: &str, code: Code) {
 async fn an_errors_type_decides_before_its_status() {
     for (class, code) in [
         ("chat_inactive", Code::Inactive),
-        ("authentication", Code::Denied),
+        ("authentication", Code::Credentials),
         ("Authorization", Code::Denied),
         ("missing_access", Code::Denied),
-        ("license_expired", Code::Denied),
+        ("license_expired", Code::Credentials),
         ("not_found", Code::NotFound),
         ("group_not_found", Code::NotFound),
         ("validation", Code::Invalid),
@@ -56,7 +56,7 @@ async fn an_unknown_type_is_judged_by_status_and_words() {
     check_code(422, "", "Chat not active", Code::Inactive).await;
     check_code(422, "validation", "Public agents in chat limit reached", Code::Limit).await;
     check_code(422, "validation", "user_id not found", Code::Invalid).await;
-    check_code(401, "new_type", "words", Code::Denied).await;
+    check_code(401, "new_type", "words", Code::Credentials).await;
     check_code(403, "", "words", Code::Denied).await;
     check_code(404, "new_type", "words", Code::NotFound).await;
     check_code(409, "new_type", "words", Code::Conflict).await;

@@ -1,0 +1,72 @@
+//! What answers and failures say about the destination.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::action::http::Response;
+use crate::action::retry_after::retry_after;
+use crate::action::{Code, Error, Failure};
+use crate::destination::Signal;
+
+/// How long a plugin must be ready to wait for its impatience to count against the service.
+const PATIENT_MS: u32 = 5_000;
+
+/// What LiveChat's answer says of LiveChat.
+pub(super) fn of_livechat<T>(answer: &Result<T, Failure>) -> Signal {
+    match answer {
+        Ok(_) => Signal::Well,
+        Err(failure) => of_failure(failure),
+    }
+}
+
+/// What a connection's answer says of it, to a request with this timeout.
+pub(super) fn of_connection(answer: &Result<Response, Failure>, timeout_ms: Option<u32>) -> Signal {
+    match answer {
+        Ok(response) => of_response(response),
+        Err(failure) => match of_failure(failure) {
+            // The plugin didn't wait long enough to know.
+            Signal::Failed(..) if timeout_ms.is_some_and(|ms| ms < PATIENT_MS) => Signal::Nothing,
+            signal => signal,
+        },
+    }
+}
+
+fn of_failure(failure: &Failure) -> Signal {
+    let (Failure::Refused(error) | Failure::Doubt(error)) = failure else { return Signal::Nothing };
+    let Error { code, message, retry_after_ms } = error;
+    let wait = retry_after_ms.map(Duration::from_millis);
+    match code {
+        Code::RateLimited => Signal::Wait(wait),
+        Code::Credentials => Signal::Refused(message.clone()),
+        Code::Unavailable => Signal::Failed(message.clone(), wait),
+        // The host says these too, and then nothing was asked.
+        Code::Invalid | Code::NotFound | Code::Limit | Code::Unsupported => Signal::Nothing,
+        Code::Denied | Code::Conflict | Code::Inactive | Code::Expired | Code::Other => Signal::Well,
+    }
+}
+
+fn of_response(response: &Response) -> Signal {
+    let wait = || {
+        let (_, value) = response.headers.iter().find(|(name, _)| name == "retry-after")?;
+        retry_after(value, Timestamp::now())
+    };
+    match response.status {
+        401 => Signal::Refused("it answers HTTP 401".to_owned()),
+        403 if names_scopes(response) => Signal::Well,
+        403 => Signal::Forbidden("it answers HTTP 403 to everything".to_owned()),
+        // HubSpot's 477: the account is being moved.
+        429 | 477 => Signal::Wait(wait()),
+        // These two are about the request.
+        501 | 505 => Signal::Well,
+        status @ (408 | 500..) => Signal::Failed(format!("HTTP {status}"), wait().filter(|_| status == 503)),
+        _ => Signal::Well,
+    }
+}
+
+/// HubSpot knows the token, and says what it may not do.
+fn names_scopes(response: &Response) -> bool {
+    let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    body["category"] == "MISSING_SCOPES"
+}
