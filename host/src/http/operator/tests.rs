@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::destination::Terms;
 use crate::destination::parking::Trial;
 use crate::destinations::{self, LIVECHAT};
-use crate::http::{Meters, Reception};
+use crate::http::{Health, Meters, Reception, Webhooks};
 use crate::livechat::webhook::{Door, Secrets, Us};
 use crate::runtime::Services;
 use crate::store::Opened;
