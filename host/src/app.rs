@@ -16,9 +16,10 @@ use tokio_util::task::TaskTracker;
 use crate::cli::{self, link::ADDRESS_FILE};
 use crate::config::Config;
 use crate::connections::Connections;
+use crate::destinations::Destinations;
 use crate::dispatcher::{self, Dispatcher};
 use crate::heartbeat::Heartbeat;
-use crate::http::{self, AppState, Health, Operator, Webhooks};
+use crate::http::{self, AppState, Health, Operator, Shown, Webhooks};
 use crate::measures::Measures;
 use crate::notifier::Notifier;
 use crate::refusals::Refusals;
@@ -67,7 +68,7 @@ pub async fn serve(config_path: &Path) -> anyhow::Result<()> {
     let operator_address = operators.local_addr()?;
     let operator_listening = config.data_dir.join(ADDRESS_FILE);
     let stop = CancellationToken::new();
-    let tasks = start(config_path, config, &store, committed, (listener, operators), &measures, &stop)?;
+    let tasks = start(config_path, config, &store, committed, [listener, operators], &measures, &stop)?;
     tasks.spawn(measures.run(stop.clone()));
     // First the one that nobody waits for.
     for (path, address) in [(&operator_listening, operator_address), (&listening, address)] {
@@ -97,22 +98,20 @@ fn start(
     config: Config,
     store: &Store,
     committed: Committed,
-    (listener, operators): (TcpListener, TcpListener),
+    listeners: [TcpListener; 2],
     measures: &Arc<Measures>,
     stop: &CancellationToken,
 ) -> anyhow::Result<TaskTracker> {
     let account = Arc::new(Account::new(&config.livechat, Arc::new(store.clone()))?);
     let connections = Arc::new(Connections::new(services::connections(&config))?);
     let destinations = services::in_front_of(&account, &connections, &config);
-    let metered = Metered::new(destinations.clone(), destinations.clone(), measures.clone());
-    let loader = loader(&config, reach(metered, store, stop))?;
+    let loader = loader(&config, reach(&destinations, measures, store, stop))?;
     let registry = Arc::new(Registry::default());
-    let refusals = Arc::new(Refusals::default());
-    let webhooks = Arc::new(webhooks(&config, store, &refusals, measures));
+    let webhooks = Arc::new(webhooks(&config, store, measures));
     let [dispatching, watching, telling] = [(); 3].map(|()| Arc::new(Heartbeat::new()));
     let heartbeats = vec![("dispatcher", dispatching.clone()), ("watcher", watching.clone())];
-    let all_loops = [heartbeats.clone(), vec![("notifier", telling.clone())]].concat();
-    let health = Arc::new(Health::new(store.clone(), all_loops));
+    let told = vec![("notifier", telling.clone())];
+    let health = Arc::new(Health::new(store.clone(), [heartbeats.clone(), told].concat()));
     let (changed, reloads) = watch::channel(());
     let config = Arc::new(ArcSwap::from_pointee(config));
     let dispatcher = Dispatcher {
@@ -131,14 +130,12 @@ fn start(
         reloads,
         heartbeat: watching,
     };
-    let operator =
-        Operator::new(store.clone(), config.clone(), measures.clone(), health.clone(), webhooks.clone());
     let notifier = Notifier {
         store: store.clone(),
         config: config.clone(),
         registry: registry.clone(),
         connections: connections.clone(),
-        refusals,
+        refusals: webhooks.refusals.clone(),
         heartbeats,
         heartbeat: telling,
     };
@@ -159,21 +156,39 @@ fn start(
     tasks.spawn(reload.run(stop.clone()));
     tasks.spawn(account.end_visits(stop.clone()));
     tasks.spawn(notifier.run(stop.clone()));
-    tasks.spawn(destinations.run(stop.clone()));
-    tasks.spawn(http::serve(listener, AppState { webhooks, health }, stop.clone()));
-    tasks.spawn(http::serve_operator(operators, Arc::new(operator), stop.clone()));
+    tasks.spawn(destinations.clone().run(stop.clone()));
+    let shown = Shown { store: store.clone(), config, measures: measures.clone(), destinations };
+    open_doors(&tasks, listeners, (AppState { webhooks, health }, shown), stop);
     tasks.close();
     Ok(tasks)
 }
 
-fn webhooks(config: &Config, store: &Store, refusals: &Arc<Refusals>, measures: &Measures) -> Webhooks {
+/// Serves webhooks on the first listener, operators on the second.
+fn open_doors(
+    tasks: &TaskTracker,
+    [listener, operators]: [TcpListener; 2],
+    (state, shown): (AppState, Shown),
+    stop: &CancellationToken,
+) {
+    let operator = Arc::new(Operator::new(shown, state.clone()));
+    tasks.spawn(http::serve(listener, state, stop.clone()));
+    tasks.spawn(http::serve_operator(operators, operator, stop.clone()));
+}
+
+fn webhooks(config: &Config, store: &Store, measures: &Measures) -> Webhooks {
     let (reception, meters) = (services::reception(config), meters::webhooks(measures));
-    Webhooks::new(store.clone(), reception, refusals.clone(), meters)
+    Webhooks::new(store.clone(), reception, Arc::new(Refusals::default()), meters)
 }
 
 /// What runs reach of the outside.
-fn reach(metered: Metered, store: &Store, stop: &CancellationToken) -> Services {
-    let (metered, store) = (Arc::new(metered), Arc::new(store.clone()));
+fn reach(
+    destinations: &Arc<Destinations>,
+    measures: &Arc<Measures>,
+    store: &Store,
+    stop: &CancellationToken,
+) -> Services {
+    let metered = Arc::new(Metered::new(destinations.clone(), destinations.clone(), measures.clone()));
+    let store = Arc::new(store.clone());
     Services {
         livechat: metered.clone(),
         connections: metered,

@@ -178,7 +178,7 @@ fn read(mut root: Table<'_>) -> Config {
     let livechat = root.section("livechat", livechat::read);
     let connections = root.named("connections", connection::read);
     let (operator, notify) =
-        root.section("operator", |table| (operator::read(table), notify::read(table, &connections)));
+        root.section("operator", |table| (operator::read(table), self::notify::read(table, &connections)));
     let names: Vec<String> = connections.iter().map(|(name, _)| name.clone()).collect();
     let plugins_dir = root.section("plugins", |table| folder(table, "plugins"));
     let plugins = root.named("plugin", |_, table| Some(plugin::read(table, &names)));

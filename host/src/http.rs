@@ -19,7 +19,7 @@ mod operator;
 mod webhooks;
 
 pub use health::Health;
-pub use operator::Operator;
+pub use operator::{Operator, Shown};
 pub use webhooks::{Meters, Reception, Webhooks};
 
 /// Connections that are open at the same time; more wait in the kernel.

@@ -65,6 +65,11 @@ const ALL: &[Measure] = &[
     histogram("chatplug_run_seconds", "How long a run took", SECONDS),
     counter("chatplug_runs_total", "Runs, by plugin and outcome"),
     counter("chatplug_actions_total", "Calls that change an outside service, by destination and outcome"),
+    counter("chatplug_livechat_calls_total", "Requests to LiveChat, which bills them, by plugin"),
+    gauge(
+        "chatplug_breaker_state",
+        "Of a destination: 0 takes calls, 1 is tried, 2 asked to wait, 3 failed too often, 4 refuses our credentials",
+    ),
     gauge("chatplug_oldest_pending_seconds", "How long a plugin's most overdue delivery has been due"),
     gauge("chatplug_pending", "Deliveries that wait for a run; counted up to 100,000"),
     gauge(

@@ -8,10 +8,8 @@ use metrics::Counter;
 use crate::action::http::{Connections, Request, Response};
 use crate::action::livechat::{Call, LiveChat};
 use crate::action::{BoxFuture, Effect, Error, Failure, Origin};
+use crate::destinations::{LIVECHAT, connection};
 use crate::measures::Measures;
-
-/// What the LiveChat API is called among the destinations.
-const LIVECHAT: &str = "livechat";
 
 /// Passes every call on, and counts how the actions among them ended.
 pub(super) struct Metered {
@@ -91,10 +89,10 @@ impl Connections for Metered {
         Box::pin(async move {
             // A name that the config doesn't have has no effect either: it must not become a label.
             let is_action = self.connections.effect(&request).is_ok_and(|effect| effect != Effect::Read);
-            let connection = is_action.then(|| request.connection.clone());
+            let destination = is_action.then(|| connection(&request.connection));
             let answer = self.connections.send(origin, request).await;
-            if let Some(connection) = connection {
-                self.count(&connection, word_of_answer(&answer));
+            if let Some(destination) = destination {
+                self.count(&destination, word_of_answer(&answer));
             }
             answer
         })
@@ -189,9 +187,9 @@ mod tests {
             text.lines().filter_map(|line| line.strip_prefix("chatplug_actions_total")).collect();
         counted.sort_unstable();
         let expected = [
-            r#"{destination="crm",outcome="ok"} 2"#,
-            r#"{destination="crm",outcome="status 4xx"} 1"#,
-            r#"{destination="crm",outcome="status 5xx"} 1"#,
+            r#"{destination="connections.crm",outcome="ok"} 2"#,
+            r#"{destination="connections.crm",outcome="status 4xx"} 1"#,
+            r#"{destination="connections.crm",outcome="status 5xx"} 1"#,
             r#"{destination="livechat",outcome="in doubt"} 1"#,
             r#"{destination="livechat",outcome="inactive"} 1"#,
             r#"{destination="livechat",outcome="ok"} 1"#,

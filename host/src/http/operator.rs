@@ -17,8 +17,9 @@ use axum::{Json, Router};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::Semaphore;
 
-use super::{Health, Webhooks};
+use super::AppState;
 use crate::config::Config;
+use crate::destinations::Destinations;
 use crate::measures::Measures;
 use crate::store::{Error, Reader, Store};
 
@@ -45,13 +46,22 @@ const REQUEST_TIME: Duration = Duration::from_secs(15);
 const QUERY_TIME: Duration = Duration::from_secs(10);
 const BODY_BYTES_MAX: usize = 64 << 10;
 
+/// The parts that the listener shows and changes, beside the doors.
+pub struct Shown {
+    /// The store.
+    pub store: Store,
+    /// The config as it is now.
+    pub config: Arc<ArcSwap<Config>>,
+    /// What is measured.
+    pub measures: Arc<Measures>,
+    /// LiveChat and the connections.
+    pub destinations: Arc<Destinations>,
+}
+
 /// What the handlers work with.
 pub struct Operator {
-    store: Store,
-    config: Arc<ArcSwap<Config>>,
-    measures: Arc<Measures>,
-    health: Arc<Health>,
-    webhooks: Arc<Webhooks>,
+    shown: Shown,
+    doors: AppState,
     scrape: Scrape,
     rate: DefaultDirectRateLimiter,
     room: Semaphore,
@@ -69,19 +79,10 @@ type App = State<Arc<Operator>>;
 
 impl Operator {
     /// What the handlers work with: the parts that they show.
-    pub fn new(
-        store: Store,
-        config: Arc<ArcSwap<Config>>,
-        measures: Arc<Measures>,
-        health: Arc<Health>,
-        webhooks: Arc<Webhooks>,
-    ) -> Operator {
+    pub fn new(shown: Shown, doors: AppState) -> Operator {
         Operator {
-            store,
-            config,
-            measures,
-            health,
-            webhooks,
+            shown,
+            doors,
             scrape: Scrape::default(),
             rate: RateLimiter::direct(Quota::per_second(REQUESTS_A_SECOND).allow_burst(BURST)),
             room: Semaphore::new(REQUESTS_MAX),
@@ -92,7 +93,7 @@ impl Operator {
         &self,
         query: impl FnOnce(&Reader) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Problem> {
-        self.store.query(QUERY_TIME, query).await.map_err(Problem::from)
+        self.shown.store.query(QUERY_TIME, query).await.map_err(Problem::from)
     }
 }
 
@@ -166,7 +167,7 @@ async fn admit(
         || Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", "too many requests: come again in a second");
     operator.rate.check().map_err(|_| busy())?;
     let caller = {
-        let config = operator.config.load();
+        let config = operator.shown.config.load();
         access::check(&config.operator, peer.ip(), request.method(), request.headers())?
     };
     let _room = operator.room.try_acquire().map_err(|_| busy())?;

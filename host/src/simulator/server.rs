@@ -97,7 +97,7 @@ impl Reply {
     }
 
     /// With white space behind it, which is nothing to a reader of JSON.
-    fn as_long_as(mut self, bytes: usize) -> Reply {
+    fn lengthened_to(mut self, bytes: usize) -> Reply {
         self.body.extend(std::iter::repeat_n(' ', bytes.saturating_sub(self.body.len())));
         self
     }
@@ -190,7 +190,7 @@ impl<S: Service> Shared<S> {
     ) -> Reply {
         match fault {
             None | Some(Fault::CutReply | Fault::Drip(_)) => self.service.answer(operation, request),
-            Some(Fault::LongReply(bytes)) => self.service.answer(operation, request).as_long_as(bytes),
+            Some(Fault::LongReply(bytes)) => self.service.answer(operation, request).lengthened_to(bytes),
             Some(Fault::TooManyRequests { retry_after }) => {
                 let reply = self.service.failure(operation, 429);
                 retry_after.into_iter().fold(reply, |reply, value| reply.with("retry-after", value))

@@ -149,5 +149,5 @@ async fn decide(
     }
     selection.filter.event_type = event_type(selection.filter.event_type.take())?;
     let now_ms = Timestamp::now().as_millisecond();
-    Ok(Json(operator.store.decide(decision, selection, who, now_ms).await?))
+    Ok(Json(operator.shown.store.decide(decision, selection, who, now_ms).await?))
 }

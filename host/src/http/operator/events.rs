@@ -55,11 +55,13 @@ pub(super) async fn replay(
     let missing = || Problem::not_found(format!("{event} is not stored (any more)"));
     let found = operator.query(move |reader| reader.event(event)).await?.ok_or_else(missing)?;
     let plugins = operator
+        .shown
         .config
         .load()
         .recipients(&found.event_type, found.own.as_deref(), plugin.as_deref())
         .map_err(|reason| Problem::new(StatusCode::CONFLICT, "not-enabled", reason))?;
     let now_ms = Timestamp::now().as_millisecond();
-    let replayed = operator.store.replay_event(event, plugins, who, now_ms).await?.ok_or_else(missing)?;
+    let replayed =
+        operator.shown.store.replay_event(event, plugins, who, now_ms).await?.ok_or_else(missing)?;
     Ok(Json(replayed))
 }

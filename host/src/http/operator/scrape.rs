@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 
 use super::asked::Problem;
 use super::{App, Operator};
+use crate::destination::Standing;
 use crate::store::{Backlog, Sizes};
 
 /// What was looked up holds this long.
@@ -35,35 +36,44 @@ pub(super) async fn metrics(State(operator): App) -> Result<Response, Problem> {
         *looked = Some(Looked { at: Instant::now(), plugins });
     }
     drop(looked);
-    let text = operator.measures.render();
+    let text = operator.shown.measures.render();
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
 
 async fn look(operator: &Operator, mut plugins: BTreeSet<String>) -> Result<BTreeSet<String>, Problem> {
     let now_ms = Timestamp::now().as_millisecond();
     let backlog = operator.query(move |reader| reader.backlog(now_ms)).await?;
-    plugins.extend(operator.config.load().plugins.keys().cloned());
+    plugins.extend(operator.shown.config.load().plugins.keys().cloned());
     show_backlog(operator, &backlog, &plugins);
-    show_sizes(operator, operator.store.sizes().await?);
-    for (name, heartbeat) in &operator.health.heartbeats {
+    show_sizes(operator, operator.shown.store.sizes().await?);
+    for (name, heartbeat) in &operator.doors.health.heartbeats {
         let at = now_ms as f64 / 1000.0 - heartbeat.age().as_secs_f64();
-        operator.measures.gauge("chatplug_loop_last_progress_timestamp_seconds", &[("loop", name)]).set(at);
+        operator
+            .shown
+            .measures
+            .gauge("chatplug_loop_last_progress_timestamp_seconds", &[("loop", name)])
+            .set(at);
     }
-    for (reason, refused) in operator.webhooks.refusals.all() {
+    show_destinations(operator);
+    for (reason, refused) in operator.doors.webhooks.refusals.all() {
         let labels = [("source", "livechat"), ("outcome", reason)];
-        operator.measures.counter("chatplug_ingest_requests_total", &labels).absolute(refused.total);
+        operator.shown.measures.counter("chatplug_ingest_requests_total", &labels).absolute(refused.total);
     }
     Ok(plugins)
 }
 
 /// Plugins that the config never had share one gauge: what stands in the store must not make labels.
 fn show_backlog(operator: &Operator, backlog: &Backlog, plugins: &BTreeSet<String>) {
-    let gauge = |name, value: u64| operator.measures.gauge(name, &[]).set(value as f64);
+    let gauge = |name, value: u64| operator.shown.measures.gauge(name, &[]).set(value as f64);
     gauge("chatplug_pending", backlog.pending);
     gauge("chatplug_actions_unknown", backlog.held);
     gauge("chatplug_dead_letters", backlog.dead);
     let overdue = |plugin: &str, seconds: u64| {
-        operator.measures.gauge("chatplug_oldest_pending_seconds", &[("plugin", plugin)]).set(seconds as f64);
+        operator
+            .shown
+            .measures
+            .gauge("chatplug_oldest_pending_seconds", &[("plugin", plugin)])
+            .set(seconds as f64);
     };
     let seconds_of = |of: &dyn Fn(&str) -> bool| {
         let found = backlog.overdue_seconds.iter().filter(|(plugin, _)| of(plugin));
@@ -75,8 +85,25 @@ fn show_backlog(operator: &Operator, backlog: &Backlog, plugins: &BTreeSet<Strin
     overdue("(not configured)", seconds_of(&|name| !plugins.contains(name)));
 }
 
+fn show_destinations(operator: &Operator) {
+    let (measures, destinations) = (&operator.shown.measures, &operator.shown.destinations);
+    for state in destinations.states() {
+        let standing = match state.state {
+            Standing::Working => 0.0,
+            Standing::Probing => 1.0,
+            Standing::Paused => 2.0,
+            Standing::Open => 3.0,
+            Standing::Parked => 4.0,
+        };
+        measures.gauge("chatplug_breaker_state", &[("destination", &state.name)]).set(standing);
+    }
+    for (plugin, calls) in destinations.calls().by_plugin {
+        measures.counter("chatplug_livechat_calls_total", &[("plugin", &plugin)]).absolute(calls);
+    }
+}
+
 fn show_sizes(operator: &Operator, sizes: Sizes) {
-    let gauge = |name, value: u64| operator.measures.gauge(name, &[]).set(value as f64);
+    let gauge = |name, value: u64| operator.shown.measures.gauge(name, &[]).set(value as f64);
     gauge("chatplug_db_bytes", sizes.database);
     gauge("chatplug_wal_bytes", sizes.log);
     gauge("chatplug_disk_free_bytes", sizes.disk_free);

@@ -30,11 +30,11 @@ pub(super) async fn status(State(operator): App) -> Answer<Status> {
     let now_ms = Timestamp::now().as_millisecond();
     Ok(Json(Status {
         version: env!("CARGO_PKG_VERSION"),
-        stuck: operator.health.stuck(),
-        store_problem: operator.health.can_commit().await.err(),
+        stuck: operator.doors.health.stuck(),
+        store_problem: operator.doors.health.can_commit().await.err(),
         backlog: operator.query(move |reader| reader.backlog(now_ms)).await?,
-        sizes: operator.store.sizes().await?,
-        refused: operator.webhooks.refusals.all(),
+        sizes: operator.shown.store.sizes().await?,
+        refused: operator.doors.webhooks.refusals.all(),
     }))
 }
 

@@ -8,8 +8,12 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::config::Config;
-use crate::http::{Meters, Reception};
+use crate::destination::Terms;
+use crate::destination::parking::Trial;
+use crate::destinations::{self, LIVECHAT};
+use crate::http::{Health, Meters, Reception, Webhooks};
 use crate::livechat::webhook::{Door, Secrets, Us};
+use crate::runtime::Services;
 use crate::store::Opened;
 
 const TOKEN: &str = "the-operators-token";
@@ -52,13 +56,31 @@ impl Scene {
         let reception = Reception { door, routes: Arc::default() };
         let webhooks = Webhooks::new(self.store.clone(), reception, Arc::default(), meters);
         let health = Health::new(self.store.clone(), vec![("dispatcher", Arc::default())]);
-        let (config, store) = (self.config.clone(), self.store.clone());
-        Arc::new(Operator::new(store, config, measures, Arc::new(health), Arc::new(webhooks)))
+        let doors = AppState { webhooks: Arc::new(webhooks), health: Arc::new(health) };
+        let (store, config) = (self.store.clone(), self.config.clone());
+        let shown = Shown { store, config, measures, destinations: destinations() };
+        Arc::new(Operator::new(shown, doors))
     }
 
     async fn ask(&self, asked: &Asked) -> (StatusCode, Value) {
         ask(self.operator(), asked).await
     }
+}
+
+/// The LiveChat API and one connection, which nobody asks.
+fn destinations() -> Arc<Destinations> {
+    let none = Services::none();
+    let services = destinations::Services {
+        livechat: none.livechat,
+        connections: none.connections,
+        probe: Box::new(|_| Box::pin(async { Trial::Works })),
+        tally: Arc::default(),
+        clock: Arc::new(|| Duration::ZERO),
+        patience: destinations::PATIENCE,
+    };
+    let terms = Terms { concurrency: 1, rate: 1.0 };
+    let names = [LIVECHAT.to_owned(), destinations::connection("crm")];
+    Arc::new(Destinations::new(services, names.map(|name| (name, terms))))
 }
 
 /// A request.
@@ -312,10 +334,10 @@ fn what_the_document_refers_to_is_in_it() {
 async fn metrics_show_the_backlog_the_disk_and_the_loops() {
     let scene = Scene::with("");
     let operator = scene.operator();
-    operator.webhooks.refusals.count("wrong-secret", "incoming_chat");
+    operator.doors.webhooks.refusals.count("wrong-secret", "incoming_chat");
     let (status, _) = ask(operator.clone(), &Asked::new("get", "/metrics")).await;
     assert_eq!(status, StatusCode::OK);
-    let text = operator.measures.render();
+    let text = operator.shown.measures.render();
     for line in [
         "chatplug_dead_letters 0",
         "chatplug_actions_unknown 0",
@@ -324,6 +346,8 @@ async fn metrics_show_the_backlog_the_disk_and_the_loops() {
         "chatplug_ingest_requests_total{source=\"livechat\",outcome=\"wrong-secret\"} 1",
         "chatplug_loop_last_progress_timestamp_seconds{loop=\"dispatcher\"}",
         "chatplug_disk_free_bytes",
+        "chatplug_breaker_state{destination=\"livechat\"} 0",
+        "chatplug_breaker_state{destination=\"connections.crm\"} 0",
         "chatplug_build_info{version=",
     ] {
         assert!(text.lines().any(|found| found.starts_with(line)), "{line}: {text}");

@@ -183,10 +183,11 @@ async fn a_fresh_replay_forgets_the_journal_says_what_may_repeat_and_is_no_dupli
 
 #[tokio::test]
 async fn what_an_operator_says_of_a_held_delivery_settles_the_action_in_doubt() {
-    let cases: [(Decision, &[(i64, &str)], u64); 3] = [
-        (Decision::Sent, &[(1, "succeeded"), (2, "succeeded")], 0),
-        (Decision::NotSent, &[(1, "succeeded")], 1),
-        (Decision::Look, &[(1, "succeeded"), (2, "in doubt")], 0),
+    let (first, sent, open) = ((1, "succeeded"), (2, "succeeded"), (2, "in doubt"));
+    let cases = [
+        (Decision::Sent, vec![first, sent], 0),
+        (Decision::NotSent, vec![first], 1),
+        (Decision::Look, vec![first, open], 0),
     ];
     for (decision, steps, may_repeat) in cases {
         let mut scene = Scene::new();
