@@ -107,31 +107,56 @@ impl Answer {
 pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 /// Takes up what is logged on this thread, at every level, until the guard goes.
-pub(crate) fn logged() -> (Lines, tracing::subscriber::DefaultGuard) {
+pub(crate) fn logged() -> (Lines, Listening) {
+    // One subscriber for all tests: what tracing remembers of a line that nobody wanted is remembered for all
+    // threads, and one for each test would miss lines that another test's thread met first.
+    static INSTALLED: std::sync::Once = std::sync::Once::new();
+    INSTALLED.call_once(|| {
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_writer(|| Heard)
+            .init();
+    });
     let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    (lines, tracing::subscriber::set_default(subscriber))
+    LISTENING.set(Some(lines.clone()));
+    (lines, Listening)
+}
+
+thread_local! {
+    static LISTENING: std::cell::RefCell<Option<Lines>> = const { std::cell::RefCell::new(None) };
+}
+
+/// A test listens to the lines of its thread until this is dropped.
+pub(crate) struct Listening;
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        LISTENING.set(None);
+    }
+}
+
+/// Writes to the lines of the thread that writes, if a test listens there.
+struct Heard;
+
+impl std::io::Write for Heard {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LISTENING.with_borrow(|lines| match lines {
+            Some(lines) => lines.0.lock().expect("not poisoned").extend_from_slice(bytes),
+            None => {}
+        });
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Lines {
     /// The text until now.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().expect("not poisoned").clone()).expect("text")
-    }
-}
-
-impl std::io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("not poisoned").write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }
 
