@@ -135,6 +135,7 @@ fn start(
         config: config.clone(),
         registry: registry.clone(),
         connections: connections.clone(),
+        destinations: services::states(&destinations),
         refusals: webhooks.refusals.clone(),
         heartbeats,
         heartbeat: telling,

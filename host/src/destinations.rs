@@ -51,6 +51,9 @@ pub fn connection_name(destination: &str) -> Option<&str> {
     destination.strip_prefix("connections.")
 }
 
+/// Says how every destination is now.
+pub type States = dyn Fn() -> Vec<State> + Send + Sync;
+
 /// Asks a destination, by its name, whether it takes our credentials.
 pub type Probe = dyn Fn(&str) -> BoxFuture<'static, Trial> + Send + Sync;
 

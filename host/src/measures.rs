@@ -121,6 +121,11 @@ impl Measures {
         measures
     }
 
+    /// The names of everything that is measured.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        ALL.iter().map(|measure| measure.name)
+    }
+
     /// The handle of a counter.
     pub fn counter(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Counter {
         self.recorder.register_counter(&key(name, labels), &METADATA)

@@ -16,18 +16,21 @@ use tokio_util::sync::CancellationToken;
 use crate::action::Error;
 use crate::config::Config;
 use crate::connections::Connections;
+use crate::destinations::States;
 use crate::heartbeat::Heartbeat;
 use crate::incident::{Condition, Incidents, Key, Kind, Message, Seen, State};
 use crate::refusals::Refusals;
 use crate::registry::Registry;
 use crate::store::Store;
 
+mod closed;
 mod look;
 mod pause;
 mod refused;
 #[cfg(test)]
 mod tests;
 
+use closed::Closed;
 use look::Look;
 use pause::Pause;
 use refused::Recently;
@@ -53,6 +56,8 @@ pub struct Notifier {
     pub registry: Arc<Registry>,
     /// Carries the messages.
     pub connections: Arc<Connections>,
+    /// How the destinations are.
+    pub destinations: Arc<States>,
     /// The webhooks that were refused.
     pub refusals: Arc<Refusals>,
     /// The heartbeats of the host's loops, by their names.
@@ -65,6 +70,7 @@ pub struct Notifier {
 struct Memory {
     incidents: Incidents,
     refused: Recently,
+    closed: Closed,
     pause: Pause,
     /// A look at the store that has not ended yet.
     looking: Option<JoinHandle<Seen>>,
@@ -103,6 +109,7 @@ impl Notifier {
         Memory {
             incidents: Incidents::restore(kept),
             refused: Recently::default(),
+            closed: Closed::default(),
             pause: Pause::default(),
             looking: None,
             look: Arc::new(Look { store, config, registry, began_ms: now_ms() }),
@@ -113,6 +120,7 @@ impl Notifier {
     async fn turn(&self, memory: &mut Memory, now_ms: i64) {
         let mut seen = self.look(memory, now_ms).await;
         seen.conditions.extend(memory.refused.look(self.refusals.all()));
+        seen.conditions.extend(memory.closed.look((self.destinations)(), now_ms));
         seen.conditions.extend(self.stuck_loops());
         for key in memory.incidents.observe(seen, now_ms) {
             tracing::error!(incident = %key, "an incident is over, and nobody could be told for a day; it is forgotten");

@@ -13,7 +13,7 @@ use crate::connections::{Connection, Connections, Credential, Kind, Target};
 use crate::destination::Terms;
 use crate::destination::parking::Trial;
 use crate::destination::tally::Tally;
-use crate::destinations::{self, Destinations, LIVECHAT, Probe};
+use crate::destinations::{self, Destinations, LIVECHAT, Probe, States};
 use crate::http::Reception;
 use crate::livechat::client::{Client, Credentials, Options, SetupError};
 use crate::livechat::webhook::{Door, Secrets, Us};
@@ -179,6 +179,12 @@ pub(super) fn in_front_of(
         patience: destinations::PATIENCE,
     };
     Arc::new(Destinations::new(services, destinations(config)))
+}
+
+/// How the destinations are, for those who only look.
+pub(super) fn states(destinations: &Arc<Destinations>) -> Arc<States> {
+    let destinations = destinations.clone();
+    Arc::new(move || destinations.states())
 }
 
 /// The destinations of the config, and what each may be asked.

@@ -49,6 +49,7 @@ impl Stage {
             config: Arc::new(ArcSwap::from_pointee(config)),
             registry: Arc::default(),
             connections: Arc::new(Connections::new(vec![hook]).unwrap()),
+            destinations: Arc::new(Vec::new),
             refusals: Arc::default(),
             heartbeats: Vec::new(),
             heartbeat: Arc::default(),

@@ -64,6 +64,29 @@ fn every_alert_says_what_is_wrong_and_leads_to_what_to_do() {
     none("an alert has a metric, a summary and a section", &broken);
 }
 
+/// The metrics of ours that an expression names, as they are registered.
+fn metrics(expression: &str) -> Vec<&str> {
+    let words = expression.split(|c: char| !c.is_alphanumeric() && c != '_');
+    let ours = words.filter(|word| word.starts_with("chatplug_"));
+    ours.map(|name| name.strip_suffix("_bucket").unwrap_or(name)).collect()
+}
+
+#[test]
+fn every_alert_goes_by_what_is_measured() {
+    let known: BTreeSet<&str> = chatplug::measures::Measures::names().collect();
+    let unknown = |alert: &Alert| -> Vec<String> {
+        let expression = alert.value("expr");
+        let unknown = metrics(&expression).into_iter().filter(|name| !known.contains(name));
+        unknown.map(|name| format!("{}: {name}", alert.name)).collect()
+    };
+    let alerts = alerts(&file("docs/alerts.yml"));
+    none("a metric of an alert is exported", &alerts.iter().flat_map(unknown).collect::<Vec<_>>());
+    assert_eq!(
+        metrics("rate(chatplug_a_seconds_bucket[5m]) > chatplug_b"),
+        ["chatplug_a_seconds", "chatplug_b"]
+    );
+}
+
 #[test]
 fn every_kind_of_incident_is_explained() {
     use chatplug::incident::Kind;
