@@ -20,6 +20,7 @@ use crate::destinations::Destinations;
 use crate::dispatcher::{self, Dispatcher};
 use crate::heartbeat::Heartbeat;
 use crate::http::{self, AppState, Health, Operator, Shown, Webhooks};
+use crate::keeper::Keeper;
 use crate::measures::Measures;
 use crate::notifier::Notifier;
 use crate::refusals::Refusals;
@@ -88,7 +89,8 @@ pub async fn serve(config_path: &Path) -> anyhow::Result<()> {
     for path in [&listening, &operator_listening] {
         let _ = std::fs::remove_file(path);
     }
-    drop(lock);
+    drop(store);
+    lock.release();
     failure.map_or(Ok(()), |error| Err(anyhow::Error::new(error).context("the store failed; start again")))
 }
 
@@ -108,9 +110,9 @@ fn start(
     let loader = loader(&config, reach(&destinations, measures, store, stop))?;
     let registry = Arc::new(Registry::default());
     let webhooks = Arc::new(webhooks(&config, store, measures));
-    let [dispatching, watching, telling] = [(); 3].map(|()| Arc::new(Heartbeat::new()));
-    let heartbeats = vec![("dispatcher", dispatching.clone()), ("watcher", watching.clone())];
-    let told = vec![("notifier", telling.clone())];
+    let [dispatching, watching, keeping, telling] = [(); 4].map(|()| Arc::new(Heartbeat::new()));
+    let heartbeats = named([("dispatcher", &dispatching), ("watcher", &watching), ("keeper", &keeping)]);
+    let told = named([("notifier", &telling)]);
     let health = Arc::new(Health::new(store.clone(), [heartbeats.clone(), told].concat()));
     let (changed, reloads) = watch::channel(());
     let config = Arc::new(ArcSwap::from_pointee(config));
@@ -154,6 +156,8 @@ fn start(
     let tasks = TaskTracker::new();
     tasks.spawn(dispatcher.run(committed, stop.clone()));
     tasks.spawn(watcher.run(stop.clone()));
+    tasks
+        .spawn(Keeper { store: store.clone(), config: config.clone(), heartbeat: keeping }.run(stop.clone()));
     tasks.spawn(reload.run(stop.clone()));
     tasks.spawn(account.end_visits(stop.clone()));
     tasks.spawn(notifier.run(stop.clone()));
@@ -162,6 +166,10 @@ fn start(
     open_doors(&tasks, listeners, (AppState { webhooks, health }, shown), stop);
     tasks.close();
     Ok(tasks)
+}
+
+fn named<const N: usize>(beats: [(&'static str, &Arc<Heartbeat>); N]) -> Vec<(&'static str, Arc<Heartbeat>)> {
+    beats.map(|(name, heartbeat)| (name, heartbeat.clone())).to_vec()
 }
 
 /// Serves webhooks on the first listener, operators on the second.

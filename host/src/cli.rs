@@ -13,6 +13,7 @@ use crate::store::Decision;
 use selection::{ListArgs, SelectionArgs};
 
 pub mod audit_list;
+pub mod backup;
 pub mod config_default;
 pub mod connections_list;
 pub mod connections_test;
@@ -21,8 +22,10 @@ pub mod events_list;
 pub mod events_replay;
 pub mod events_show;
 pub mod events_types;
+pub mod forget;
 pub mod link;
 pub mod plugins_list;
+pub mod restore;
 pub mod selection;
 pub mod send;
 pub mod stopped_list;
@@ -89,6 +92,16 @@ pub enum Command {
     /// The outside services that plugins may reach
     #[command(subcommand)]
     Connections(ConnectionsCommand),
+    /// Copy the store to a file, beside a running host or without one, and check the copy
+    Backup {
+        /// A file that doesn't exist yet
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Put a backup in the place of the store, which stays beside it under another name
+    Restore(RestoreArgs),
+    /// Take away what is stored of a person
+    Forget(ForgetArgs),
     /// Compile a component; the host starts this in a process of its own
     #[command(hide = true)]
     Compile(CompileArgs),
@@ -292,6 +305,32 @@ pub enum ConnectionsCommand {
     },
 }
 
+/// The arguments of `restore`.
+#[derive(Debug, clap::Args)]
+pub struct RestoreArgs {
+    /// The backup
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Only check it: that it is whole, and what it holds
+    #[arg(long)]
+    pub verify: bool,
+}
+
+/// The arguments of `forget`.
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("person").required(true).args(["chat", "email"])))]
+pub struct ForgetArgs {
+    /// The person of this chat
+    #[arg(long, value_name = "ID")]
+    pub chat: Option<String>,
+    /// The person with this e-mail address: their chats, and what else mentions it
+    #[arg(long, value_name = "ADDRESS")]
+    pub email: Option<String>,
+    /// Only say what would be taken away
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 /// The arguments of `compile`.
 #[derive(Debug, clap::Args)]
 pub struct CompileArgs {
@@ -346,6 +385,12 @@ mod tests {
         check("chatplug held resolve --sent", false);
         check("chatplug demo --once --break slack --plugins dir", true);
         check("chatplug compile in.wasm out", true);
+        check("chatplug backup copy.db", true);
+        check("chatplug restore copy.db --verify", true);
+        check("chatplug forget --chat C1 --dry-run", true);
+        check("chatplug forget --email mary@example.com", true);
+        check("chatplug forget", false);
+        check("chatplug forget --chat C1 --email mary@example.com", false);
         check("chatplug events show first", false);
         check("chatplug events list --limit 0", false);
         check("chatplug events list --type chat_deactived", false);

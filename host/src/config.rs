@@ -19,6 +19,7 @@ mod notify;
 mod operator;
 mod plugin;
 mod problem;
+mod retention;
 mod secret;
 mod table;
 mod terms;
@@ -38,6 +39,8 @@ use toml::de::DeTable;
 use item::{Item, Source};
 use table::Table;
 
+use crate::limits::Retention;
+
 /// The commented default file, with every key.
 pub const DEFAULT: &str = include_str!("config/default.toml");
 
@@ -52,6 +55,8 @@ pub struct Config {
     pub operator: Operator,
     /// `data.dir`: where the store and the cache of compiled components are.
     pub data_dir: PathBuf,
+    /// `[retention]`.
+    pub retention: Retention,
     /// `[livechat]`.
     pub livechat: Livechat,
     /// `operator.notify`: the connection through which the operator is told of incidents.
@@ -175,6 +180,7 @@ fn read(mut root: Table<'_>) -> Config {
         listen: table.take("listen").and_then(|item| listen(&item)).unwrap_or(LISTEN_DEFAULT),
     });
     let data_dir = root.section("data", |table| folder(table, "data"));
+    let retention = root.section("retention", retention::read);
     let livechat = root.section("livechat", livechat::read);
     let connections = root.named("connections", connection::read);
     let (operator, notify) =
@@ -187,6 +193,7 @@ fn read(mut root: Table<'_>) -> Config {
         server,
         operator,
         data_dir,
+        retention,
         livechat,
         notify,
         connections: connections.into_iter().filter_map(|(_, connection)| connection).collect(),

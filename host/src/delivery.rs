@@ -7,6 +7,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub mod doubt;
+pub mod uptime;
+
+pub use uptime::Uptime;
 
 /// The number of a delivery; shown as `dl-42`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -152,7 +155,7 @@ pub struct History {
     pub attempts: u32,
     /// Of these, how many trapped or ran out of something, the one that just ended included.
     pub crashes: u32,
-    /// How long ago the event was accepted.
+    /// How long the host was up since the event was accepted.
     pub age: Duration,
     /// The longest wait that a service asked for in the attempt that just ended; zero if none did.
     pub asked_wait: Duration,

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_util::FutureExt;
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,6 +21,7 @@ use crate::registry::{Registry, Slot};
 use crate::runtime::{Attempt, Runtime};
 use crate::store::{self, Committed, Finish, Pending, Store};
 
+mod expiry;
 mod lanes;
 mod meters;
 mod outcome;
@@ -29,8 +29,9 @@ mod settle;
 
 pub use meters::Meters;
 
+use expiry::Unable;
 use lanes::{Key, Lanes, Load};
-use outcome::{age, finish, host_panic, in_doubt, skip};
+use outcome::{Clues, finish, host_panic, in_doubt, skip};
 
 /// Attempts that run at the same time, of all plugins together; below the pool of instances.
 const RUNNING_MAX: usize = 200;
@@ -86,16 +87,23 @@ impl Dispatcher {
         let tasks = TaskTracker::new();
         let mut lanes = Lanes::default();
         let mut busy = Busy::default();
+        let mut unable = Unable::default();
         dispatcher.begin(&mut lanes).await;
         loop {
             dispatcher.heartbeat.beat();
             // Also when no more may run: what has come due must not make the wait below return at once.
-            lanes.wake(now_ms());
+            lanes.wake(dispatcher.now_ms());
             while busy.has_room()
                 && let Some(pending) = lanes.next()
             {
                 busy.begin();
                 tasks.spawn(dispatcher.clone().deliver(pending, reports.clone()));
+            }
+            while busy.has_room()
+                && let Some(pending) = dispatcher.next_expired(&mut unable, &mut lanes)
+            {
+                busy.begin();
+                tasks.spawn(dispatcher.clone().expire(pending, reports.clone()));
             }
             while let Some(load) = lanes.next_load() {
                 tasks.spawn(dispatcher.clone().load(load, reports.clone()));
@@ -107,13 +115,14 @@ impl Dispatcher {
                     None => break,
                 },
                 Some(message) = inbox.recv() => {
-                    take(&mut lanes, &mut busy, message);
+                    let now_ms = dispatcher.now_ms();
+                    take(&mut lanes, &mut busy, message, now_ms);
                     while let Ok(message) = inbox.try_recv() {
-                        take(&mut lanes, &mut busy, message);
+                        take(&mut lanes, &mut busy, message, now_ms);
                     }
                 }
                 Ok(()) = changes.changed() => dispatcher.set_concurrency(&mut lanes),
-                () = tokio::time::sleep(until(lanes.next_due_ms())) => {}
+                () = tokio::time::sleep(until(lanes.next_due_ms(), dispatcher.now_ms())) => {}
             }
         }
         drop(reports);
@@ -164,11 +173,12 @@ impl Dispatcher {
                 lanes.fell_behind(&plugin);
             }
         }
+        let now_ms = self.now_ms();
         for pending in batch {
             if !lanes.knows(&pending.plugin) {
                 lanes.set_concurrency(&pending.plugin, self.concurrency(&pending.plugin));
             }
-            lanes.offer(pending, now_ms());
+            lanes.offer(pending.by_clock(now_ms), now_ms);
         }
     }
 
@@ -213,16 +223,27 @@ impl Dispatcher {
     /// Makes one attempt at a delivery and records what became of it. Gives back its place among the running
     /// ones, and then its lane, in any case.
     async fn deliver(self: Arc<Self>, pending: Pending, reports: mpsc::Sender<Message>) {
+        let attempt = AssertUnwindSafe(self.attempt(&pending)).catch_unwind().await;
+        self.conclude(pending, attempt.unwrap_or_default(), reports).await;
+    }
+
+    /// Gives a delivery up that waited for too long.
+    async fn expire(self: Arc<Self>, pending: Pending, reports: mpsc::Sender<Message>) {
+        let finish = self.give_up(&pending).await;
+        self.conclude(pending, finish.into(), reports).await;
+    }
+
+    async fn conclude(&self, pending: Pending, made: Made, reports: mpsc::Sender<Message>) {
+        let Made { finish, journaled, doubt_since_ms } = made;
         let (plugin, key) = (pending.plugin.clone(), Key::of(&pending));
         let trace = self.store.trace(pending.event_id);
-        let attempt = AssertUnwindSafe(self.attempt(&pending)).catch_unwind().await;
-        let Made { finish, journaled, doubt_since_ms } = attempt.unwrap_or_default();
         // A report that nobody takes: the loop has ended, and the delivery is still pending in the store.
         let _ = reports.send(Message::Ran(plugin.clone())).await;
         let again = match &finish {
-            None => Some(later(&pending)),
+            None => Some(later(&pending, self.now_ms())),
             Some(finish) if finish.state == State::Pending => Some(Pending {
                 due_at_ms: finish.due_at_ms,
+                set_at_ms: self.now_ms(),
                 attempts: finish.attempts,
                 crashes: finish.crashes,
                 runs: finish.run + 1,
@@ -264,17 +285,14 @@ impl Dispatcher {
         let number = pending.attempts.saturating_add(1);
         let attempt =
             Attempt { version, terms, event, run: self.run_of(pending), journal, late: pending.late, number };
-        self.meters.began(pending, now_ms());
+        self.meters.began(pending, self.now_ms());
         let report =
             AssertUnwindSafe(self.runtime.run(attempt)).catch_unwind().await.unwrap_or_else(|_| host_panic());
         self.meters.ended(&pending.plugin, report.outcome.as_str(), report.wall);
-        let trace = self.store.trace(pending.event_id);
-        let doubt_since_ms = matches!(report.outcome, Outcome::InDoubt(_)).then(now_ms);
-        Made {
-            journaled: report.recorded,
-            doubt_since_ms,
-            finish: Some(finish(pending, trace, &report, hash)),
-        }
+        let now_ms = self.now_ms();
+        let doubt_since_ms = matches!(report.outcome, Outcome::InDoubt(_)).then_some(now_ms);
+        let finish = finish(pending, self.clues(pending, now_ms), &report, hash);
+        Made { journaled: report.recorded, doubt_since_ms, finish: Some(finish) }
     }
 
     /// What earlier runs of a delivery recorded, with nothing in it in doubt. The error is what becomes of the
@@ -287,13 +305,14 @@ impl Dispatcher {
         let Some(step) = recorded.as_ref().and_then(|(_, steps)| journal::unsettled(steps)) else {
             return Ok(recorded);
         };
-        let since_ms = pending.doubt_since_ms.unwrap_or_else(now_ms);
-        let lasting = Duration::from_millis(u64::try_from(now_ms() - since_ms).unwrap_or(0));
-        let settled = self.settle(pending, self.run_of(pending), step, lasting, age(pending, now_ms())).await;
+        let since_ms = pending.doubt_since_ms.unwrap_or_else(|| self.now_ms());
+        let lasting = Duration::from_millis(u64::try_from(self.now_ms() - since_ms).unwrap_or(0));
+        let settled = self.settle(pending, self.run_of(pending), step, lasting, self.age(pending)).await;
+        let now_ms = self.now_ms();
         let finish = match settled.map_err(|error| unreadable(&error))? {
             Settled::Known(_) => return self.read_journal(pending).await,
-            Settled::Later(wait, reason) => in_doubt(pending, State::Pending, wait, reason),
-            Settled::Held(reason) => in_doubt(pending, State::Held, Duration::ZERO, reason),
+            Settled::Later(wait, reason) => in_doubt(pending, State::Pending, wait, reason, now_ms),
+            Settled::Held(reason) => in_doubt(pending, State::Held, Duration::ZERO, reason, now_ms),
         };
         Err(Made { finish: Some(finish), journaled: true, doubt_since_ms: Some(since_ms) })
     }
@@ -309,7 +328,9 @@ impl Dispatcher {
 
     /// The event of a delivery, from memory or from the store. The outer `None`: it can't be read right now.
     async fn event(&self, pending: &Pending) -> Option<Option<Arc<Event>>> {
-        if let Some(event) = &pending.event {
+        if let Some(event) = &pending.event
+            && !self.store.may_be_forgotten(event.id)
+        {
             return Some(Some(event.clone()));
         }
         match self.store.event(pending.event_id).await {
@@ -323,11 +344,25 @@ impl Dispatcher {
         }
     }
 
+    /// Milliseconds since 1970 by the clock of due times.
+    fn now_ms(&self) -> i64 {
+        self.store.clock().now_ms()
+    }
+
+    fn clues(&self, pending: &Pending, now_ms: i64) -> Clues {
+        Clues { trace: self.store.trace(pending.event_id), age: self.age(pending), now_ms }
+    }
+
+    /// How long the host was up since the event of a delivery was accepted.
+    fn age(&self, pending: &Pending) -> Duration {
+        self.store.uptime().between(pending.accepted_at_ms, self.now_ms())
+    }
+
     /// Records an outcome, however long it takes: while the disk is full nothing else is lost.
     /// False if an operator has decided on the delivery meanwhile.
     async fn record(&self, finish: Finish, trace: TraceId) -> bool {
         loop {
-            match self.store.finish(finish.clone(), now_ms()).await {
+            match self.store.finish(finish.clone(), self.now_ms()).await {
                 Ok(is_ours) => return is_ours,
                 Err(store::Error::Closed) => return true,
                 Err(error) => {
@@ -379,7 +414,7 @@ impl Busy {
     }
 }
 
-fn take(lanes: &mut Lanes, busy: &mut Busy, message: Message) {
+fn take(lanes: &mut Lanes, busy: &mut Busy, message: Message, now_ms: i64) {
     match message {
         Message::Ran(plugin) => {
             busy.running -= 1;
@@ -387,27 +422,28 @@ fn take(lanes: &mut Lanes, busy: &mut Busy, message: Message) {
         }
         Message::Finished { plugin, key, again } => {
             busy.unfinished -= 1;
-            lanes.finished(&plugin, key, again, now_ms());
+            lanes.finished(&plugin, key, again, now_ms);
         }
         Message::Loaded { load: Load::Window { plugin, limit, .. }, rows } => {
-            lanes.loaded_window(&plugin, rows, limit, now_ms());
+            lanes.loaded_window(&plugin, by_clock(rows, now_ms), limit, now_ms);
         }
         Message::Loaded { load: Load::Lane { plugin, lane, until, limit, .. }, rows } => {
-            lanes.loaded_lane(&plugin, &lane, rows, (until, limit), now_ms());
+            lanes.loaded_lane(&plugin, &lane, by_clock(rows, now_ms), (until, limit), now_ms);
         }
     }
 }
 
 /// The delivery as it is, a moment later: what it waits for isn't there yet.
-fn later(pending: &Pending) -> Pending {
-    Pending { due_at_ms: now_ms() + 1_000, ..pending.clone() }
+fn later(pending: &Pending, now_ms: i64) -> Pending {
+    Pending { due_at_ms: now_ms + 1_000, set_at_ms: now_ms, ..pending.clone() }
 }
 
-fn until(due_ms: Option<i64>) -> Duration {
-    let wait = due_ms.map_or(i64::MAX, |due_ms| due_ms - now_ms());
+/// What was loaded, some of it perhaps from before the machine's clock was set back.
+fn by_clock(rows: Vec<Pending>, now_ms: i64) -> Vec<Pending> {
+    rows.into_iter().map(|pending| pending.by_clock(now_ms)).collect()
+}
+
+fn until(due_ms: Option<i64>, now_ms: i64) -> Duration {
+    let wait = due_ms.map_or(i64::MAX, |due_ms| due_ms - now_ms);
     Duration::from_millis(u64::try_from(wait).unwrap_or(0)).min(HEARTBEAT)
-}
-
-fn now_ms() -> i64 {
-    Timestamp::now().as_millisecond()
 }

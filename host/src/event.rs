@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub mod lane;
+pub mod person;
 pub mod rating;
 pub mod trace;
 pub mod trace_id;

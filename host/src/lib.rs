@@ -30,6 +30,7 @@ pub mod config;
 pub mod destinations;
 pub mod dispatcher;
 pub mod heartbeat;
+pub mod keeper;
 pub mod measures;
 pub mod notifier;
 pub mod refusals;

@@ -50,6 +50,27 @@ impl Default for Limits {
     }
 }
 
+/// How long the store keeps what, in days. An operator changes it under `[retention]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// What events say, and the journals of what was done about them, from their receipt.
+    pub payload_days: u32,
+    /// Dead letters, with what their events say and their journals, from their death.
+    pub dead_days: u32,
+    /// That there was an event and what became of it, from its receipt; what is known of ratings.
+    pub metadata_days: u32,
+    /// What repeated webhooks are recognised by.
+    pub dedupe_days: u32,
+    /// What operators did.
+    pub audit_days: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Retention {
+        Retention { payload_days: 7, dead_days: 30, metadata_days: 30, dedupe_days: 7, audit_days: 400 }
+    }
+}
+
 impl Limits {
     /// [`Limits::cpu_ms`] as a duration.
     pub fn cpu(&self) -> Duration {

@@ -4,7 +4,8 @@
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,35 +16,52 @@ use crate::event::EventId;
 use crate::event::trace_id::{TraceId, TraceIds};
 
 mod accept;
+mod backup;
+mod clock;
 mod deliveries;
+mod failure;
 mod figures;
+mod forget;
 mod incidents;
 mod journal;
+mod log;
 mod memory;
 mod operator;
 mod own;
 mod plugins;
 mod queries;
+mod retention;
 mod schema;
+mod starts;
 mod visits;
 mod writer;
 
 pub use accept::{Accepted, NewWebhook, Route, Routes};
+pub use backup::{Checked, Restored, backup, check, restore};
+pub use clock::Clock;
 pub use deliveries::{Finish, Pending};
 pub use figures::{Backlog, COUNT_MAX, Meters, Sizes};
+pub use forget::Forgotten;
 pub use operator::{
     AuditEntry, AuditFilter, BATCH, Count, Cursor, Decided, DecidedDelivery, Decision, DeliveryFilter,
     Replayed, ReplayedDelivery, Selection, ShownDelivery, StepView, StoppedDelivery,
 };
 pub use plugins::{GoodVersion, PluginStatus};
 pub use queries::{DeliveryView, EventFilter, EventView};
+pub use retention::{Job, Pruned};
 
-use writer::Writer;
+use failure::{Failure, is_damage};
+use starts::Epoch;
+use writer::{Writer, Writing};
+
+use crate::delivery::Uptime;
 
 /// Batches of committed deliveries that wait for the dispatcher. When it is full the dispatcher reads them
 /// from the table instead.
 const COMMITTED_BATCHES_MAX: usize = 1024;
 const READERS_KEPT: usize = 4;
+/// How long the lock waits for the last write.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// Why the store can't do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -75,6 +93,20 @@ pub enum Error {
         /// What this program knows.
         known: i64,
     },
+    /// The file is damaged.
+    #[error("the store {path} is damaged ({what}): stop, and restore a backup with `chatplug restore FILE`")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        what: String,
+    },
+    /// Another host has opened the store since.
+    #[error(
+        "another host has taken over the data folder, although its lock is ours: does its file system support locks? \
+         Run one host on it, on one machine"
+    )]
+    TakenOver,
     /// A commit took too long; it may happen after all.
     #[error("the store did not commit in time: does the disk hang?")]
     Slow,
@@ -101,6 +133,11 @@ pub struct Store {
     writer: Writer,
     readers: Arc<Readers>,
     traces: TraceIds,
+    uptime: Arc<Uptime>,
+    clock: Clock,
+    failure: Failure,
+    /// Events up to this number may have lost their content: what is in memory of them doesn't count.
+    forgotten_to: Arc<AtomicI64>,
 }
 
 /// What comes with opening the store for writing.
@@ -132,9 +169,30 @@ impl Committed {
     }
 }
 
-/// The ownership of a data folder; ends when it is dropped.
+/// The ownership of a data folder; ends when it is released or dropped.
 pub struct Lock {
     _file: File,
+    /// Ends when the threads of the store have; none where only the lock was taken.
+    ended: Option<Mutex<Receiver<()>>>,
+}
+
+impl Lock {
+    /// Gives the lock back after the last write, when nobody uses the store any more.
+    pub fn release(mut self) {
+        let ended = self.ended.take().and_then(|ended| ended.into_inner().ok());
+        if let Some(Err(RecvTimeoutError::Timeout)) = ended.map(|ended| ended.recv_timeout(CLOSING)) {
+            tracing::warn!("the store is still in use while its lock is given back");
+        }
+    }
+}
+
+impl Opened {
+    /// Closes the store: nothing of it is under way any more, and its log is empty if nobody else reads it.
+    pub fn close(self) {
+        let Opened { store, committed, lock } = self;
+        drop((store, committed));
+        lock.release();
+    }
 }
 
 impl Store {
@@ -151,22 +209,56 @@ impl Store {
     /// # Errors
     /// As for [`Store::open`].
     pub fn open_measured(data_dir: &Path, meters: Meters) -> Result<Opened, Error> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(at(data_dir))?;
-        let lock = lock_patiently(data_dir)?;
+        Store::open_with(data_dir, meters, Clock::steady())
+    }
+
+    /// The same, with a clock of the caller's.
+    ///
+    /// # Errors
+    /// As for [`Store::open`].
+    pub fn open_with(data_dir: &Path, meters: Meters, clock: Clock) -> Result<Opened, Error> {
+        make_folder(data_dir)?;
+        let mut lock = lock_patiently(data_dir)?;
         let path = database(data_dir);
         // SQLite would make the file readable for others; it holds what customers wrote. The mode counts for
         // a restored file too, and SQLite gives it to the files beside it.
         let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(at(&path))?;
         file.set_permissions(Permissions::from_mode(0o600)).map_err(at(&path))?;
         let connection = Connection::open(&path)?;
-        schema::prepare(&connection)?;
+        schema::prepare(&connection)
+            .and_then(|()| backup::check_opened(&connection, &path))
+            .map_err(|error| backup::damaged(error, &path))?;
         let traces = schema::traces(&connection)?;
+        let (epoch, uptime) = Epoch::begin(&connection, clock.now_ms())?;
         let (sender, batches) = mpsc::channel(COMMITTED_BATCHES_MAX);
-        let committed = Committed { batches, gap: Arc::default() };
-        let writer = Writer::start(connection, path.clone(), sender, committed.gap.clone(), meters);
-        let readers = Arc::new(Readers { path, idle: Mutex::new(Vec::new()) });
-        let store = Store { writer, readers, traces };
-        Ok(Opened { store, committed, lock })
+        let (gap, failure) = (Arc::new(AtomicBool::new(false)), Failure::none());
+        let writing = Writing {
+            connection,
+            path: path.clone(),
+            epoch,
+            clock: clock.clone(),
+            committed: sender,
+            gap: gap.clone(),
+            failure: failure.clone(),
+            meters,
+        };
+        let (writer, ended) = writing.start();
+        lock.ended = Some(Mutex::new(ended));
+        let store = Store {
+            writer,
+            readers: Arc::new(Readers { path, idle: Mutex::new(Vec::new()), failure: failure.clone() }),
+            traces,
+            uptime: Arc::new(uptime),
+            clock,
+            failure,
+            forgotten_to: Arc::default(),
+        };
+        Ok(Opened { store, committed: Committed { batches, gap }, lock })
+    }
+
+    /// The clock of this start of the host, by which due times are decided.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Whether another process owns the data folder right now: a host is running.
@@ -223,6 +315,7 @@ impl Reader {
 struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
+    failure: Failure,
 }
 
 impl Readers {
@@ -232,7 +325,11 @@ impl Readers {
             Some(connection) => connection,
             None => open_reader(&self.path)?,
         };
-        let answer = query(&connection)?;
+        let answer = query(&connection).map_err(Error::from).inspect_err(|error| {
+            if is_damage(error) {
+                self.failure.report(error.clone());
+            }
+        })?;
         let mut idle = self.idle.lock().expect("no reader panics while it holds the list");
         if idle.len() < READERS_KEPT {
             idle.push(connection);
@@ -243,9 +340,13 @@ impl Readers {
 
 fn open_reader(path: &Path) -> Result<Connection, Error> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(log::BUSY_TIME)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
+}
+
+fn make_folder(data_dir: &Path) -> Result<(), Error> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(at(data_dir))
 }
 
 fn database(data_dir: &Path) -> PathBuf {
@@ -274,7 +375,7 @@ fn lock(data_dir: &Path) -> Result<Lock, Error> {
         .open(&path)
         .map_err(at(&path))?;
     match file.try_lock() {
-        Ok(()) => Ok(Lock { _file: file }),
+        Ok(()) => Ok(Lock { _file: file, ended: None }),
         Err(TryLockError::WouldBlock) => Err(Error::Locked(data_dir.to_owned())),
         Err(TryLockError::Error(error)) => Err(at(&path)(error)),
     }
@@ -283,3 +384,6 @@ fn lock(data_dir: &Path) -> Result<Lock, Error> {
 fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Error + '_ {
     move |source| Error::Folder { path: path.to_owned(), source: Arc::new(source) }
 }
+
+#[cfg(test)]
+mod tests;

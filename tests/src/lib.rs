@@ -14,6 +14,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub mod crash;
+pub mod disk;
+pub mod power;
 
 /// The webhook secret of every test's host.
 pub const SECRET: &str = "fixture-secret";
@@ -162,6 +164,18 @@ impl Host {
             self.child = None;
         }
         status
+    }
+
+    /// Waits until the host has ended by itself; answers how.
+    pub fn wait_for_end(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.ended() {
+                return status;
+            }
+            assert!(began.elapsed() < PATIENCE, "the host does not end; the log:\n{}", self.log());
+            pause();
+        }
     }
 
     /// Asks the host to stop, waits until it has, and answers whether it said that all is well.

@@ -41,6 +41,15 @@ pub(super) fn guests_dir() -> PathBuf {
     target_dir().join("guests")
 }
 
+/// Builds the library that stands between the host and a faulty disk; answers its file.
+pub(super) fn disk() -> anyhow::Result<PathBuf> {
+    let library = target_dir().join("faulty_disk.so");
+    let mut compile = Command::new("cc");
+    compile.args(["-shared", "-fPIC", "-O1", "-Wall", "-o"]).arg(&library);
+    succeed(compile.arg(root().join("tests/disk/faulty_disk.c")).arg("-ldl"))?;
+    Ok(library)
+}
+
 /// Builds the host with a profile of cargo's; answers the executable.
 pub(super) fn host(profile: &str) -> anyhow::Result<PathBuf> {
     eprintln!("building the host ({profile}; the first time this takes some ten minutes on two cores)");

@@ -1,5 +1,5 @@
-//! What people and CI run: `cargo xtask demo`, `cargo xtask test`, `cargo xtask crash`, `cargo xtask bench`,
-//! `cargo xtask plugins`.
+//! What people and CI run: `cargo xtask demo`, `cargo xtask test`, `cargo xtask crash`, `cargo xtask power-cut`,
+//! `cargo xtask bench`, `cargo xtask plugins`.
 
 use std::env;
 use std::os::unix::process::CommandExt;
@@ -16,6 +16,8 @@ cargo xtask demo [--once] [--break hubspot|slack|livechat]
 cargo xtask test     build what the tests need and run all of them
 cargo xtask crash [--cycles N] [--seed N] [--hostile [--ambiguous N]]
                      kill the host N times (1,000) under load, and count what was lost or doubled
+cargo xtask power-cut [--cycles N] [--seed N]
+                     cut the power under the host N times (200) while webhooks come in, and count what was lost
 cargo xtask plugins  build the plugins into target/plugins
 cargo xtask bench [accept|dispatch|drain|instance]
                      measure; takes a release build of the host
@@ -40,6 +42,7 @@ fn run(args: &[String]) -> anyhow::Result<ExitCode> {
         "plugins" => build::plugins().map(|_| ExitCode::SUCCESS),
         "bench" => bench(rest),
         "crash" => crash(rest),
+        "power-cut" => power_cut(rest),
         _ => {
             eprint!("{USAGE}");
             Ok(ExitCode::from(64))
@@ -67,6 +70,21 @@ fn test(args: &[String]) -> anyhow::Result<ExitCode> {
         .env("CHATPLUG_HOST", host)
         .env("CHATPLUG_PLUGINS", plugins)
         .env("CHATPLUG_GUESTS", build::guests_dir())
+        .env("CHATPLUG_DISK", build::disk()?)
+        .status()
+        .context("cannot start cargo")?;
+    Ok(exit_code(status))
+}
+
+fn power_cut(args: &[String]) -> anyhow::Result<ExitCode> {
+    build::guests()?;
+    let host = build::host("dev")?;
+    let status = build::cargo()
+        .args(["run", "--quiet", "--package", "chatplug-tests", "--bin", "power_cut", "--"])
+        .args(args)
+        .env("CHATPLUG_HOST", host)
+        .env("CHATPLUG_GUESTS", build::guests_dir())
+        .env("CHATPLUG_DISK", build::disk()?)
         .status()
         .context("cannot start cargo")?;
     Ok(exit_code(status))

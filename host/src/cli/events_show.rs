@@ -47,6 +47,7 @@ fn print(event: &EventView, out: &mut dyn Write) -> io::Result<()> {
         let cause = if plugin.is_empty() { "the host's app or bot" } else { plugin };
         line(out, "caused by", Some(cause))?;
     }
+    line(out, "removed", event.removed.as_deref())?;
     for (name, document) in [("payload", &event.payload), ("extra", &event.extra)] {
         if let Some(document) = document {
             writeln!(out, "\n{name}")?;

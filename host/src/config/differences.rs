@@ -1,6 +1,7 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Address, Config, Connection, Credentials, Livechat, Operator, Plugin};
+use crate::limits::Retention;
 
 /// What is different in `new`, in words and without secrets.
 pub(super) fn between(old: &Config, new: &Config) -> Vec<String> {
@@ -9,6 +10,7 @@ pub(super) fn between(old: &Config, new: &Config) -> Vec<String> {
     operator(&mut changes, &old.operator, &new.operator);
     changes.note_at_restart("data.dir", old.data_dir != new.data_dir);
     changes.note("plugins.dir", old.plugins_dir != new.plugins_dir);
+    retention(&mut changes, &old.retention, &new.retention);
     livechat(&mut changes, &old.livechat, &new.livechat);
     changes.note("operator.notify", old.notify != new.notify);
     let named =
@@ -64,6 +66,14 @@ fn operator(changes: &mut Changes, old: &Operator, new: &Operator) {
     changes.note("operator.token", text(old.token.as_ref()) != text(new.token.as_ref()));
     changes.note("operator.read_token", text(old.read_token.as_ref()) != text(new.read_token.as_ref()));
     changes.note("operator.hosts", old.hosts != new.hosts);
+}
+
+fn retention(changes: &mut Changes, old: &Retention, new: &Retention) {
+    changes.note("retention.payload_days", old.payload_days != new.payload_days);
+    changes.note("retention.dead_days", old.dead_days != new.dead_days);
+    changes.note("retention.metadata_days", old.metadata_days != new.metadata_days);
+    changes.note("retention.dedupe_days", old.dedupe_days != new.dedupe_days);
+    changes.note("retention.audit_days", old.audit_days != new.audit_days);
 }
 
 fn livechat(changes: &mut Changes, old: &Livechat, new: &Livechat) {

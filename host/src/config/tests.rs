@@ -147,11 +147,24 @@ fn keys_of_later_versions_are_not_accepted_silently() {
     check(
         "[timers]\nevery = 1\n[plugin.a]\npin = \"sha256:00\"\n",
         &[
-            "1:2: unknown key `timers` at the top; known here: server, data, livechat, connections, operator, plugins, \
+            "1:2: unknown key `timers` at the top; known here: server, data, retention, livechat, connections, operator, plugins, \
              plugin",
             "4:1: unknown key `pin` in [plugin.a]; known here: events, own_events, grants, denies, settings, limits",
         ],
     );
+}
+
+#[test]
+fn days_of_retention_are_read_and_have_to_fit() {
+    let keep = |text: &str| parse(text).expect("it is right").retention;
+    assert_eq!(keep(""), Retention::default());
+    assert_eq!(keep("[retention]\ndead_days = 90\n"), Retention { dead_days: 90, ..Retention::default() });
+    let wrong = |text: &str, expected: &str| {
+        let problems = parse(text).expect_err("it is wrong").problems;
+        assert!(problems.iter().any(|problem| problem.text.contains(expected)), "{text}: {problems:?}");
+    };
+    wrong("[retention]\npayload_days = 0\n", "must be from 1 to 36500");
+    wrong("[retention]\npayload_days = 40\n", "raise metadata_days or lower payload_days");
 }
 
 #[test]

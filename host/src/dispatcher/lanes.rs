@@ -181,14 +181,21 @@ impl Lanes {
                 continue;
             }
             let Some(key) = queue.ready.pop_front() else { continue };
-            let lane = queue.lanes.get_mut(&key).expect("a ready lane exists until it has run");
-            let pending = lane.deliveries.pop_front().expect("a ready lane has a delivery");
-            lane.status = Status::Running;
-            queue.running += 1;
+            let pending = queue.begin(&key);
             self.take_turn(&plugin);
             return Some(pending);
         }
         None
+    }
+
+    /// A delivery that could run and was accepted up to a time, whether its plugin may run or not: to be given up.
+    /// What follows is as for [`Lanes::next`].
+    pub(super) fn next_accepted_before(&mut self, plugin: &Arc<str>, before_ms: i64) -> Option<Pending> {
+        let queue = self.queues.get_mut(plugin)?;
+        let first = |key: &Key| queue.lanes.get(key)?.deliveries.front();
+        let is_old = |key: &Key| first(key).is_some_and(|first| first.accepted_at_ms <= before_ms);
+        let key = queue.ready.iter().position(is_old).and_then(|at| queue.ready.remove(at))?;
+        Some(queue.begin(&key))
     }
 
     /// When [`Lanes::wake`] will have something to do: milliseconds since 1970.
@@ -313,6 +320,15 @@ impl Lanes {
 }
 
 impl Queue {
+    /// Takes the first delivery of a ready lane, which is running from now on.
+    fn begin(&mut self, key: &Key) -> Pending {
+        let lane = self.lanes.get_mut(key).expect("a ready lane exists until it has run");
+        let pending = lane.deliveries.pop_front().expect("a ready lane has a delivery");
+        lane.status = Status::Running;
+        self.running += 1;
+        pending
+    }
+
     fn new() -> Queue {
         Queue {
             lanes: HashMap::new(),

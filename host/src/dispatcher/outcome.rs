@@ -2,22 +2,31 @@
 
 use std::time::Duration;
 
-use super::now_ms;
 use crate::delivery::{self, History, Next, Outcome, State};
 use crate::event::trace_id::TraceId;
 use crate::runtime::Report;
 use crate::store::{Finish, Pending};
 
+/// What the dispatcher knows when an attempt ends.
+pub(super) struct Clues {
+    /// The trace of the event.
+    pub(super) trace: TraceId,
+    /// How long the host was up since the event was accepted.
+    pub(super) age: Duration,
+    /// When that is.
+    pub(super) now_ms: i64,
+}
+
 /// What follows from an attempt.
-pub(super) fn finish(pending: &Pending, trace: TraceId, report: &Report, version: String) -> Finish {
-    let now_ms = now_ms();
+pub(super) fn finish(pending: &Pending, clues: Clues, report: &Report, version: String) -> Finish {
+    let Clues { trace, age, now_ms } = clues;
     let outcome = &report.outcome;
     let is_spent = !matches!(outcome, Outcome::Suspended { .. } | Outcome::InDoubt(_));
     let is_crash = matches!(outcome, Outcome::Trapped(_) | Outcome::OutOf(..));
     let history = History {
         attempts: pending.attempts + u32::from(is_spent),
         crashes: pending.crashes + u32::from(is_crash),
-        age: age(pending, now_ms),
+        age,
         asked_wait: report.asked_wait,
     };
     let next = delivery::after(outcome, history, random());
@@ -46,15 +55,16 @@ pub(super) fn finish(pending: &Pending, trace: TraceId, report: &Report, version
     }
 }
 
-/// How long ago the event of a delivery was accepted.
-pub(super) fn age(pending: &Pending, now_ms: i64) -> Duration {
-    Duration::from_millis(u64::try_from(now_ms - pending.accepted_at_ms).unwrap_or(0))
-}
-
 /// A delivery whose doubt isn't settled: it waits until it is looked at again, or for the operator.
-pub(super) fn in_doubt(pending: &Pending, state: State, wait: Duration, reason: String) -> Finish {
+pub(super) fn in_doubt(
+    pending: &Pending,
+    state: State,
+    wait: Duration,
+    reason: String,
+    now_ms: i64,
+) -> Finish {
     let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2);
-    Finish { state, due_at_ms: now_ms() + wait_ms, outcome: "in doubt", reason, ..skip(pending, "") }
+    Finish { state, due_at_ms: now_ms + wait_ms, outcome: "in doubt", reason, ..skip(pending, "") }
 }
 
 /// A line for each attempt.

@@ -73,7 +73,7 @@ impl Store {
                 if is_first
                     && !accepted.stored.is_empty()
                     && let Some(signal) = &webhook.rating
-                    && let Some(event) = apply_rating(group, signal)?
+                    && let Some(event) = apply_rating(group, signal, now_ms)?
                 {
                     store_event(group, event, &routes, now_ms, &mut accepted)?;
                 }
@@ -117,6 +117,7 @@ fn store_event(
             lane: lane.clone(),
             accepted_at_ms: now_ms,
             due_at_ms: now_ms,
+            set_at_ms: now_ms,
             attempts: 0,
             crashes: 0,
             runs: 0,
@@ -229,7 +230,7 @@ fn stored(id: EventId, event: NewEvent, possible_duplicate: bool, own: Option<St
 }
 
 /// Records what a webhook says about a rating; the `chat_rated` event if it changes what is known.
-fn apply_rating(group: &mut Group<'_>, signal: &Signal) -> rusqlite::Result<Option<NewEvent>> {
+fn apply_rating(group: &mut Group<'_>, signal: &Signal, now_ms: i64) -> rusqlite::Result<Option<NewEvent>> {
     let thread_id = match &signal.thread_id {
         Some(thread_id) => Some(thread_id.clone()),
         None => newest_thread(group, &signal.chat_id)?,
@@ -238,13 +239,14 @@ fn apply_rating(group: &mut Group<'_>, signal: &Signal) -> rusqlite::Result<Opti
     let mut history = history(group, &signal.chat_id, thread_key)?;
     let turn = history.hear(signal);
     let mut upsert = group.connection.prepare_cached(
-        "INSERT INTO ratings (chat_id, thread_id, history) VALUES (?1, ?2, ?3)
-         ON CONFLICT (chat_id, thread_id) DO UPDATE SET history = ?3",
+        "INSERT INTO ratings (chat_id, thread_id, history, heard_at) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (chat_id, thread_id) DO UPDATE SET history = ?3, heard_at = ?4",
     )?;
     upsert.execute(params![
         signal.chat_id,
         thread_key,
-        serde_json::to_string(&history).unwrap_or_default()
+        serde_json::to_string(&history).unwrap_or_default(),
+        now_ms
     ])?;
     Ok(turn.map(|turn| rating::chat_rated(signal, thread_id.as_deref(), &turn)))
 }

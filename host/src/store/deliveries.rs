@@ -26,6 +26,8 @@ pub struct Pending {
     pub accepted_at_ms: i64,
     /// Not to be run before, milliseconds since 1970.
     pub due_at_ms: i64,
+    /// When that was decided, milliseconds since 1970.
+    pub set_at_ms: i64,
     /// Attempts spent.
     pub attempts: u32,
     /// Of these, how many trapped or ran out of something.
@@ -40,6 +42,17 @@ pub struct Pending {
     pub journaled: bool,
     /// Since when this process knows that one of its actions is in doubt, milliseconds since 1970.
     pub doubt_since_ms: Option<i64>,
+}
+
+impl Pending {
+    /// The same by a clock that shows `now_ms`. When it was decided how long to wait, that lay before now: if the
+    /// clock says otherwise it was set back since, and the delivery would wait for too long.
+    pub fn by_clock(mut self, now_ms: i64) -> Pending {
+        let ahead_ms = self.set_at_ms.saturating_sub(now_ms).max(0);
+        self.due_at_ms = self.due_at_ms.saturating_sub(ahead_ms);
+        self.set_at_ms = self.set_at_ms.min(now_ms);
+        self
+    }
 }
 
 /// What an attempt, or the decision to make none, changes in a delivery.
@@ -91,7 +104,8 @@ impl Store {
             let ended_at = (finish.state != State::Pending).then_some(now_ms);
             let mut update = group.connection.prepare_cached(
                 "UPDATE deliveries SET state = ?2, due_at = ?3, attempts = ?4, crashes = ?5, version = ?6,
-                    outcome = ?7, reason = nullif(?8, ''), log = nullif(?9, ''), ended_at = ?10, runs = runs + 1
+                    outcome = ?7, reason = nullif(?8, ''), log = nullif(?9, ''), ended_at = ?10, set_at = ?12,
+                    runs = runs + 1
                  WHERE id = ?1 AND state = 'pending' AND runs = ?11",
             )?;
             let changed = update.execute(params![
@@ -106,6 +120,7 @@ impl Store {
                 finish.log,
                 ended_at,
                 finish.run,
+                now_ms,
             ])?;
             if changed == 1 && finish.anew {
                 let sql = "UPDATE journals SET anew = 1 WHERE delivery = ?1";
@@ -181,7 +196,8 @@ pub(super) fn pending_one(
 fn select(index: &str, condition: &str, limit: &str) -> String {
     format!(
         "SELECT {EVENT_COLUMNS}, deliveries.id, plugin, lane, accepted_at, due_at, attempts, crashes,
-            runs, root, late, EXISTS (SELECT 1 FROM journals WHERE journals.delivery = deliveries.id)
+            runs, root, late, EXISTS (SELECT 1 FROM journals WHERE journals.delivery = deliveries.id),
+            coalesce(set_at, accepted_at)
          FROM deliveries INDEXED BY {index} JOIN events ON events.id = deliveries.event
          WHERE state = 'pending' AND {condition} ORDER BY deliveries.id LIMIT {limit}"
     )
@@ -213,6 +229,7 @@ fn pending(row: &Row<'_>) -> rusqlite::Result<Pending> {
         late: row.get(21)?,
         journaled: row.get(22)?,
         doubt_since_ms: None,
+        set_at_ms: row.get(23)?,
     })
 }
 

@@ -53,7 +53,7 @@ pub(super) fn change(
     if let Err(error) = check_size(&call) {
         return Ok(Err(error));
     }
-    sweep(group, now_ms)?;
+    sweep(group, now_ms, SWEEP)?;
     apply(&mut Entries { group, plugin, now_ms }, owner, call)
 }
 
@@ -174,13 +174,7 @@ impl Entries<'_, '_> {
     }
 
     fn remove(&mut self, key: &str) -> rusqlite::Result<()> {
-        if let Some(size) = self.size_of(key)? {
-            let mut delete =
-                self.group.connection.prepare_cached("DELETE FROM memory WHERE plugin = ?1 AND key = ?2")?;
-            delete.execute([self.plugin, key])?;
-            release(self.group, self.plugin, 1, size)?;
-        }
-        Ok(())
+        remove(self.group, self.plugin, key).map(|_| ())
     }
 
     fn increment(
@@ -260,18 +254,31 @@ fn release(group: &Group<'_>, plugin: &str, keys: i64, bytes: i64) -> rusqlite::
     Ok(())
 }
 
-/// Removes a few entries that have expired, of whichever plugin.
-fn sweep(group: &Group<'_>, now_ms: i64) -> rusqlite::Result<()> {
+/// Removes a few entries that have expired, of whichever plugin; answers how many.
+pub(super) fn sweep(group: &Group<'_>, now_ms: i64, limit: u32) -> rusqlite::Result<usize> {
     let mut delete = group.connection.prepare_cached(
         "DELETE FROM memory WHERE (plugin, key) IN
             (SELECT plugin, key FROM memory WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)
          RETURNING plugin, length(value) + length(CAST(key AS BLOB))",
     )?;
     let gone: Vec<(String, i64)> = delete
-        .query_map(params![now_ms, SWEEP], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map(params![now_ms, limit], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
+    let count = gone.len();
     for (plugin, bytes) in gone {
         release(group, &plugin, 1, bytes)?;
     }
-    Ok(())
+    Ok(count)
+}
+
+/// Removes an entry; whether it was there.
+pub(super) fn remove(group: &Group<'_>, plugin: &str, key: &str) -> rusqlite::Result<bool> {
+    let mut delete = group.connection.prepare_cached(
+        "DELETE FROM memory WHERE plugin = ?1 AND key = ?2
+         RETURNING length(value) + length(CAST(key AS BLOB))",
+    )?;
+    let gone: Vec<i64> =
+        delete.query_map([plugin, key], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    gone.iter().try_for_each(|bytes| release(group, plugin, 1, *bytes))?;
+    Ok(!gone.is_empty())
 }

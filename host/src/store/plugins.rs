@@ -1,6 +1,8 @@
 //! What the store keeps of plugins: the last good version of each, and what the host says of each file.
 
-use rusqlite::params;
+use std::sync::Arc;
+
+use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Reader, Store};
@@ -65,6 +67,15 @@ impl Store {
         .await
     }
 
+    /// What the host last said of a plugin.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn plugin_status(&self, plugin: Arc<str>) -> Result<Option<PluginStatus>, Error> {
+        let statuses = self.read(statuses).await?;
+        Ok(statuses.into_iter().find(|status| status.name.as_deref() == Some(&*plugin)))
+    }
+
     /// Records that a version became active.
     ///
     /// # Errors
@@ -104,9 +115,13 @@ impl Reader {
     /// # Errors
     /// See [`Error`].
     pub fn plugin_statuses(&self) -> Result<Vec<PluginStatus>, Error> {
-        let mut select = self.connection.prepare("SELECT status FROM plugin_status ORDER BY position")?;
-        let rows = select.query_map([], |row| row.get::<_, String>(0))?;
-        let texts: Vec<String> = rows.collect::<rusqlite::Result<_>>()?;
-        Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
+        Ok(statuses(&self.connection)?)
     }
+}
+
+fn statuses(connection: &Connection) -> rusqlite::Result<Vec<PluginStatus>> {
+    let mut select = connection.prepare("SELECT status FROM plugin_status ORDER BY position")?;
+    let rows = select.query_map([], |row| row.get::<_, String>(0))?;
+    let texts: Vec<String> = rows.collect::<rusqlite::Result<_>>()?;
+    Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
 }

@@ -50,6 +50,9 @@ pub struct EventView {
     /// The payload; only where one event is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<serde_json::Value>,
+    /// Why payload and extra are not there any more: `retention` or `forgotten`; only where one event is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub removed: Option<String>,
     /// What came beside the payload; only where one event is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extra: Option<serde_json::Value>,
@@ -89,13 +92,13 @@ pub(super) const DELIVERY_COLUMNS: &str =
     "deliveries.id, plugin, state, attempts, outcome, reason, version, due_at, ended_at, log";
 
 impl Store {
-    /// An event, if it is still there.
+    /// An event, if it is still there with what it says.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn event(&self, id: EventId) -> Result<Option<Event>, Error> {
         self.read(move |connection| {
-            let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE id = ?1");
+            let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE id = ?1 AND removed IS NULL");
             connection.prepare_cached(&sql)?.query_row([id.0], event).optional()
         })
         .await
@@ -137,8 +140,12 @@ impl Reader {
         let json = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| text.into());
         let mut shown = view(&event, self.deliveries(id, true)?);
         shown.trace = Some(schema::traces(&self.connection)?.of(id).to_string());
-        shown.payload = Some(json(&event.payload));
-        shown.extra = Some(json(&event.extra));
+        let mut select = self.connection.prepare("SELECT removed FROM events WHERE id = ?1")?;
+        shown.removed = select.query_row([id.0], |row| row.get(0)).optional()?.flatten();
+        if shown.removed.is_none() {
+            shown.payload = Some(json(&event.payload));
+            shown.extra = Some(json(&event.extra));
+        }
         Ok(Some(shown))
     }
 
@@ -192,6 +199,7 @@ fn view(event: &Event, deliveries: Vec<DeliveryView>) -> EventView {
         trace: None,
         deliveries,
         payload: None,
+        removed: None,
         extra: None,
     }
 }

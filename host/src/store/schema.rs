@@ -5,8 +5,13 @@ use rusqlite::Connection;
 use super::Error;
 use crate::event::trace_id::TraceIds;
 
+/// SQLite's number for "free pages are given back when asked".
+const AUTO_VACUUM_INCREMENTAL: i64 = 2;
+
 /// Schema number N is the result of the first N steps. A step is never changed once released.
 const STEPS: &[&str] = &[STEP_1, STEP_2];
+/// The newest schema that this program knows.
+pub(super) const KNOWN: usize = STEPS.len();
 
 // Ids grow in the order of acceptance. The pending indexes are partial: finished work costs them nothing.
 const STEP_1: &str = "
@@ -179,12 +184,27 @@ CREATE INDEX memory_claimed ON memory (claimed_by) WHERE claimed_by IS NOT NULL;
 CREATE TRIGGER audit_is_not_rewritten BEFORE UPDATE ON audit BEGIN
     SELECT RAISE(ABORT, 'the audit log is append-only');
 END;
+
+-- Retention and erasure. `removed` says why an event has no content any more: 'retention' or 'forgotten'. `sweeps`
+-- says how far each job of retention has come; `spared` are the events that it passed because they are unfinished,
+-- held or dead letters.
+ALTER TABLE events ADD COLUMN removed TEXT;
+ALTER TABLE ratings ADD COLUMN heard_at INTEGER;
+UPDATE ratings SET heard_at = unixepoch() * 1000;
+CREATE TABLE sweeps (
+    job TEXT PRIMARY KEY,
+    position ANY NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE spared (
+    event INTEGER PRIMARY KEY
+) STRICT;
 ";
 
 /// Sets a write connection up and brings the tables up to date.
 pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
     check(connection)?;
-    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    let is_new = connection.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0))? == 0;
+    connection.pragma_update(None, "auto_vacuum", AUTO_VACUUM_INCREMENTAL)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", false)?;
@@ -192,7 +212,10 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.pragma_update(None, "cache_size", -8_000)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(96);
+    if !is_new {
+        make_shrinkable(connection)?;
+    }
     let from = version(connection)?;
     for (number, step) in STEPS.iter().enumerate().skip(from) {
         connection.execute_batch(&format!(
@@ -203,16 +226,26 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refuses a store that a newer program has written.
-pub(super) fn check(connection: &Connection) -> Result<(), Error> {
-    let found = version(connection)?;
-    if found > STEPS.len() {
-        return Err(Error::Newer { found: found as i64, known: STEPS.len() as i64 });
+/// A file that was made without pages to be given back gets them; it has to be written anew for that, once.
+fn make_shrinkable(connection: &Connection) -> Result<(), Error> {
+    let found: i64 = connection.query_row("PRAGMA auto_vacuum", [], |row| row.get(0))?;
+    if found != AUTO_VACUUM_INCREMENTAL {
+        tracing::info!("writing the store anew, once, so that it can shrink");
+        connection.execute_batch("VACUUM")?;
     }
     Ok(())
 }
 
-fn version(connection: &Connection) -> Result<usize, Error> {
+/// Refuses a store that a newer program has written.
+pub(super) fn check(connection: &Connection) -> Result<(), Error> {
+    let found = version(connection)?;
+    if found > KNOWN {
+        return Err(Error::Newer { found: found as i64, known: KNOWN as i64 });
+    }
+    Ok(())
+}
+
+pub(super) fn version(connection: &Connection) -> Result<usize, Error> {
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     Ok(usize::try_from(version).unwrap_or(usize::MAX))
 }

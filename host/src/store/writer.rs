@@ -1,15 +1,19 @@
 //! The writer thread: owns the only write connection, commits what is queued as one group, then answers all.
-//! A second thread moves the write-ahead log into the database, off the commit path.
+//! The log is moved into the database by another thread, off the commit path.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
+use super::clock::Clock;
+use super::failure::{Failure, Watch, is_final};
+use super::log::{IsLong, checkpoint};
+use super::starts::{ALIVE_EVERY, Epoch};
 use super::{Error, Meters, Pending, Store};
 use crate::crash_point::CrashPoint;
 
@@ -17,11 +21,6 @@ use crate::crash_point::CrashPoint;
 const QUEUE_MAX: usize = 4096;
 /// Commands in one commit.
 const GROUP_MAX: usize = 512;
-/// How often the log is moved into the database.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
-/// Pages in the log (of 4 KiB) beyond which the writer itself moves the rest: while it goes on writing, the
-/// log can never be moved to its end and begun anew.
-const LOG_PAGES_MAX: i64 = 16_384;
 
 /// The running transaction of a group, as a command sees it.
 pub(super) struct Group<'a> {
@@ -35,36 +34,133 @@ pub(super) struct Group<'a> {
 #[derive(Clone)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Box<dyn Command>>,
-    /// Why the writer ended, once it has.
-    failed: watch::Receiver<Option<Error>>,
 }
 
-impl Writer {
-    pub(super) fn start(
-        connection: Connection,
-        path: PathBuf,
-        committed: mpsc::Sender<Vec<Pending>>,
-        gap: Arc<AtomicBool>,
-        meters: Meters,
-    ) -> Writer {
+/// What the writer thread works with.
+pub(super) struct Writing {
+    /// The only write connection.
+    pub(super) connection: Connection,
+    /// The file, for the thread that moves the log.
+    pub(super) path: PathBuf,
+    /// This start of the host.
+    pub(super) epoch: Epoch,
+    /// When that is.
+    pub(super) clock: Clock,
+    /// Takes what was committed.
+    pub(super) committed: mpsc::Sender<Vec<Pending>>,
+    /// Whether it did not take all.
+    pub(super) gap: Arc<AtomicBool>,
+    /// Takes the error that ends the store.
+    pub(super) failure: Failure,
+    /// Count what is committed.
+    pub(super) meters: Meters,
+}
+
+impl Writing {
+    /// Starts the threads. What it answers beside the writer ends when they have.
+    pub(super) fn start(self) -> (Writer, std::sync::mpsc::Receiver<()>) {
         let (queue, commands) = mpsc::channel(QUEUE_MAX);
-        let (failure, failed) = watch::channel(None);
         let (alive, ended) = std::sync::mpsc::channel::<()>();
-        let log_is_long = Arc::new(AtomicBool::new(false));
-        let told = log_is_long.clone();
+        let (done, all_done) = std::sync::mpsc::channel();
+        let also_done = done.clone();
+        let is_long = IsLong::default();
+        let (path, failure, told) = (self.path.clone(), self.failure.clone(), is_long.clone());
+        // The queue is closed once all who write are gone, whatever the other thread does.
+        let more = beat(self.epoch, self.clock.clone(), queue.downgrade());
         thread::spawn(move || {
-            let after_group = || {
-                let is_told = told.swap(false, Ordering::AcqRel);
-                if is_told { move_log(&connection).map(|_| ()) } else { Ok(()) }
-            };
-            if let Err(error) = write((&connection, &meters), commands, &committed, &gap, after_group) {
-                tracing::error!(%error, "the store failed and takes no more writes");
-                failure.send_replace(Some(error));
+            // Dropped from the last to the first: the connection is closed before the thread is done.
+            let _done = done;
+            let _alive = alive;
+            let writing = self;
+            let _watch = Watch(writing.failure.clone());
+            if let Err(error) = writing.write(commands, &is_long) {
+                writing.failure.report(error);
             }
-            drop(alive);
         });
-        thread::spawn(move || checkpoint(&path, &ended, &log_is_long));
-        Writer { queue, failed }
+        thread::spawn(move || {
+            let _done = also_done;
+            checkpoint(&path, &ended, &told, &failure, more);
+        });
+        (Writer { queue }, all_done)
+    }
+
+    /// Commits group after group until all senders are gone.
+    ///
+    /// # Errors
+    /// A failure after which nothing may be called stored any more.
+    fn write(&self, mut commands: mpsc::Receiver<Box<dyn Command>>, is_long: &IsLong) -> Result<(), Error> {
+        let mut group = Vec::with_capacity(GROUP_MAX);
+        while commands.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
+            let mut made = Vec::new();
+            let (began, rows) = (Instant::now(), self.connection.total_changes());
+            let outcome = match self.failure.get() {
+                Some(error) => Err(error),
+                None => self.commit(&mut group, &mut made),
+            };
+            if outcome.is_ok() {
+                self.meters.committed(began, self.connection.total_changes() - rows);
+            }
+            if outcome.is_ok() && !made.is_empty() && self.committed.try_send(made).is_err() {
+                // Nothing is lost: the dispatcher notices the gap and reads the table.
+                self.gap.store(true, Ordering::Release);
+            }
+            for command in group.drain(..) {
+                command.answer(outcome.clone());
+            }
+            if let Some(error) = self.failure.get() {
+                return Err(error);
+            }
+            if let Err(error) = outcome.and_then(|()| is_long.shorten(&self.connection))
+                && is_final(&error)
+            {
+                return Err(error);
+            }
+        }
+        // The downtime begins here, not at the last beat. If the disk doesn't take it nothing is lost.
+        let _ = self.epoch.is_alive(&self.connection, self.clock.now_ms());
+        Ok(())
+    }
+
+    fn commit(&self, group: &mut [Box<dyn Command>], made: &mut Vec<Pending>) -> Result<(), Error> {
+        let connection = &self.connection;
+        let run = || -> Result<(), Error> {
+            connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+            if !self.epoch.is_newest(connection)? {
+                return Err(Error::TakenOver);
+            }
+            let mut transaction = Group { connection, made };
+            for command in group {
+                command.run(&mut transaction)?;
+            }
+            CrashPoint::BeforeCommit.reached();
+            connection.prepare_cached("COMMIT")?.execute([])?;
+            CrashPoint::AfterCommit.reached();
+            Ok(())
+        };
+        run().inspect_err(|_| {
+            if !connection.is_autocommit() {
+                // SQLite may have rolled back by itself; if this fails too the first error says more.
+                let _ = connection.execute_batch("ROLLBACK");
+            }
+        })
+    }
+}
+
+/// Records now and then that the host is alive, as long as there is a queue.
+fn beat(epoch: Epoch, clock: Clock, queue: mpsc::WeakSender<Box<dyn Command>>) -> impl FnMut() {
+    let mut beaten = Instant::now();
+    move || {
+        if beaten.elapsed() < ALIVE_EVERY {
+            return;
+        }
+        beaten = Instant::now();
+        let now_ms = clock.now_ms();
+        let work = move |group: &mut Group<'_>| epoch.is_alive(group.connection, now_ms);
+        let (reply, _) = oneshot::channel();
+        if let Some(queue) = queue.upgrade() {
+            // A full queue is served by a host that is alive: the next beat records it.
+            let _ = queue.try_send(Box::new(Write { work: Some(work), done: None, reply }));
+        }
     }
 }
 
@@ -78,16 +174,6 @@ impl Store {
         let command = Box::new(Write { work: Some(work), done: None, reply });
         self.writer.queue.send(command).await.map_err(|_| Error::Closed)?;
         answer.await.map_err(|_| Error::Closed)?
-    }
-
-    /// Returns when the store has failed for good (a disk error other than a full disk). The process should
-    /// end then: a later sync may report success without the data.
-    pub async fn failed(&self) -> Error {
-        let mut failed = self.writer.failed.clone();
-        match failed.wait_for(Option::is_some).await {
-            Ok(error) => error.clone().unwrap_or(Error::Closed),
-            Err(_) => Error::Closed,
-        }
     }
 }
 
@@ -120,105 +206,4 @@ where
         // If nobody waits any more the caller was cancelled; the work is done all the same.
         let _ = reply.send(outcome.and_then(|()| done.ok_or(Error::Closed)));
     }
-}
-
-/// Commits group after group until all senders are gone.
-///
-/// # Errors
-/// A failure after which nothing may be called stored any more.
-fn write(
-    (connection, meters): (&Connection, &Meters),
-    mut commands: mpsc::Receiver<Box<dyn Command>>,
-    committed: &mpsc::Sender<Vec<Pending>>,
-    gap: &AtomicBool,
-    after_group: impl Fn() -> Result<(), Error>,
-) -> Result<(), Error> {
-    let mut group = Vec::with_capacity(GROUP_MAX);
-    while commands.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
-        let mut made = Vec::new();
-        let (began, rows) = (Instant::now(), connection.total_changes());
-        let outcome = commit(connection, &mut group, &mut made);
-        if outcome.is_ok() {
-            meters.committed(began, connection.total_changes() - rows);
-        }
-        if outcome.is_ok() && !made.is_empty() && committed.try_send(made).is_err() {
-            // Nothing is lost: the dispatcher notices the gap and reads the table.
-            gap.store(true, Ordering::Release);
-        }
-        for command in group.drain(..) {
-            command.answer(outcome.clone());
-        }
-        if let Err(error) = outcome.and_then(|()| after_group())
-            && is_final(&error)
-        {
-            return Err(error);
-        }
-    }
-    Ok(())
-}
-
-/// Whether nothing may be called stored after this error: the disk or the file is at fault, not the command.
-fn is_final(error: &Error) -> bool {
-    use rusqlite::ErrorCode;
-    let Error::Sqlite(error) = error else { return false };
-    matches!(
-        error.sqlite_error_code(),
-        Some(
-            ErrorCode::SystemIoFailure
-                | ErrorCode::DatabaseCorrupt
-                | ErrorCode::NotADatabase
-                | ErrorCode::CannotOpen
-        )
-    )
-}
-
-fn commit(
-    connection: &Connection,
-    group: &mut [Box<dyn Command>],
-    made: &mut Vec<Pending>,
-) -> Result<(), Error> {
-    let run = || -> rusqlite::Result<()> {
-        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let mut transaction = Group { connection, made };
-        for command in group {
-            command.run(&mut transaction)?;
-        }
-        CrashPoint::BeforeCommit.reached();
-        connection.prepare_cached("COMMIT")?.execute([])?;
-        CrashPoint::AfterCommit.reached();
-        Ok(())
-    };
-    run().map_err(|error| {
-        if !connection.is_autocommit() {
-            // SQLite may have rolled back by itself; if this fails too the first error says more.
-            let _ = connection.execute_batch("ROLLBACK");
-        }
-        error.into()
-    })
-}
-
-/// Moves the log into the database every second until the writer has ended.
-fn checkpoint(path: &std::path::Path, ended: &std::sync::mpsc::Receiver<()>, log_is_long: &AtomicBool) {
-    let connection = match Connection::open(path) {
-        Ok(connection) => connection,
-        Err(error) => {
-            return tracing::error!(%error, "cannot open the store for checkpoints; its log will grow");
-        }
-    };
-    while let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(CHECKPOINT_EVERY) {
-        let moved = CrashPoint::InCheckpoint.during(|| move_log(&connection));
-        let is_long = moved.map(|pages| pages > LOG_PAGES_MAX).unwrap_or_else(|error| {
-            tracing::warn!(%error, "a checkpoint of the store failed");
-            true
-        });
-        // After a failure, too: the writer tries it itself, and ends if the disk is at fault.
-        if is_long {
-            log_is_long.store(true, Ordering::Release);
-        }
-    }
-}
-
-/// Moves what it can of the log into the database; answers how many pages the log has.
-fn move_log(connection: &Connection) -> Result<i64, Error> {
-    Ok(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))?)
 }

@@ -37,6 +37,7 @@ const ROWS: &[Row] = &[
             "destinations",
             "dispatcher",
             "heartbeat",
+            "keeper",
             "measures",
             "notifier",
             "refusals",

@@ -230,6 +230,7 @@ mod tests {
             trace: None,
             deliveries: vec![delivery],
             payload: None,
+            removed: None,
             extra: None,
         }
     }

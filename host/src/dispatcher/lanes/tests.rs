@@ -14,6 +14,7 @@ fn pending(id: i64, plugin: &str, lane: Option<&str>) -> Pending {
         lane: lane.map(Arc::from),
         accepted_at_ms: 0,
         due_at_ms: 0,
+        set_at_ms: 0,
         attempts: 0,
         crashes: 0,
         runs: 0,

@@ -33,7 +33,8 @@ pub struct ReplayedDelivery {
 
 impl Store {
     /// Makes new deliveries of an event for plugins, and records who did. A plugin that has an unfinished one
-    /// of it gets none: it would handle the event twice. `None` if the event is not stored (any more).
+    /// of it gets none: it would handle the event twice. `None` if the event is not stored (any more), or
+    /// nothing of what it said is.
     ///
     /// # Errors
     /// See [`Error`].
@@ -67,7 +68,8 @@ impl Store {
 /// What an event queues behind; the outer `None`: it is not stored.
 fn lane_of(group: &Group<'_>, event: EventId) -> rusqlite::Result<Option<Option<String>>> {
     let mut select = group.connection.prepare_cached(
-        "SELECT chat_id, (SELECT lane FROM deliveries WHERE event = events.id LIMIT 1) FROM events WHERE id = ?1",
+        "SELECT chat_id, (SELECT lane FROM deliveries WHERE event = events.id LIMIT 1)
+         FROM events WHERE id = ?1 AND removed IS NULL",
     )?;
     let found: Option<(Option<String>, Option<String>)> =
         select.query_row([event.0], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;

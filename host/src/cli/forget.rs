@@ -1,0 +1,87 @@
+//! `chatplug forget`
+
+use std::io::Write;
+
+use anyhow::bail;
+use serde::Serialize;
+
+use super::{ForgetArgs, text};
+use crate::config::Config;
+use crate::event::person::Person;
+use crate::store::{Error, Forgotten, Reader, Store};
+
+/// What the host can't take away; the operator has to.
+pub const OUT_OF_REACH: [&str; 5] = [
+    "backups of the store, and stores that a restore left beside it",
+    "LiveChat itself: chats, customers, archives",
+    "what plugins sent through connections (CRM, Slack)",
+    "log lines that were written",
+    "the chat's id in the list of events, until their metadata is removed",
+];
+
+#[derive(Serialize)]
+struct Report<'a> {
+    dry_run: bool,
+    #[serde(flatten)]
+    forgotten: &'a Forgotten,
+    out_of_reach: [&'static str; 5],
+}
+
+impl ForgetArgs {
+    /// Whom the arguments name.
+    pub fn person(&self) -> Option<Person> {
+        let chat = self.chat.clone().map(Person::Chat);
+        chat.or_else(|| self.email.clone().map(Person::Email))
+    }
+}
+
+/// Takes away what is stored of a person, or says what would be taken away.
+///
+/// # Errors
+/// Those of the store and of the output.
+pub async fn run(config: &Config, args: &ForgetArgs, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+    let Some(person) = args.person() else { bail!("name a person with --chat or --email") };
+    let forgotten = match args.dry_run {
+        true => match Reader::open(&config.data_dir)? {
+            Some(reader) => reader.would_forget(&person)?,
+            None => Forgotten::default(),
+        },
+        false => forget(config, person).await?,
+    };
+    print(&forgotten, args.dry_run, json, out)
+}
+
+async fn forget(config: &Config, person: Person) -> anyhow::Result<Forgotten> {
+    let opened = match Store::open(&config.data_dir) {
+        Err(Error::Locked(_)) => {
+            bail!("a host is running on {}: stop it, forget, start it again", config.data_dir.display())
+        }
+        opened => opened?,
+    };
+    let forgotten = opened.store.forget(person, jiff::Timestamp::now().as_millisecond()).await;
+    // The log has what was there before; closing empties it.
+    opened.close();
+    Ok(forgotten?)
+}
+
+fn print(forgotten: &Forgotten, dry_run: bool, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+    if json {
+        return Ok(text::json(out, &Report { dry_run, forgotten, out_of_reach: OUT_OF_REACH })?);
+    }
+    let chats: Vec<String> = forgotten.chats.iter().map(|chat| text::escape(chat)).collect();
+    writeln!(
+        out,
+        "{}: {} events, of them {} unfinished or dead deliveries; {} ratings, {} keys of repetitions, {} entries of \
+         plugins' memory; chats: {}.",
+        if dry_run { "Would be forgotten" } else { "Forgotten" },
+        forgotten.events,
+        forgotten.deliveries,
+        forgotten.ratings,
+        forgotten.dedupe_keys,
+        forgotten.memory,
+        if chats.is_empty() { "none".to_owned() } else { chats.join(", ") },
+    )?;
+    writeln!(out, "Out of reach of this command:")?;
+    OUT_OF_REACH.iter().try_for_each(|place| writeln!(out, "- {place}"))?;
+    Ok(())
+}

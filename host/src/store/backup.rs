@@ -1,0 +1,218 @@
+//! Copies of the store: made beside a running host, checked, and put back; and what is checked of the store
+//! itself when it is opened.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+use serde::Serialize;
+
+use super::failure::is_damage;
+use super::{Error, at, database, lock_patiently, log, schema};
+
+/// Up to this size the structure of the file is checked at each start; larger ones would hold the start up.
+const CHECKED_BYTES_MAX: u64 = 64 << 20;
+
+/// What a check of a store has found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// The number of its schema.
+    pub schema: i64,
+    /// Its events.
+    pub events: i64,
+    /// Deliveries that wait for an attempt: after a restore they run.
+    pub pending: i64,
+    /// Deliveries that wait for the operator.
+    pub held: i64,
+    /// Dead letters.
+    pub dead: i64,
+    /// Entries of the plugins' memory.
+    pub memory: i64,
+    /// When its newest event was received, RFC 3339.
+    pub newest_event: Option<String>,
+}
+
+/// What a restore has done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Restored {
+    /// What is in the store now.
+    pub store: Checked,
+    /// Where the store is that was there before.
+    pub before: Option<PathBuf>,
+}
+
+/// Copies the store of a data folder to a file that doesn't exist yet, beside a running host or without one. The
+/// copy has no other name than its own until it is whole, on disk and checked.
+///
+/// # Errors
+/// See [`Error`].
+pub fn backup(data_dir: &Path, to: &Path) -> Result<Checked, Error> {
+    let from = database(data_dir);
+    fs::metadata(&from).map_err(at(&from))?;
+    if to.exists() {
+        return Err(at(to)(std::io::ErrorKind::AlreadyExists.into()));
+    }
+    let to = std::path::absolute(to).map_err(at(to))?;
+    let part = beside(&to, ".part");
+    let checked = copy_store(&from, &part).and_then(|()| check(&part)).and_then(|checked| {
+        sync(&part)?;
+        fs::rename(&part, &to).map_err(at(&to))?;
+        sync(to.parent().unwrap_or(Path::new("/")))?;
+        Ok(checked)
+    });
+    if checked.is_err() {
+        // It may not exist; the error above says more.
+        let _ = fs::remove_file(&part);
+    }
+    checked
+}
+
+fn copy_store(from: &Path, part: &Path) -> Result<(), Error> {
+    create(part)?;
+    let connection = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.busy_timeout(log::BUSY_TIME)?;
+    schema::check(&connection)?;
+    let name = part.to_str().ok_or_else(|| at(part)(std::io::ErrorKind::InvalidFilename.into()))?;
+    // One reading transaction, however long it takes; the pages are written anew, so that nothing that was
+    // deleted is in the copy.
+    connection.execute("VACUUM INTO ?1", [name])?;
+    Ok(())
+}
+
+/// Checks a copy: that it is a store this program knows, that it is whole, and what it holds.
+///
+/// # Errors
+/// [`Error::Damaged`], [`Error::Newer`], or what SQLite says.
+pub fn check(file: &Path) -> Result<Checked, Error> {
+    fs::metadata(file).map_err(at(file))?;
+    let file = std::path::absolute(file).map_err(at(file))?;
+    let connection = Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(log::BUSY_TIME)?;
+    let checked = schema::check(&connection).and_then(|()| {
+        if schema::version(&connection)? == 0 {
+            let what = "it is no store of Chatplug".to_owned();
+            return Err(Error::Damaged { path: file.clone(), what });
+        }
+        expect_ok(&connection, "PRAGMA integrity_check(1)", &file)?;
+        Ok(count(&connection)?)
+    });
+    checked.map_err(|error| damaged(error, &file))
+}
+
+/// Says of which file an error tells that it is damaged.
+pub(super) fn damaged(error: Error, path: &Path) -> Error {
+    match &error {
+        Error::Sqlite(said) if is_damage(&error) => {
+            Error::Damaged { path: path.to_owned(), what: said.to_string() }
+        }
+        _ => error,
+    }
+}
+
+fn count(connection: &Connection) -> rusqlite::Result<Checked> {
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let newest: Option<i64> = connection.query_row(
+        "SELECT (SELECT received_at FROM events ORDER BY id DESC LIMIT 1)",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(Checked {
+        schema: number("PRAGMA user_version")?,
+        events: number("SELECT count(*) FROM events")?,
+        pending: number("SELECT count(*) FROM deliveries WHERE state = 'pending'")?,
+        held: number("SELECT count(*) FROM deliveries WHERE state = 'held'")?,
+        dead: number("SELECT count(*) FROM deliveries WHERE state = 'dead'")?,
+        memory: number("SELECT count(*) FROM memory")?,
+        newest_event: newest.map(super::queries::rfc3339),
+    })
+}
+
+/// Puts a checked copy in the place of a data folder's store, which stays beside it under another name.
+///
+/// # Errors
+/// [`Error::Locked`] while a host runs; those of [`check`]; else see [`Error`]. The store that was there is in
+/// its place then.
+pub fn restore(file: &Path, data_dir: &Path, now_ms: i64) -> Result<Restored, Error> {
+    let store = check(file)?;
+    super::make_folder(data_dir)?;
+    let _lock = lock_patiently(data_dir)?;
+    let place = database(data_dir);
+    let part = beside(&place, ".part");
+    let mut copy = create(&part)?;
+    let mut source = File::open(file).map_err(at(file))?;
+    std::io::copy(&mut source, &mut copy).map_err(at(&part))?;
+    copy.sync_all().map_err(at(&part))?;
+    let before = match place.exists() {
+        true => Some(set_aside(&place, now_ms)?),
+        false => None,
+    };
+    // From here on the copy has to follow: the log of the old store must not be read into it.
+    for ending in ["-wal", "-shm"] {
+        let beside = beside(&place, ending);
+        if beside.exists() {
+            fs::remove_file(&beside).map_err(at(&beside))?;
+        }
+    }
+    fs::rename(&part, &place).map_err(at(&place))?;
+    sync(data_dir)?;
+    Ok(Restored { store, before })
+}
+
+/// Gives the store a second name, under which it stays. It keeps the first one until the copy takes it.
+fn set_aside(place: &Path, now_ms: i64) -> Result<PathBuf, Error> {
+    let time = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default();
+    let kept = beside(place, &format!(".before-{}", time.strftime("%Y%m%dT%H%M%SZ")));
+    // Closing the last connection moves the log into the file. A damaged store keeps its log beside it.
+    if let Ok(connection) = Connection::open(place) {
+        let _ = log::move_log(&connection, "TRUNCATE");
+    }
+    let log = beside(place, "-wal");
+    if log.exists() {
+        let kept = beside(&kept, "-wal");
+        fs::hard_link(&log, &kept).map_err(at(&kept))?;
+    }
+    fs::hard_link(place, &kept).map_err(at(&kept))?;
+    Ok(kept)
+}
+
+/// Refuses a store that was just opened if it is damaged, as far as can be told in a moment.
+pub(super) fn check_opened(connection: &Connection, path: &Path) -> Result<(), Error> {
+    // What a crash left in the log goes into the file first: only then its length says something.
+    let is_moved = log::move_all(connection)?;
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let expected = number("PRAGMA page_count")?.saturating_mul(number("PRAGMA page_size")?).unsigned_abs();
+    let found = fs::metadata(path).map_err(at(path))?.len();
+    if is_moved && found < expected {
+        let what = format!("it should have {expected} bytes and has {found}");
+        return Err(Error::Damaged { path: path.to_owned(), what });
+    }
+    if found <= CHECKED_BYTES_MAX {
+        expect_ok(connection, "PRAGMA quick_check(1)", path)?;
+    }
+    Ok(())
+}
+
+fn expect_ok(connection: &Connection, check: &str, path: &Path) -> Result<(), Error> {
+    let said: String = connection.query_row(check, [], |row| row.get(0))?;
+    match said.as_str() {
+        "ok" => Ok(()),
+        _ => Err(Error::Damaged { path: path.to_owned(), what: said }),
+    }
+}
+
+/// An empty file that only the host's user can read.
+fn create(path: &Path) -> Result<File, Error> {
+    let _ = fs::remove_file(path);
+    OpenOptions::new().create_new(true).write(true).mode(0o600).open(path).map_err(at(path))
+}
+
+fn sync(path: &Path) -> Result<(), Error> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(at(path))
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}

@@ -1,0 +1,28 @@
+//! The clock of due times: it doesn't jump.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Tells the time; cheap to clone.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> i64 + Send + Sync>);
+
+impl Clock {
+    /// The time of day at this moment, and from then on what has passed since: setting the machine's clock
+    /// neither fires retries nor delays them.
+    pub fn steady() -> Clock {
+        let (began_ms, began) = (jiff::Timestamp::now().as_millisecond(), Instant::now());
+        let passed = move || i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+        Clock::new(move || began_ms.saturating_add(passed()))
+    }
+
+    /// A clock that reads `now_ms`.
+    pub fn new(now_ms: impl Fn() -> i64 + Send + Sync + 'static) -> Clock {
+        Clock(Arc::new(now_ms))
+    }
+
+    /// Milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        (self.0)()
+    }
+}

@@ -1,0 +1,136 @@
+use super::*;
+use crate::delivery::State;
+use crate::event::EventId;
+use crate::store::tests::{Bench, NOW_MS};
+
+const CUSTOMER: &str = r#"{"chat":{"users":[{"type":"customer","name":"Mary","email":"Mary@example.com"}]}}"#;
+const MENTION: &str = r#"{"event":{"text":"call mary@example.com back"}}"#;
+const OTHER: &str = r#"{"event":{"text":"nothing of hers"}}"#;
+
+/// Mary's chat C1 with three events, and C2 of somebody else with one that mentions her and one that doesn't.
+async fn bench() -> Bench {
+    let bench = Bench::new();
+    for (event, (chat, payload, state)) in (1..).zip([
+        ("C1", CUSTOMER, State::Succeeded),
+        ("C1", OTHER, State::Dead),
+        ("C1", r#"{"event":{"text":"and more"}}"#, State::Pending),
+        ("C2", MENTION, State::Held),
+        ("C2", OTHER, State::Pending),
+    ]) {
+        bench.accept(chat, payload, NOW_MS).await;
+        bench.journal(event);
+        if state != State::Pending {
+            bench.finish(event, state, NOW_MS).await;
+        }
+    }
+    bench.on_file(|file| {
+        file.execute_batch(
+            "INSERT INTO ratings VALUES ('C1', 'T1', '[]', 0), ('C2', 'T1', '[]', 0);
+             INSERT INTO memory VALUES ('p', 'seen/C1', x'', NULL, NULL), ('p', 'seen/C10', x'', NULL, NULL),
+                ('q', 'contact', CAST('MARY@example.com' AS BLOB), NULL, NULL), ('q', 'seen/C2', x'', NULL, NULL);
+             INSERT INTO memory_use VALUES ('p', 2, 15), ('q', 2, 30);",
+        )
+        .expect("rows")
+    });
+    bench
+}
+
+async fn has_content(bench: &Bench) -> Vec<i64> {
+    let mut left = Vec::new();
+    for event in 1..=5 {
+        if bench.store().event(EventId(event)).await.expect("a look").is_some() {
+            left.push(event);
+        }
+    }
+    left
+}
+
+fn keys(bench: &Bench) -> Vec<String> {
+    bench.on_file(|file| {
+        let mut select = file.prepare("SELECT key FROM memory ORDER BY key").expect("the select");
+        let rows = select.query_map([], |row| row.get(0)).expect("rows");
+        rows.collect::<rusqlite::Result<_>>().expect("keys")
+    })
+}
+
+fn states(bench: &Bench) -> Vec<String> {
+    (1..=5).filter_map(|delivery| bench.state(delivery)).collect()
+}
+
+fn would_forget(bench: &Bench, person: &Person) -> Forgotten {
+    let reader = Reader::open(bench.folder.path()).expect("a reader").expect("a store");
+    reader.would_forget(person).expect("a search")
+}
+
+#[tokio::test]
+async fn a_chat_is_forgotten_and_the_others_stay() {
+    let bench = bench().await;
+    let person = Person::Chat("C1".to_owned());
+    let expected = Forgotten {
+        chats: ["C1".to_owned()].into(),
+        events: 3,
+        deliveries: 2,
+        ratings: 1,
+        dedupe_keys: 3,
+        memory: 1,
+    };
+    assert_eq!(would_forget(&bench, &person), expected);
+    assert_eq!(has_content(&bench).await, [1, 2, 3, 4, 5], "only a look");
+    assert_eq!(bench.store().forget(person, NOW_MS).await.expect("it is forgotten"), expected);
+    assert_eq!(has_content(&bench).await, [4, 5]);
+    assert_eq!(states(&bench), ["succeeded", "skipped", "skipped", "held", "pending"]);
+    assert_eq!(keys(&bench), ["contact", "seen/C10", "seen/C2"]);
+    let texts =
+        "SELECT count(*) FROM deliveries WHERE event < 4 AND (log IS NOT NULL OR reason = 'a reason')";
+    assert_eq!(bench.number(texts), 0);
+    assert_eq!(bench.number("SELECT min(delivery) FROM steps"), 4);
+    assert_eq!(bench.number("SELECT min(delivery) FROM journals"), 4);
+    assert_eq!(bench.number("SELECT keys FROM memory_use WHERE plugin = 'p'"), 1);
+    assert!(bench.store().may_be_forgotten(EventId(5)) && !bench.store().may_be_forgotten(EventId(6)));
+}
+
+#[tokio::test]
+async fn an_address_takes_its_chats_and_what_mentions_it() {
+    let bench = bench().await;
+    let person = Person::Email("mary@Example.com".to_owned());
+    let expected = Forgotten {
+        chats: ["C1".to_owned()].into(),
+        events: 4,
+        deliveries: 3,
+        ratings: 1,
+        dedupe_keys: 3,
+        memory: 2,
+    };
+    assert_eq!(would_forget(&bench, &person), expected);
+    assert_eq!(bench.store().forget(person.clone(), NOW_MS).await.expect("it is forgotten"), expected);
+    assert_eq!(has_content(&bench).await, [5]);
+    assert_eq!(states(&bench), ["succeeded", "skipped", "skipped", "skipped", "pending"]);
+    assert_eq!(keys(&bench), ["seen/C10", "seen/C2"]);
+    assert_eq!(bench.store().forget(person, NOW_MS).await.expect("again").events, 0);
+}
+
+#[tokio::test]
+async fn nothing_of_what_was_forgotten_is_left_in_the_files() {
+    let mut bench = bench().await;
+    let person = Person::Email("mary@example.com".to_owned());
+    bench.store().forget(person, NOW_MS).await.expect("it is forgotten");
+    bench.close();
+    for entry in std::fs::read_dir(bench.folder.path()).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        let bytes = std::fs::read(&path).expect("the file").to_ascii_lowercase();
+        let found = bytes.windows(16).any(|window| window == b"mary@example.com");
+        assert!(!found, "{} still has the address", path.display());
+    }
+}
+
+#[tokio::test]
+async fn many_chats_and_events_are_forgotten_in_batches() {
+    let bench = Bench::new();
+    for number in 0..(CHANGED as i64 * 2 + 7) {
+        bench.accept("C1", &format!("{number}"), NOW_MS).await;
+    }
+    let forgotten =
+        bench.store().forget(Person::Chat("C1".to_owned()), NOW_MS).await.expect("it is forgotten");
+    assert_eq!((forgotten.events, forgotten.deliveries), (107, 107));
+    assert_eq!(forgotten.dedupe_keys, 107);
+}

@@ -1,0 +1,357 @@
+//! Retention: what is old enough goes, in batches that don't hold up commits, and unfinished work stays.
+//!
+//! Events lie in the order of their receipt, so a job goes through them once and remembers how far it has come.
+//! What it has to leave (unfinished, held, dead letters) is noted as spared, and looked at again now and then.
+
+use std::time::{Duration, Instant};
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::writer::Group;
+use super::{Error, Store, memory};
+use crate::crash_point::CrashPoint;
+use crate::limits::Retention;
+
+const DAY_MS: i64 = 24 * 3600 * 1000;
+/// A held delivery waits this long for the operator, of the host's uptime.
+const HELD: Duration = Duration::from_secs(24 * 3600);
+
+/// One thing that retention does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Empties old events and removes their journals.
+    Content,
+    /// Looks again at events that an earlier job had to leave.
+    Spared,
+    /// Removes events that were emptied long ago, with their deliveries.
+    Metadata,
+    /// Removes what old webhooks would be recognised by.
+    Dedupe,
+    /// Removes what is known of old ratings.
+    Ratings,
+    /// Removes old entries of the audit log.
+    Audit,
+    /// Removes expired entries of the plugins' memory.
+    Memory,
+    /// Gives up deliveries that were held for a day.
+    Held,
+    /// Gives free pages back to the file system.
+    Pages,
+}
+
+/// What a batch has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pruned {
+    /// Whether the job has nothing more to do for now.
+    pub is_done: bool,
+    /// How long the writer was busy with it.
+    pub took: Duration,
+}
+
+impl Job {
+    /// All of them, in the order in which they make sense.
+    pub const ALL: [Job; 9] = [
+        Job::Held,
+        Job::Content,
+        Job::Spared,
+        Job::Metadata,
+        Job::Dedupe,
+        Job::Ratings,
+        Job::Audit,
+        Job::Memory,
+        Job::Pages,
+    ];
+
+    /// Whether it goes through a whole table each time.
+    pub fn is_thorough(self) -> bool {
+        matches!(self, Job::Spared | Job::Dedupe | Job::Ratings)
+    }
+}
+
+impl Store {
+    /// Does a part of a job: looks at `limit` rows or pages at most.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn prune(&self, job: Job, keep: Retention, now_ms: i64, limit: u32) -> Result<Pruned, Error> {
+        let held_before = self.uptime().ago(now_ms, HELD);
+        self.write(move |group| {
+            let began = Instant::now();
+            let batch = Batch { connection: group.connection, now_ms, limit };
+            let is_done = match job {
+                Job::Content => batch.content(keep)?,
+                Job::Spared => batch.spared(keep)?,
+                Job::Metadata => batch.metadata(keep)?,
+                Job::Dedupe => batch.dedupe(keep)?,
+                Job::Ratings => batch.ratings(keep)?,
+                Job::Audit => batch.audit(keep)?,
+                Job::Memory => batch.memory(group)?,
+                Job::Held => batch.held(held_before)?,
+                Job::Pages => batch.pages()?,
+            };
+            Ok(Pruned { is_done, took: began.elapsed() })
+        })
+        .await
+    }
+}
+
+/// A part of a job.
+struct Batch<'a> {
+    connection: &'a Connection,
+    now_ms: i64,
+    limit: u32,
+}
+
+impl Batch<'_> {
+    fn content(&self, keep: Retention) -> rusqlite::Result<bool> {
+        let before = self.days_ago(keep.payload_days);
+        self.walk("content", i64::MAX, before, |event| {
+            if self.is_needed(event)? { self.spare(event) } else { self.empty(event) }
+        })
+    }
+
+    fn metadata(&self, keep: Retention) -> rusqlite::Result<bool> {
+        let (before, emptied_to) = (self.days_ago(keep.metadata_days), self.number("content")?);
+        self.walk("metadata", emptied_to, before, |event| {
+            if self.is_spared(event)? { Ok(()) } else { self.remove(event) }
+        })
+    }
+
+    /// Goes on through the events from where it has come to, up to number `last`, and does `each` with those that
+    /// were received before a time. Answers whether there are no more of them.
+    fn walk(
+        &self,
+        job: &str,
+        last: i64,
+        before_ms: i64,
+        each: impl Fn(i64) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<bool> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT id, received_at FROM events WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
+        )?;
+        let rows = select.query_map(params![self.number(job)?, last, self.limit], pair)?;
+        let events: Vec<(i64, i64)> = rows.collect::<rusqlite::Result<_>>()?;
+        let mut came_to = None;
+        for &(event, received_at) in &events {
+            // One from the future was received under a wrong clock: it must not hold up those behind it.
+            if received_at >= before_ms && received_at <= self.now_ms + DAY_MS {
+                break;
+            }
+            each(event)?;
+            came_to = Some(event);
+        }
+        if let Some(event) = came_to {
+            self.come_to(job, event)?;
+        }
+        Ok(came_to != events.last().map(|(event, _)| *event) || events.len() < self.limit as usize)
+    }
+
+    fn spared(&self, keep: Retention) -> rusqlite::Result<bool> {
+        let from = self.number("spared")?;
+        let mut select = self
+            .connection
+            .prepare_cached("SELECT event FROM spared WHERE event > ?1 ORDER BY event LIMIT ?2")?;
+        let rows = select.query_map(params![from, self.limit], |row| row.get(0))?;
+        let events: Vec<i64> = rows.collect::<rusqlite::Result<_>>()?;
+        let removed_to = self.number("metadata")?;
+        for &event in &events {
+            if self.is_old(event, keep)? {
+                self.connection.prepare_cached("DELETE FROM spared WHERE event = ?1")?.execute([event])?;
+                if event <= removed_to { self.remove(event)? } else { self.empty(event)? }
+            }
+        }
+        let is_done = events.len() < self.limit as usize;
+        self.come_to("spared", if is_done { 0 } else { events.last().copied().unwrap_or(0) })?;
+        Ok(is_done)
+    }
+
+    /// Whether nothing needs a spared event any more.
+    fn is_old(&self, event: i64, keep: Retention) -> rusqlite::Result<bool> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT total(state IN ('pending', 'held')) > 0,
+                max(CASE WHEN state = 'dead' THEN coalesce(ended_at, accepted_at) END),
+                (SELECT received_at FROM events WHERE id = ?1)
+             FROM deliveries WHERE event = ?1",
+        )?;
+        let (is_unfinished, died_at, received_at): (bool, Option<i64>, Option<i64>) =
+            select.query_row([event], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let is_before = |at: Option<i64>, days| at.is_none_or(|at| at < self.days_ago(days));
+        Ok(!is_unfinished && is_before(died_at, keep.dead_days) && is_before(received_at, keep.payload_days))
+    }
+
+    /// Whether an event has to be left for now.
+    fn is_needed(&self, event: i64) -> rusqlite::Result<bool> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT received_at > ?2 OR EXISTS (SELECT 1 FROM deliveries WHERE event = ?1
+                AND state IN ('pending', 'held', 'dead')) FROM events WHERE id = ?1",
+        )?;
+        select.query_row([event, self.now_ms], |row| row.get(0))
+    }
+
+    fn spare(&self, event: i64) -> rusqlite::Result<()> {
+        let mut insert = self
+            .connection
+            .prepare_cached("INSERT INTO spared (event) VALUES (?1) ON CONFLICT DO NOTHING")?;
+        insert.execute([event]).map(|_| ())
+    }
+
+    fn is_spared(&self, event: i64) -> rusqlite::Result<bool> {
+        self.connection.prepare_cached("SELECT 1 FROM spared WHERE event = ?1")?.exists([event])
+    }
+
+    fn empty(&self, event: i64) -> rusqlite::Result<()> {
+        empty(self.connection, event, "retention")?;
+        CrashPoint::InRetention.reached();
+        let mut update = self
+            .connection
+            .prepare_cached("UPDATE deliveries SET log = NULL WHERE event = ?1 AND log IS NOT NULL")?;
+        update.execute([event]).map(|_| ())
+    }
+
+    fn remove(&self, event: i64) -> rusqlite::Result<()> {
+        remove_journals(self.connection, event)?;
+        CrashPoint::InRetention.reached();
+        for sql in ["DELETE FROM deliveries WHERE event = ?1", "DELETE FROM events WHERE id = ?1"] {
+            self.connection.prepare_cached(sql)?.execute([event])?;
+        }
+        Ok(())
+    }
+
+    fn dedupe(&self, keep: Retention) -> rusqlite::Result<bool> {
+        let before = self.days_ago(keep.dedupe_days);
+        self.scan("dedupe", "SELECT key FROM dedupe WHERE key > ?1 ORDER BY key LIMIT ?2", |key| {
+            let mut delete =
+                self.connection.prepare_cached("DELETE FROM dedupe WHERE key = ?1 AND at < ?2")?;
+            delete.execute(params![key, before]).map(|_| ())
+        })
+    }
+
+    fn ratings(&self, keep: Retention) -> rusqlite::Result<bool> {
+        let before = self.days_ago(keep.metadata_days);
+        let select = "SELECT DISTINCT chat_id FROM ratings WHERE chat_id > ?1 ORDER BY chat_id LIMIT ?2";
+        self.scan("ratings", select, |chat| {
+            let mut delete =
+                self.connection.prepare_cached("DELETE FROM ratings WHERE chat_id = ?1 AND heard_at < ?2")?;
+            delete.execute(params![chat, before]).map(|_| ())
+        })
+    }
+
+    /// Goes on through the keys of a table from where it has come to, and begins anew at the end.
+    fn scan(
+        &self,
+        job: &str,
+        select: &str,
+        each: impl Fn(&str) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<bool> {
+        let from = match self.position(job)? {
+            Some(Value::Text(key)) => key,
+            _ => String::new(),
+        };
+        let mut select = self.connection.prepare_cached(select)?;
+        let rows = select.query_map(params![from, self.limit], |row| row.get(0))?;
+        let keys: Vec<String> = rows.collect::<rusqlite::Result<_>>()?;
+        keys.iter().try_for_each(|key| each(key))?;
+        let is_done = keys.len() < self.limit as usize;
+        let last = keys.last().filter(|_| !is_done).cloned();
+        self.come_to(job, last.unwrap_or_default())?;
+        Ok(is_done)
+    }
+
+    fn audit(&self, keep: Retention) -> rusqlite::Result<bool> {
+        let mut delete = self.connection.prepare_cached(
+            "DELETE FROM audit WHERE id IN (SELECT id FROM audit ORDER BY id LIMIT ?2) AND at < ?1",
+        )?;
+        let gone = delete.execute(params![self.days_ago(keep.audit_days), self.limit])?;
+        Ok(gone < self.limit as usize)
+    }
+
+    fn memory(&self, group: &Group<'_>) -> rusqlite::Result<bool> {
+        Ok(memory::sweep(group, self.now_ms, self.limit)? < self.limit as usize)
+    }
+
+    fn held(&self, before_ms: i64) -> rusqlite::Result<bool> {
+        let mut update = self.connection.prepare_cached(
+            "UPDATE deliveries SET state = 'dead', ended_at = ?1, set_at = ?1,
+                reason = 'nobody said within 24 h whether its action took place: ' || coalesce(reason, '')
+             WHERE id IN (SELECT id FROM deliveries INDEXED BY deliveries_held WHERE state = 'held'
+                AND coalesce(set_at, ended_at, accepted_at) <= ?2 ORDER BY id LIMIT ?3)
+             RETURNING id, event, plugin",
+        )?;
+        let rows = update.query_map(params![self.now_ms, before_ms, self.limit], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
+        })?;
+        let given_up: Vec<(i64, i64, String)> = rows.collect::<rusqlite::Result<_>>()?;
+        for (delivery, event, plugin) in &given_up {
+            tracing::error!(
+                plugin,
+                event = %format_args!("ev-{event}"),
+                delivery = %format_args!("dl-{delivery}"),
+                "a delivery was held for 24 h and is given up"
+            );
+        }
+        Ok(given_up.len() < self.limit as usize)
+    }
+
+    /// Gives pages back while more than an eighth of the file is free: what is left is filled by new events.
+    fn pages(&self) -> rusqlite::Result<bool> {
+        let number = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        if number("PRAGMA freelist_count")? * 8 <= number("PRAGMA page_count")? {
+            return Ok(true);
+        }
+        let mut vacuum = self.connection.prepare(&format!("PRAGMA incremental_vacuum({})", self.limit))?;
+        let mut steps = vacuum.query([])?;
+        while steps.next()?.is_some() {}
+        Ok(false)
+    }
+
+    fn days_ago(&self, days: u32) -> i64 {
+        self.now_ms - i64::from(days) * DAY_MS
+    }
+
+    fn number(&self, job: &str) -> rusqlite::Result<i64> {
+        Ok(match self.position(job)? {
+            Some(Value::Integer(number)) => number,
+            _ => 0,
+        })
+    }
+
+    fn position(&self, job: &str) -> rusqlite::Result<Option<Value>> {
+        let mut select = self.connection.prepare_cached("SELECT position FROM sweeps WHERE job = ?1")?;
+        select.query_row([job], |row| row.get(0)).optional()
+    }
+
+    fn come_to(&self, job: &str, position: impl Into<Value>) -> rusqlite::Result<()> {
+        let mut upsert = self.connection.prepare_cached(
+            "INSERT INTO sweeps (job, position) VALUES (?1, ?2) ON CONFLICT (job) DO UPDATE SET position = ?2",
+        )?;
+        upsert.execute(params![job, position.into()]).map(|_| ())
+    }
+}
+
+/// Takes the content of an event away, and the journals of its deliveries; `why` stays.
+pub(super) fn empty(connection: &Connection, event: i64, why: &str) -> rusqlite::Result<usize> {
+    remove_journals(connection, event)?;
+    let mut update = connection.prepare_cached(
+        "UPDATE events SET payload = '', extra = '', original = '', removed = ?2
+         WHERE id = ?1 AND coalesce(removed, '') NOT IN (?2, 'forgotten')",
+    )?;
+    update.execute(params![event, why])
+}
+
+/// Removes the journals of an event's deliveries.
+fn remove_journals(connection: &Connection, event: i64) -> rusqlite::Result<()> {
+    for table in ["steps", "journals"] {
+        let sql =
+            format!("DELETE FROM {table} WHERE delivery IN (SELECT id FROM deliveries WHERE event = ?1)");
+        connection.prepare_cached(&sql)?.execute([event])?;
+    }
+    Ok(())
+}
+
+fn pair(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, i64)> {
+    Ok((row.get(0)?, row.get(1)?))
+}
+
+#[cfg(test)]
+mod tests;

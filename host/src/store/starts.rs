@@ -1,0 +1,61 @@
+//! The starts of the host: each has a number, its epoch, by which a host whose data folder was taken over
+//! notices it (locks don't work on every file system), and from them follows when the host was down.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{Error, Store};
+use crate::delivery::Uptime;
+
+/// How often a host records that it is alive.
+pub(super) const ALIVE_EVERY: Duration = Duration::from_secs(10);
+/// What is older matters to nothing that waits.
+const KEPT: Duration = Duration::from_secs(8 * 24 * 3600);
+/// A host that crashes every second for hours must not fill the table.
+const STARTS_MAX: i64 = 10_000;
+
+/// One start of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Epoch(i64);
+
+impl Epoch {
+    /// Records a start, and answers when the host was up before it.
+    pub(super) fn begin(connection: &Connection, now_ms: i64) -> Result<(Epoch, Uptime), Error> {
+        let oldest = now_ms.saturating_sub(KEPT.as_millis() as i64);
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        connection.execute("INSERT INTO starts (started_at, alive_at) VALUES (?1, ?1)", [now_ms])?;
+        let epoch = Epoch(connection.last_insert_rowid());
+        // One that ended before that time is needed: the downtime behind it may reach into it.
+        connection.execute(
+            "DELETE FROM starts WHERE epoch <= ?1 - ?2
+                OR epoch < (SELECT max(epoch) FROM starts WHERE alive_at < ?3)",
+            params![epoch.0, STARTS_MAX, oldest],
+        )?;
+        let mut select = connection.prepare("SELECT started_at, alive_at FROM starts ORDER BY epoch")?;
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let starts: Vec<(i64, i64)> = rows.collect::<rusqlite::Result<_>>()?;
+        connection.execute_batch("COMMIT")?;
+        Ok((epoch, Uptime::of_starts(&starts)))
+    }
+
+    /// Whether no later start has the store.
+    pub(super) fn is_newest(self, connection: &Connection) -> rusqlite::Result<bool> {
+        let mut select = connection.prepare_cached("SELECT max(epoch) FROM starts")?;
+        let newest: Option<i64> = select.query_row([], |row| row.get(0)).optional()?.flatten();
+        Ok(newest == Some(self.0))
+    }
+
+    /// Records that the host is alive.
+    pub(super) fn is_alive(self, connection: &Connection, now_ms: i64) -> rusqlite::Result<()> {
+        let mut update = connection.prepare_cached("UPDATE starts SET alive_at = ?2 WHERE epoch = ?1")?;
+        update.execute([self.0, now_ms]).map(|_| ())
+    }
+}
+
+impl Store {
+    /// When the host was down before this start, within the last 8 days.
+    pub fn uptime(&self) -> &Uptime {
+        &self.uptime
+    }
+}

@@ -1,0 +1,74 @@
+//! A disk that fails: nothing is called stored that isn't, and what was called stored is there afterwards.
+
+use chatplug_tests::disk::{Disk, Fault, is_accepted, post_message};
+use chatplug_tests::{Host, guest, power};
+
+const RECORDER: &str = "[plugin.recorder]\nevents = [\"incoming_event\"]\n";
+
+fn start() -> (Host, Disk) {
+    let (mut host, disk) = Disk::under(Host::prepared(RECORDER, &[guest("guest_recorder")]), 1);
+    host.run();
+    (host, disk)
+}
+
+fn post(host: &Host, chat: &str) -> String {
+    post_message(host.address(), chat).expect("an answer")
+}
+
+fn chats(host: &Host) -> Vec<String> {
+    host.events().iter().filter_map(|event| event["chat_id"].as_str().map(str::to_owned)).collect()
+}
+
+#[test]
+fn a_full_disk_is_answered_503_until_there_is_room() {
+    let (mut host, disk) = start();
+    assert!(is_accepted(&post(&host, "before")));
+    disk.fail(Fault::Full);
+    for _ in 0..3 {
+        let refused = post(&host, "meanwhile").to_ascii_lowercase();
+        assert!(refused.starts_with("http/1.1 503 ") && refused.contains("retry-after: "), "{refused}");
+        assert!(refused.contains("disk-full"), "{refused}");
+    }
+    assert!(host.ended().is_none(), "a full disk is no reason to end: {}", host.log());
+    disk.heal();
+    assert!(is_accepted(&post(&host, "after")));
+    host.wait_until_done(2);
+    assert_eq!(chats(&host), ["before", "after"]);
+}
+
+/// A disk that fails in another way ends the host, which says so; nothing is lost that was answered 200.
+fn check_end(fault: Fault) {
+    let (mut host, disk) = start();
+    assert!(is_accepted(&post(&host, "before")));
+    disk.fail(fault);
+    let answer = post_message(host.address(), "meanwhile");
+    assert!(!answer.is_some_and(|answer| is_accepted(&answer)), "{fault:?}");
+    let status = host.wait_for_end();
+    assert!(!status.success(), "{fault:?}: {status}");
+    assert!(host.log().contains("the store failed"), "{fault:?}: {}", host.log());
+    disk.heal();
+    host.run();
+    assert!(is_accepted(&post(&host, "after")));
+    let chats = chats(&host);
+    assert!(
+        chats.contains(&"before".to_owned()) && chats.contains(&"after".to_owned()),
+        "{fault:?}: {chats:?}"
+    );
+}
+
+#[test]
+fn a_disk_that_cannot_write_ends_the_host() {
+    check_end(Fault::Write);
+}
+
+#[test]
+fn a_failed_sync_ends_the_host() {
+    check_end(Fault::Sync);
+}
+
+#[test]
+fn a_power_cut_loses_nothing_that_was_answered() {
+    let report = power::run(6, 20_261_128).expect("the host starts after each cut");
+    assert_eq!((report.lost, report.damaged), (0, 0), "{report}");
+    assert!(report.synced > 0 && report.torn > 0, "{report}");
+}

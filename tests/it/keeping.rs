@@ -1,0 +1,100 @@
+//! Backups, restores, and forgetting a person, with the real executable.
+
+use std::os::unix::fs::PermissionsExt;
+
+use chatplug_tests::{Host, deliveries, guest};
+
+use crate::client::{accept, message, webhook};
+
+const RECORDER: &str = "[plugin.recorder]\nevents = [\"incoming_event\", \"incoming_chat\"]\n";
+
+fn said(output: &std::process::Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[tokio::test]
+async fn a_backup_of_a_running_host_is_restored() {
+    let mut host = Host::start(RECORDER, &[guest("guest_recorder")]);
+    for number in 1..=20 {
+        accept(&host, message("C1", number)).await;
+    }
+    host.wait_until_done(20);
+    let copy = host.data().with_file_name("copy.db");
+    let path = copy.to_str().expect("the path is text");
+    let checked = host.json(&["backup", path]);
+    assert_eq!((&checked["events"], &checked["pending"]), (&20.into(), &0.into()), "{checked}");
+    assert_eq!(std::fs::metadata(&copy).expect("the copy").permissions().mode() & 0o777, 0o600);
+    let again = host.cli(&["backup", path]);
+    assert!(!again.status.success(), "it would overwrite: {}", said(&again));
+
+    accept(&host, message("C1", 21)).await;
+    host.wait_until_done(21);
+    let refused = host.cli(&["restore", path]);
+    assert!(!refused.status.success() && said(&refused).contains("in use by another"), "{}", said(&refused));
+    assert_eq!(host.json(&["restore", path, "--verify"])["events"], 20);
+    assert!(host.stop(), "{}", host.log());
+    let restored = host.json(&["restore", path]);
+    assert_eq!(restored["store"]["events"], 20);
+    let before = restored["before"].as_str().expect("the old store is beside it");
+    assert_eq!(host.json(&["restore", before, "--verify"])["events"], 21);
+
+    host.run();
+    accept(&host, message("C2", 1)).await;
+    let events = host.wait_until_done(21);
+    assert_eq!(events.len(), 21);
+    assert!(
+        events.iter().flat_map(deliveries).all(|delivery| delivery["state"] == "succeeded"),
+        "{events:#?}"
+    );
+}
+
+#[tokio::test]
+async fn a_damaged_backup_is_refused_and_changes_nothing() {
+    let mut host = Host::start(RECORDER, &[]);
+    for number in 1..=50 {
+        accept(&host, message("C1", number)).await;
+    }
+    let copy = host.data().with_file_name("copy.db");
+    let path = copy.to_str().expect("the path is text");
+    host.json(&["backup", path]);
+    assert!(host.stop(), "{}", host.log());
+    let whole = std::fs::read(&copy).expect("the copy");
+    let mut scribbled = whole.clone();
+    scribbled[4096..whole.len() / 2].fill(0xa5);
+    for (what, bytes) in [("half", &whole[..whole.len() / 2]), ("scribbled", &scribbled[..]), ("none", b"x")]
+    {
+        std::fs::write(&copy, bytes).expect("it can be damaged");
+        for args in [&["restore", path, "--verify"][..], &["restore", path]] {
+            let refused = host.cli(args);
+            assert!(!refused.status.success(), "{what}: {}", said(&refused));
+        }
+    }
+    assert_eq!(host.events().len(), 50);
+}
+
+#[tokio::test]
+async fn a_person_is_forgotten_while_the_host_is_stopped() {
+    let mut host = Host::start(RECORDER, &[]);
+    let mary = serde_json::json!({ "chat": { "id": "C1", "users": [
+        { "id": "1", "type": "customer", "name": "Mary", "email": "mary@example.com" } ],
+        "thread": { "id": "C1T", "events": [] } } });
+    accept(&host, webhook("incoming_chat", &mary)).await;
+    accept(&host, message("C1", 1)).await;
+    accept(&host, message("C2", 1)).await;
+    let would = host.json(&["forget", "--email", "mary@example.com", "--dry-run"]);
+    assert_eq!((&would["events"], &would["deliveries"]), (&2.into(), &2.into()), "{would}");
+    assert!(host.stop(), "{}", host.log());
+    let done = host.json(&["forget", "--email", "mary@example.com"]);
+    assert_eq!((&done["events"], &done["deliveries"]), (&2.into(), &2.into()), "{done}");
+    assert!(done["out_of_reach"].as_array().is_some_and(|places| !places.is_empty()));
+
+    host.drop_file(&guest("guest_recorder"), "recorder.wasm");
+    host.run();
+    let events = host.wait_until_done(3);
+    for event in &events {
+        let expected = if event["chat_id"] == "C1" { "skipped" } else { "succeeded" };
+        assert!(deliveries(event).all(|delivery| delivery["state"] == expected), "{event:#}");
+    }
+    let shown = host.json(&["events", "show", events[0]["id"].as_str().expect("an id")]);
+    assert_eq!((&shown["removed"], &shown["payload"]), (&"forgotten".into(), &serde_json::Value::Null));
+}
