@@ -39,7 +39,7 @@ mod services;
 
 use metered::Metered;
 use reload::Reload;
-use services::Account;
+use services::Edges;
 
 /// The name of the file in the data folder that says where the running host listens.
 const LISTENING: &str = "listening";
@@ -104,16 +104,15 @@ fn start(
     measures: &Arc<Measures>,
     stop: &CancellationToken,
 ) -> anyhow::Result<TaskTracker> {
-    let account = Arc::new(Account::new(&config.livechat, Arc::new(store.clone()))?);
-    let connections = Arc::new(Connections::new(services::connections(&config))?);
-    let destinations = services::in_front_of(&account, &connections, &config);
+    let edges = Edges::new(&config, store)?;
+    let Edges { account, connections, destinations } = edges.clone();
     let loader = loader(&config, reach(&destinations, measures, store, stop))?;
     let registry = Arc::new(Registry::default());
     let webhooks = Arc::new(webhooks(&config, store, measures));
     let [dispatching, watching, keeping, telling] = [(); 4].map(|()| Arc::new(Heartbeat::new()));
     let heartbeats = named([("dispatcher", &dispatching), ("watcher", &watching), ("keeper", &keeping)]);
-    let told = named([("notifier", &telling)]);
-    let health = Arc::new(Health::new(store.clone(), [heartbeats.clone(), told].concat()));
+    let all_loops = [heartbeats.clone(), named([("notifier", &telling)])].concat();
+    let health = Arc::new(Health::new(store.clone(), all_loops));
     let (changed, reloads) = watch::channel(());
     let config = Arc::new(ArcSwap::from_pointee(config));
     let dispatcher = Dispatcher {
@@ -136,7 +135,7 @@ fn start(
         store: store.clone(),
         config: config.clone(),
         registry: registry.clone(),
-        connections: connections.clone(),
+        connections,
         destinations: services::states(&destinations),
         refusals: webhooks.refusals.clone(),
         heartbeats,
@@ -148,9 +147,7 @@ fn start(
         config: config.clone(),
         registry,
         webhooks: webhooks.clone(),
-        account: account.clone(),
-        connections,
-        destinations: destinations.clone(),
+        edges,
         changed,
     };
     let tasks = TaskTracker::new();

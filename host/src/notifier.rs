@@ -199,8 +199,10 @@ impl Notifier {
         }
         let keys: Vec<Key> = changes.iter().map(|(key, _)| key.clone()).collect();
         let kept = tokio::time::timeout(KEEP_TIME, self.store.keep_incidents(changes)).await;
-        if !matches!(kept, Ok(Ok(()))) {
-            tracing::debug!("cannot keep which incidents are open; trying again");
+        if matches!(kept, Ok(Ok(()))) {
+            tracing::debug!(incidents = keys.len(), "kept what the operator knows");
+        } else {
+            tracing::debug!("cannot keep what the operator knows; trying again");
             incidents.not_kept(keys);
         }
     }

@@ -87,7 +87,7 @@ mod tests {
         let expected = json!({
             "name": "hello", "release": "1.0.0", "description": "Greets.",
             "events": ["incoming_chat", "chat_rated"], "connections": ["slack"],
-            "settings_schema": { "type": "object", "additionalProperties": false },
+            "wants_own_events": false, "settings_schema": { "type": "object", "additionalProperties": false },
         });
         assert_eq!(manifest, expected);
     }

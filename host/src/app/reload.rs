@@ -9,10 +9,9 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::services::{self, Account};
+use super::services::{self, Edges};
 use crate::config::Config;
 use crate::connections::Connections;
-use crate::destinations::Destinations;
 use crate::http::Webhooks;
 use crate::registry::{Registry, check_fit};
 
@@ -27,9 +26,7 @@ pub(super) struct Reload {
     pub(super) config: Arc<ArcSwap<Config>>,
     pub(super) registry: Arc<Registry>,
     pub(super) webhooks: Arc<Webhooks>,
-    pub(super) account: Arc<Account>,
-    pub(super) connections: Arc<Connections>,
-    pub(super) destinations: Arc<Destinations>,
+    pub(super) edges: Edges,
     pub(super) changed: watch::Sender<()>,
 }
 
@@ -59,14 +56,15 @@ impl Reload {
         self.check(&next)?;
         let concerns = |section: &str| differences.iter().any(|difference| difference.contains(section));
         if concerns("connections") {
-            self.connections.replace(services::connections(&next))?;
+            self.edges.connections.replace(services::connections(&next))?;
         }
         // A new client knows nothing of the notes that the old one is just leaving: not without need.
         if concerns("livechat.") {
-            self.account.replace(&next.livechat)?;
+            self.edges.account.replace(&next.livechat)?;
         }
         if concerns("livechat.") || concerns("connections") {
-            self.destinations
+            self.edges
+                .destinations
                 .replace(services::destinations(&next), |name| services::is_renewed(&differences, name));
         }
         let reception = services::reception(&next);
@@ -83,7 +81,7 @@ impl Reload {
 
     /// What can only be known beside the plugins that run, and what the edges say.
     fn check(&self, next: &Config) -> anyhow::Result<()> {
-        self.account.check(&next.livechat)?;
+        self.edges.account.check(&next.livechat)?;
         Connections::new(services::connections(next))?;
         for (name, slot) in self.registry.all().iter() {
             if let (Some(plugin), Some(version)) = (next.plugins.get(&**name), &slot.active)

@@ -17,7 +17,25 @@ use crate::destinations::{self, Destinations, LIVECHAT, Probe, States};
 use crate::http::Reception;
 use crate::livechat::client::{Client, Credentials, Options, SetupError};
 use crate::livechat::webhook::{Door, Secrets, Us};
-use crate::store::{Route, Routes};
+use crate::store::{Route, Routes, Store};
+
+/// What stands between the host and the services.
+#[derive(Clone)]
+pub(super) struct Edges {
+    pub(super) account: Arc<Account>,
+    pub(super) connections: Arc<Connections>,
+    /// In front of both.
+    pub(super) destinations: Arc<Destinations>,
+}
+
+impl Edges {
+    pub(super) fn new(config: &Config, store: &Store) -> anyhow::Result<Edges> {
+        let account = Arc::new(Account::new(&config.livechat, Arc::new(store.clone()))?);
+        let connections = Arc::new(Connections::new(self::connections(config))?);
+        let destinations = in_front_of(&account, &connections, config);
+        Ok(Edges { account, connections, destinations })
+    }
+}
 
 /// The LiveChat API with the credentials of the config as it is now, if it has any.
 pub(super) struct Account {
