@@ -73,7 +73,7 @@ async fn every_log_line_of_an_event_has_its_trace() {
     let (one, other) = (trace("ev-1"), trace("ev-2"));
     assert!(one.len() == 32 && one != other, "{one} {other}");
     let log = host.log();
-    for said in ["stored a webhook", "denied: ", "it is a dead letter now"] {
+    for said in ["stored a webhook", "plugin: denied: ", "it is a dead letter now"] {
         let lines: Vec<&str> =
             log.lines().filter(|line| line.contains(said) && line.contains(&one)).collect();
         assert_eq!(lines.len(), 1, "`{said}` with {one} in\n{log}");
