@@ -141,9 +141,10 @@ struct Heard;
 
 impl std::io::Write for Heard {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        LISTENING.with_borrow(|lines| match lines {
-            Some(lines) => lines.0.lock().expect("not poisoned").extend_from_slice(bytes),
-            None => {}
+        LISTENING.with_borrow(|lines| {
+            if let Some(lines) = lines {
+                lines.0.lock().expect("not poisoned").extend_from_slice(bytes);
+            }
         });
         Ok(bytes.len())
     }

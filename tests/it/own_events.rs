@@ -203,7 +203,7 @@ async fn a_skipped_delivery_says_why_and_is_not_handed_on() {
     assert_eq!((&*skipped.plugin, skipped.reason.as_deref()), ("greeter", Some(SKIPPED)));
     assert!(skipped.ended_at.is_some() && skipped.attempts == 0);
     let handed_on: Vec<String> = desk.handed_on(1).await.iter().map(|id| format!("dl-{id}")).collect();
-    assert_eq!(handed_on, [pending.id.clone()]);
+    assert_eq!(handed_on, std::slice::from_ref(&pending.id));
 }
 
 /// A plugin's section: it may act four times in a chat and minute.
