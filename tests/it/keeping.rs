@@ -98,3 +98,22 @@ async fn a_person_is_forgotten_while_the_host_is_stopped() {
     let shown = host.json(&["events", "show", events[0]["id"].as_str().expect("an id")]);
     assert_eq!((&shown["removed"], &shown["payload"]), (&"forgotten".into(), &serde_json::Value::Null));
 }
+
+#[tokio::test]
+async fn a_person_is_forgotten_while_the_host_runs() {
+    let host = Host::start(RECORDER, &[]);
+    accept(&host, message("C1", 1)).await;
+    accept(&host, message("C2", 1)).await;
+    let done = host.json(&["forget", "--chat", "C1"]);
+    assert_eq!((&done["events"], &done["deliveries"]), (&1.into(), &1.into()), "{done}");
+    host.drop_file(&guest("guest_recorder"), "recorder.wasm");
+    let events = host.wait_until_done(2);
+    let states: Vec<_> = events.iter().flat_map(deliveries).map(|delivery| &delivery["state"]).collect();
+    assert_eq!(states, ["skipped", "succeeded"]);
+    let audit = host.json(&["audit", "list"]);
+    assert_eq!(
+        (&audit[0]["action"], &audit[0]["subject"]),
+        (&"forget".into(), &"a person, by a chat".into())
+    );
+    assert!(!audit.to_string().contains("C1"), "the log outlives what was forgotten: {audit}");
+}

@@ -5,6 +5,7 @@ use std::io::Write;
 use anyhow::bail;
 use serde::Serialize;
 
+use super::link::{Link, who};
 use super::{ForgetArgs, text};
 use crate::config::Config;
 use crate::event::person::Person;
@@ -53,12 +54,10 @@ pub async fn run(config: &Config, args: &ForgetArgs, json: bool, out: &mut dyn W
 
 async fn forget(config: &Config, person: Person) -> anyhow::Result<Forgotten> {
     let opened = match Store::open(&config.data_dir) {
-        Err(Error::Locked(_)) => {
-            bail!("a host is running on {}: stop it, forget, start it again", config.data_dir.display())
-        }
+        Err(Error::Locked(_)) => return Link::open(config)?.forget(person).await,
         opened => opened?,
     };
-    let forgotten = opened.store.forget(person, jiff::Timestamp::now().as_millisecond()).await;
+    let forgotten = opened.store.forget(person, who(), jiff::Timestamp::now().as_millisecond()).await;
     // The log has what was there before; closing empties it.
     opened.close();
     Ok(forgotten?)

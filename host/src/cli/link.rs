@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 use super::text;
 use crate::config::Config;
 use crate::event::EventId;
-use crate::store::{Decided, Decision, Lock, Opened, Reader, Replayed, Selection, Store};
+use crate::event::person::Person;
+use crate::store::{Decided, Decision, Forgotten, Lock, Opened, Reader, Replayed, Selection, Store};
 
 /// The file in the data folder in which a running host says where its operator listener is.
 pub const ADDRESS_FILE: &str = "operator";
@@ -53,7 +54,7 @@ impl Link {
     /// # Errors
     /// If there is nothing stored yet, or the store can't be opened.
     pub fn open(config: &Config) -> anyhow::Result<Link> {
-        let who = format!("cli:{}", user());
+        let who = who();
         let data_dir = &config.data_dir;
         if Store::is_owned(data_dir)? {
             let address = address(&data_dir.join(ADDRESS_FILE))?;
@@ -113,6 +114,30 @@ impl Link {
             }
         }
     }
+}
+
+impl Link {
+    /// Takes away what is stored of a person.
+    ///
+    /// # Errors
+    /// Those of the host or of the store. A host to which it takes long goes on with it.
+    pub async fn forget(&self, person: Person) -> anyhow::Result<Forgotten> {
+        match &self.way {
+            Way::Host(host) => {
+                let body = match &person {
+                    Person::Chat(id) => json!({ "chat": id }),
+                    Person::Email(address) => json!({ "email": address }),
+                };
+                host.post("/api/v1/forget", &body, &self.who).await
+            }
+            Way::Store { store, .. } => Ok(store.forget(person, self.who.clone(), now_ms()).await?),
+        }
+    }
+}
+
+/// Who runs a command, as the audit log tells it.
+pub(super) fn who() -> String {
+    format!("cli:{}", user())
 }
 
 impl Host {

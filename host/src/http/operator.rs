@@ -119,6 +119,7 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Operator>>)> {
         ("get", "/api/v1/held", get(deliveries::list_held)),
         ("get", "/api/v1/held/count", get(deliveries::count_held)),
         ("post", "/api/v1/held/resolve", post(deliveries::resolve)),
+        ("post", "/api/v1/forget", post(events::forget)),
     ]
 }
 

@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use super::operator::audit::{Deed, record};
 use super::retention::empty;
 use super::writer::Group;
 use super::{Error, Reader, Store, memory};
@@ -59,13 +61,18 @@ impl Reader {
 }
 
 impl Store {
-    /// Takes away what is stored of a person: the content of events, journals, logs and reasons of deliveries,
+    /// Takes away what is stored of a person, for `who`: the content of events, journals, logs and reasons of deliveries,
     /// ratings, what repetitions are recognised by, entries of the plugins' memory. Deliveries that have not ended
     /// well are skipped. An attempt that runs meanwhile may end.
     ///
     /// # Errors
     /// See [`Error`]. Some of it may be done then; it can be asked for again.
-    pub async fn forget(&self, person: Person, now_ms: i64) -> Result<Forgotten, Error> {
+    pub async fn forget(&self, person: Person, who: String, now_ms: i64) -> Result<Forgotten, Error> {
+        // What they were named by is what is to be forgotten: the log has neither address nor id.
+        let subject = match person {
+            Person::Chat(_) => "a person, by a chat",
+            Person::Email(_) => "a person, by an e-mail address",
+        };
         let last = self.read(newest).await?;
         let mut search = Search::new(person, last);
         loop {
@@ -96,6 +103,13 @@ impl Store {
             });
             forgotten.memory += gone.await?;
         }
+        let after = json!({ "events": forgotten.events, "deliveries": forgotten.deliveries });
+        let recorded = self.write(move |group| {
+            let (subject, after) = (subject.to_owned(), Some(after));
+            let deed = Deed { who: &who, action: "forget", subject, before: None, after };
+            record(group.connection, &deed, now_ms)
+        });
+        recorded.await?;
         Ok(forgotten)
     }
 

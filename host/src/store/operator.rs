@@ -12,7 +12,7 @@ use crate::delivery::{DeliveryId, State};
 use crate::event::EventId;
 use crate::journal::Answer;
 
-mod audit;
+pub(super) mod audit;
 mod comeback;
 mod replay;
 #[cfg(test)]

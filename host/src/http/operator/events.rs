@@ -9,7 +9,8 @@ use serde::Deserialize;
 use super::asked::{Body, Problem, body, event_type, id, limit, query};
 use super::{Answer, App, Caller};
 use crate::event::EventId;
-use crate::store::{EventFilter, EventView, Replayed};
+use crate::event::person::Person;
+use crate::store::{Error, EventFilter, EventView, Forgotten, Replayed};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,4 +65,29 @@ pub(super) async fn replay(
     let replayed =
         operator.shown.store.replay_event(event, plugins, who, now_ms).await?.ok_or_else(missing)?;
     Ok(Json(replayed))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Forget {
+    chat: Option<String>,
+    email: Option<String>,
+}
+
+pub(super) async fn forget(
+    State(operator): App,
+    Extension(Caller(who)): Extension<Caller>,
+    sent: Body,
+) -> Answer<Forgotten> {
+    let person = match body(sent)? {
+        Forget { chat: Some(id), email: None } if !id.is_empty() => Person::Chat(id),
+        Forget { chat: None, email: Some(address) } if !address.is_empty() => Person::Email(address),
+        _ => return Err(Problem::invalid("name a person by `chat` or by `email`, one of them")),
+    };
+    let store = operator.shown.store.clone();
+    // In a task of its own: it goes on if it takes longer than a request may.
+    let task =
+        tokio::spawn(async move { store.forget(person, who, Timestamp::now().as_millisecond()).await });
+    let ended = task.await.map_err(|_| Problem::from(Error::Closed))?;
+    Ok(Json(ended?))
 }

@@ -76,7 +76,10 @@ async fn a_chat_is_forgotten_and_the_others_stay() {
     };
     assert_eq!(would_forget(&bench, &person), expected);
     assert_eq!(has_content(&bench).await, [1, 2, 3, 4, 5], "only a look");
-    assert_eq!(bench.store().forget(person, NOW_MS).await.expect("it is forgotten"), expected);
+    assert_eq!(
+        bench.store().forget(person, "test".to_owned(), NOW_MS).await.expect("it is forgotten"),
+        expected
+    );
     assert_eq!(has_content(&bench).await, [4, 5]);
     assert_eq!(states(&bench), ["succeeded", "skipped", "skipped", "held", "pending"]);
     assert_eq!(keys(&bench), ["contact", "seen/C10", "seen/C2"]);
@@ -102,18 +105,21 @@ async fn an_address_takes_its_chats_and_what_mentions_it() {
         memory: 2,
     };
     assert_eq!(would_forget(&bench, &person), expected);
-    assert_eq!(bench.store().forget(person.clone(), NOW_MS).await.expect("it is forgotten"), expected);
+    assert_eq!(
+        bench.store().forget(person.clone(), "test".to_owned(), NOW_MS).await.expect("it is forgotten"),
+        expected
+    );
     assert_eq!(has_content(&bench).await, [5]);
     assert_eq!(states(&bench), ["succeeded", "skipped", "skipped", "skipped", "pending"]);
     assert_eq!(keys(&bench), ["seen/C10", "seen/C2"]);
-    assert_eq!(bench.store().forget(person, NOW_MS).await.expect("again").events, 0);
+    assert_eq!(bench.store().forget(person, "test".to_owned(), NOW_MS).await.expect("again").events, 0);
 }
 
 #[tokio::test]
 async fn nothing_of_what_was_forgotten_is_left_in_the_files() {
     let mut bench = bench().await;
     let person = Person::Email("mary@example.com".to_owned());
-    bench.store().forget(person, NOW_MS).await.expect("it is forgotten");
+    bench.store().forget(person, "test".to_owned(), NOW_MS).await.expect("it is forgotten");
     bench.close();
     for entry in std::fs::read_dir(bench.folder.path()).expect("the folder") {
         let path = entry.expect("an entry").path();
@@ -129,8 +135,11 @@ async fn many_chats_and_events_are_forgotten_in_batches() {
     for number in 0..(CHANGED as i64 * 2 + 7) {
         bench.accept("C1", &format!("{number}"), NOW_MS).await;
     }
-    let forgotten =
-        bench.store().forget(Person::Chat("C1".to_owned()), NOW_MS).await.expect("it is forgotten");
+    let forgotten = bench
+        .store()
+        .forget(Person::Chat("C1".to_owned()), "test".to_owned(), NOW_MS)
+        .await
+        .expect("it is forgotten");
     assert_eq!((forgotten.events, forgotten.deliveries), (107, 107));
     assert_eq!(forgotten.dedupe_keys, 107);
 }
