@@ -52,7 +52,7 @@ impl Dispatcher {
                 %trace,
                 action,
                 reason,
-                "it is in doubt whether an action took place: say it with `chatplug held resolve {delivery}`"
+                "it is in doubt whether an action took place: say it with `chatplug held resolve {delivery} --sent` or `--not-sent`"
             ),
         }
         Ok(settled)

@@ -89,9 +89,9 @@ actions_per_chat_minute = 1000
         self.ledger.faults().clear();
     }
 
-    /// Returns once nothing is pending.
+    /// Returns once nothing is pending. A host that finishes none for `patience` is stuck.
     pub(super) async fn drained(&mut self, patience: Duration) -> anyhow::Result<()> {
-        let began = Instant::now();
+        let (mut fewest, mut since) = (u64::MAX, Instant::now());
         loop {
             let pending = match Reader::open(&self.host.data())? {
                 Some(reader) => reader.pending()?,
@@ -103,8 +103,11 @@ actions_per_chat_minute = 1000
             if let Some(status) = self.host.ended() {
                 bail!("the last host ended ({status}):\n{}", self.host.log_end());
             }
-            if began.elapsed() > patience {
-                bail!("{pending} deliveries are pending after {patience:?}:\n{}", self.host.log_end());
+            if pending < fewest {
+                (fewest, since) = (pending, Instant::now());
+            }
+            if since.elapsed() > patience {
+                bail!("{pending} deliveries stay pending for {patience:?}:\n{}", self.host.log_end());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
