@@ -27,12 +27,14 @@ impl Stage {
             r#"
 [livechat]
 base_url = "{}"
+rate = 1000
 account_id = "{}"
 token = {{ env = "LIVECHAT_PAT" }}
 
 [connections.ledger]
 kind = "generic"
 base_url = "{}"
+rate = 1000
 bearer = {{ env = "LEDGER_TOKEN" }}
 
 [plugin.worker]
