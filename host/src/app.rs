@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -43,6 +44,9 @@ use services::Edges;
 
 /// The name of the file in the data folder that says where the running host listens.
 const LISTENING: &str = "listening";
+
+/// How long the parts may take to end: more than each gives itself.
+const STOP_TIME: Duration = Duration::from_secs(35);
 
 /// Runs the host until it is told to stop.
 ///
@@ -84,7 +88,9 @@ pub async fn serve(config_path: &Path) -> anyhow::Result<()> {
     };
     tracing::info!("stopping: no new work is begun, what runs may end");
     stop.cancel();
-    tasks.wait().await;
+    if tokio::time::timeout(STOP_TIME, tasks.wait()).await.is_err() {
+        tracing::warn!("something did not end within {} s and is cut off", STOP_TIME.as_secs());
+    }
     // They only say where a host listens while one does.
     for path in [&listening, &operator_listening] {
         let _ = std::fs::remove_file(path);

@@ -224,7 +224,10 @@ impl Dispatcher {
     /// ones, and then its lane, in any case.
     async fn deliver(self: Arc<Self>, pending: Pending, reports: mpsc::Sender<Message>) {
         let attempt = AssertUnwindSafe(self.attempt(&pending)).catch_unwind().await;
-        self.conclude(pending, attempt.unwrap_or_default(), reports).await;
+        let made = attempt.unwrap_or_else(|_| {
+            self.hold(&pending, "the host panicked: please report it with the log".to_owned())
+        });
+        self.conclude(pending, made, reports).await;
     }
 
     /// Gives a delivery up that waited for too long.
@@ -309,7 +312,7 @@ impl Dispatcher {
         let lasting = Duration::from_millis(u64::try_from(self.now_ms() - since_ms).unwrap_or(0));
         let settled = self.settle(pending, self.run_of(pending), step, lasting, self.age(pending)).await;
         let now_ms = self.now_ms();
-        let finish = match settled.map_err(|error| unreadable(&error))? {
+        let finish = match settled.map_err(|error| self.unreadable(pending, &error))? {
             Settled::Known(_) => return self.read_journal(pending).await,
             Settled::Later(wait, reason) => in_doubt(pending, State::Pending, wait, reason, now_ms),
             Settled::Held(reason) => in_doubt(pending, State::Held, Duration::ZERO, reason, now_ms),
@@ -323,7 +326,22 @@ impl Dispatcher {
     }
 
     async fn read_journal(&self, pending: &Pending) -> Result<Option<(Header, Vec<Step>)>, Made> {
-        self.store.journal(pending.id).await.map_err(|error| unreadable(&error))
+        self.store.journal(pending.id).await.map_err(|error| self.unreadable(pending, &error))
+    }
+
+    /// What becomes of a delivery whose journal can't be read or written.
+    fn unreadable(&self, pending: &Pending, error: &store::Error) -> Made {
+        tracing::error!(%error, delivery = %pending.id, "the journal of a delivery can't be read or written");
+        match error.is_lasting() {
+            true => self.hold(pending, format!("its journal can't be read: {error}")),
+            false => Made::default(),
+        }
+    }
+
+    /// Has the operator look at a delivery that the host can't go on with: its lane must not stay closed for ever.
+    fn hold(&self, pending: &Pending, reason: String) -> Made {
+        let finish = in_doubt(pending, State::Held, Duration::ZERO, reason, self.now_ms());
+        Made { journaled: true, finish: Some(finish), ..Made::default() }
     }
 
     /// The event of a delivery, from memory or from the store. The outer `None`: it can't be read right now.
@@ -387,11 +405,6 @@ impl From<Finish> for Made {
     fn from(finish: Finish) -> Made {
         Made { finish: Some(finish), ..Made::default() }
     }
-}
-
-fn unreadable(error: &store::Error) -> Made {
-    tracing::error!(%error, "the journal of a delivery can't be read or written; trying again");
-    Made::default()
 }
 
 /// How much is under way.

@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::action::Effect;
+use crate::action::{Effect, memory};
 
 mod answer;
 mod ledger;
@@ -208,7 +208,7 @@ impl Journal {
     /// Takes the record that a call off the way is matched with: by the author's name for it, else by its
     /// arguments.
     fn matching(&mut self, call: &Call) -> Option<Step> {
-        if !call.kind.is_matched() {
+        if !call.is_matched() {
             return None;
         }
         let named = |step: &Step| {
@@ -218,16 +218,23 @@ impl Journal {
             let differ_in_name = step.call.once.is_some() && call.once.is_some();
             step.call.function == call.function && step.call.arguments == call.arguments && !differ_in_name
         };
-        let at = self.aside.iter().position(named).or_else(|| self.aside.iter().position(alike))?;
+        let same = |step: &Step| alike(step) && step.call.once == call.once;
+        let first = |fits: &dyn Fn(&Step) -> bool| {
+            let steps = self.aside.iter().enumerate().filter(|(_, step)| fits(step));
+            steps.min_by_key(|(_, step)| step.number).map(|(at, _)| at)
+        };
+        // In the order in which they were done. A record that has a name is left to the call of that name.
+        let at = first(&named).or_else(|| first(&same)).or_else(|| first(&alike))?;
         Some(self.aside.remove(at))
     }
 }
 
-impl Kind {
-    /// Whether a record of this kind keeps a call off the way from being done again.
-    fn is_matched(self) -> bool {
-        match self {
-            Kind::Own => true,
+impl Call {
+    /// Whether a record of this call keeps one off the way from being done again.
+    fn is_matched(&self) -> bool {
+        match self.kind {
+            // A claim knows its owner: made again it says whether it still holds, which its record can't.
+            Kind::Own => self.function != memory::CLAIM,
             Kind::Call(effect) => !matches!(effect, Effect::Read | Effect::Repeatable),
         }
     }

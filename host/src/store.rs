@@ -115,6 +115,19 @@ pub enum Error {
     Closed,
 }
 
+impl Error {
+    /// Whether asking again will not help: what is stored is not what this program writes.
+    pub fn is_lasting(&self) -> bool {
+        let Error::Sqlite(error) = self else { return false };
+        matches!(
+            **error,
+            rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+        )
+    }
+}
+
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Error {
         let extended = error.sqlite_error().map(|error| error.extended_code);

@@ -42,6 +42,10 @@ async fn a_backup_of_a_running_host_is_restored() {
     accept(&host, message("C2", 1)).await;
     let events = host.wait_until_done(21);
     assert_eq!(events.len(), 21);
+    let newest = deliveries(&events[20]).next().expect("a delivery");
+    let number =
+        newest["id"].as_str().and_then(|id| id["dl-".len()..].parse::<u64>().ok()).expect("a number");
+    assert!(number > 100_000_000, "a number that was given after the backup is not given again: {number}");
     assert!(
         events.iter().flat_map(deliveries).all(|delivery| delivery["state"] == "succeeded"),
         "{events:#?}"

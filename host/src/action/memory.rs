@@ -17,6 +17,9 @@ pub enum Call {
     Claim { key: String, ttl_ms: u64 },
 }
 
+/// The function of the contract that claims a key.
+pub const CLAIM: &str = "memory.claim";
+
 impl Call {
     /// The function of the contract.
     pub fn function(&self) -> &'static str {
@@ -27,7 +30,7 @@ impl Call {
             Call::Delete { .. } => "memory.delete",
             Call::Increment { .. } => "memory.increment",
             Call::CompareAndSwap { .. } => "memory.compare-and-swap",
-            Call::Claim { .. } => "memory.claim",
+            Call::Claim { .. } => CLAIM,
         }
     }
 

@@ -57,8 +57,9 @@ impl Account {
     /// Ends visits that were cut off, now and then, until `stop`.
     pub(super) async fn end_visits(self: Arc<Self>, stop: CancellationToken) {
         loop {
+            // What is cut off by the stop is on disk, and ended after the next start.
             if let Ok(client) = self.client()
-                && let Err(error) = client.end_visits().await
+                && let Some(Err(error)) = stop.run_until_cancelled(client.end_visits()).await
             {
                 tracing::warn!(%error, "cannot leave the chats that were joined for a note; trying again");
             }

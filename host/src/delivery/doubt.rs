@@ -39,6 +39,10 @@ pub fn settle(finding: Finding, lasting: Duration, age: Duration) -> Settled {
     let wait = lasting.clamp(WAIT_MIN, WAIT_MAX);
     match finding {
         Finding::Answered(answered) => Settled::Known(Some(answered)),
+        // A service that fails each time would have it tried, and its lane closed, for ever.
+        Finding::NoTrace if lasting >= LOOK_UP_COUNTS_AFTER && age >= RETRY_WINDOW => {
+            Settled::Held("for 24 h it ended in doubt each time it was tried".to_owned())
+        }
         Finding::NoTrace if lasting >= LOOK_UP_COUNTS_AFTER => Settled::Known(None),
         Finding::NoTrace => {
             let left = LOOK_UP_COUNTS_AFTER - lasting;
@@ -71,6 +75,9 @@ mod tests {
         check(Finding::NoTrace, 8, 0, later(8));
         check(Finding::NoTrace, 19, 0, later(1));
         check(Finding::NoTrace, 20, 0, Settled::Known(None));
+        check(Finding::NoTrace, 19, 24, later(1));
+        let held = "for 24 h it ended in doubt each time it was tried";
+        check(Finding::NoTrace, 20, 24, Settled::Held(held.to_owned()));
     }
 
     #[test]

@@ -14,6 +14,8 @@ use crate::store::{self, Pending};
 /// So long a service may be at the first request when it answers the second with a conflict; later the conflict is
 /// the answer.
 const STILL_AT_IT: Duration = Duration::from_secs(120);
+/// So long a service knows a key: a day is usual.
+const KEY_KNOWN_MS: i64 = 20 * 3_600_000;
 
 impl Dispatcher {
     /// Settles the step of a delivery that is in doubt, as far as it can be settled now, and records what was found.
@@ -46,12 +48,12 @@ impl Dispatcher {
                     "still in doubt"
                 );
             }
-            Settled::Held(reason) => tracing::error!(
+            // Without the reason: it can have a path in it, and with that a name.
+            Settled::Held(_) => tracing::error!(
                 plugin = &*pending.plugin,
                 delivery,
                 %trace,
                 action,
-                reason,
                 "it is in doubt whether an action took place: say it with `chatplug held resolve {delivery} --sent` or `--not-sent`"
             ),
         }
@@ -77,7 +79,17 @@ impl Dispatcher {
                 }
             }
             (Kind::Call(Effect::Keyed), Some(Ok(Outgoing::Http(request)))) => {
-                self.send_again(&origin, request, lasting < STILL_AT_IT).await
+                if self.now_ms() - step.at_ms > KEY_KNOWN_MS {
+                    return Finding::Unknowable("the service may have forgotten the key by now".to_owned());
+                }
+                // By the config of today it would go out without its key.
+                match self.runtime.services().connections.effect(&request) {
+                    Ok(Effect::Keyed) => self.send_again(&origin, request, lasting < STILL_AT_IT).await,
+                    Ok(_) => Finding::Unknowable(
+                        "the config no longer says that the service knows keys".to_owned(),
+                    ),
+                    Err(error) => Finding::Unknowable(error.message),
+                }
             }
             (_, Some(Err(error))) => Finding::Unknowable(format!("its record can't be read: {error}")),
             _ => Finding::Unknowable(format!(
@@ -91,7 +103,11 @@ impl Dispatcher {
     async fn send_again(&self, origin: &Origin, request: Request, may_be_at_it: bool) -> Finding {
         let is_at_it = |status| may_be_at_it && matches!(status, 409 | 425);
         match self.runtime.services().connections.send(origin, request).await {
-            Ok(response) if is_at_it(response.status) || matches!(response.status, 408 | 429 | 500..) => {
+            // Who may ask at all, and for what, is looked at before any key.
+            Ok(response)
+                if is_at_it(response.status)
+                    || matches!(response.status, 401 | 403 | 404 | 408 | 429 | 500..) =>
+            {
                 Finding::Unreachable(format!("the service answered HTTP {}", response.status), Duration::ZERO)
             }
             Ok(response) => {

@@ -130,7 +130,7 @@ impl Step {
 
     /// Whether it must not be done again by a run that has left the way.
     pub(super) fn is_kept(&self) -> bool {
-        self.call.kind.is_matched() && self.succeeded()
+        self.call.is_matched() && self.succeeded()
     }
 
     fn succeeded(&self) -> bool {

@@ -121,6 +121,38 @@ fn off_the_way_records_are_matched_by_name_else_by_arguments_and_used_up() {
 }
 
 #[test]
+fn off_the_way_records_answer_in_the_order_in_which_they_were_done() {
+    let count = || call(Kind::Own, "memory.increment", 1, None);
+    let sent = step(2, call(SEND, "note", 2, None), Some(answered("E1", true)));
+    let counted = |number, sum: &str| step(number, count(), Some(answered(sum, true)));
+    let steps = vec![counted(1, "1"), sent, counted(3, "2")];
+    let mut journal = Journal::load(header(), steps, "v2", 50, 8);
+    assert_eq!([journal.next(&count()), journal.next(&count())], [repeats("1"), repeats("2")]);
+}
+
+#[test]
+fn off_the_way_a_named_record_is_left_to_its_name() {
+    let note = |once| call(SEND, "note", 1, once);
+    let steps = vec![
+        step(1, note(Some("first")), Some(answered("E1", true))),
+        step(2, note(None), Some(answered("E2", true))),
+    ];
+    let mut journal = Journal::load(header(), steps, "v2", 50, 8);
+    assert_eq!(
+        [journal.next(&note(None)), journal.next(&note(Some("first")))],
+        [repeats("E2"), repeats("E1")]
+    );
+}
+
+#[test]
+fn off_the_way_a_claim_is_made_again() {
+    let claim = call(Kind::Own, memory::CLAIM, 1, None);
+    let mut journal =
+        Journal::load(header(), vec![step(1, claim.clone(), Some(answered("", true)))], "v2", 50, 8);
+    assert_eq!(journal.next(&claim), Next::Do(100), "it may have ended meanwhile");
+}
+
+#[test]
 fn a_matched_record_is_on_the_way_of_the_next_run_where_this_one_had_it() {
     let note = |arguments| call(SEND, "note", arguments, None);
     let agents = call(READ, "agents", 1, None);

@@ -114,7 +114,10 @@ impl Guest {
             return Err(Suspend::Wait(reason, Duration::ZERO).into());
         }
         if let Err(error) = self.check_expiry(&outgoing) {
-            return Ok(error.into());
+            // Recorded, though it was never sent: a run that repeats this one must find it on its way.
+            let answered = failed(error);
+            self.journal.note(number, call, answered.clone());
+            return Ok(self.came(answered));
         }
         self.check_fuse(&outgoing)?;
         let chat_id = self.chat_of(&outgoing).map(str::to_owned);

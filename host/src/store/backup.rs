@@ -128,6 +128,9 @@ fn count(connection: &Connection) -> rusqlite::Result<Checked> {
     })
 }
 
+/// More deliveries than a host makes between a backup and the day on which it is needed.
+const NUMBERS_SKIPPED: i64 = 100_000_000;
+
 /// Puts a checked copy in the place of a data folder's store, which stays beside it under another name.
 ///
 /// # Errors
@@ -143,6 +146,7 @@ pub fn restore(file: &Path, data_dir: &Path, now_ms: i64) -> Result<Restored, Er
     let mut source = File::open(file).map_err(at(file))?;
     std::io::copy(&mut source, &mut copy).map_err(at(&part))?;
     copy.sync_all().map_err(at(&part))?;
+    skip_numbers(&part)?;
     let before = match place.exists() {
         true => Some(set_aside(&place, now_ms)?),
         false => None,
@@ -157,6 +161,18 @@ pub fn restore(file: &Path, data_dir: &Path, now_ms: i64) -> Result<Restored, Er
     fs::rename(&part, &place).map_err(at(&place))?;
     sync(data_dir)?;
     Ok(Restored { store, before })
+}
+
+/// Numbers that the store gave after the copy was made are not given again: what a service knows by them (the id of a
+/// message, the key of a request) would be taken for something that was done already.
+fn skip_numbers(copy: &Path) -> Result<(), Error> {
+    let connection = Connection::open(copy)?;
+    connection.pragma_update(None, "journal_mode", "DELETE")?;
+    let sql = "UPDATE sqlite_sequence SET seq = seq + ?1 WHERE name = 'deliveries'";
+    connection.execute(sql, [NUMBERS_SKIPPED])?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.close().map_err(|(_, error)| error)?;
+    File::open(copy).and_then(|file| file.sync_all()).map_err(at(copy))
 }
 
 /// Gives the store a second name, under which it stays. It keeps the first one until the copy takes it.

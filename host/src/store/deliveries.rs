@@ -103,9 +103,9 @@ impl Store {
         self.write(move |group| {
             let ended_at = (finish.state != State::Pending).then_some(now_ms);
             let mut update = group.connection.prepare_cached(
-                "UPDATE deliveries SET state = ?2, due_at = ?3, attempts = ?4, crashes = ?5, version = ?6,
-                    outcome = ?7, reason = nullif(?8, ''), log = nullif(?9, ''), ended_at = ?10, set_at = ?12,
-                    runs = runs + 1
+                "UPDATE deliveries SET state = ?2, due_at = ?3, attempts = ?4, crashes = ?5, version = coalesce(?6, version),
+                    outcome = ?7, reason = nullif(?8, ''), ended_at = ?10, set_at = ?12, runs = runs + 1,
+                    log = coalesce(nullif(?9, ''), CASE WHEN ?2 IN ('pending', 'held') THEN log END)
                  WHERE id = ?1 AND state = 'pending' AND runs = ?11",
             )?;
             let changed = update.execute(params![

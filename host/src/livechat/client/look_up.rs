@@ -27,18 +27,29 @@ pub(super) async fn message(
     for _ in 0..THREADS_MAX {
         let chat = chat(api, origin, chat_id, thread_id.as_deref()).await?;
         let thread = &chat["thread"];
-        let events = thread["events"].as_array();
-        let sent = events.into_iter().flatten().find(|event| event["custom_id"] == custom_id.as_str());
-        if let Some(event) = sent {
+        let events = shown_events(thread, chat_id)?;
+        if let Some(event) = events.iter().find(|event| event["custom_id"] == custom_id.as_str()) {
             return Ok(Some(text(&event["id"])));
         }
         let began_after = time_ms(&thread["created_at"]).is_some_and(|ms| ms > sent_at_ms - SKEW_MS);
         thread_id = thread["previous_thread_id"].as_str().map(str::to_owned);
         if !began_after || thread_id.is_none() {
-            break;
+            return Ok(None);
         }
     }
-    Ok(None)
+    // It can be in a thread before these: that nothing was found says nothing.
+    Err(hidden(format!("the message can be in a thread of chat {chat_id} before its last {THREADS_MAX}")))
+}
+
+/// A thread's events. One that the plan's history limit hides shows none, which is not the same as having none.
+fn shown_events<'a>(thread: &'a Value, chat_id: &str) -> Result<&'a Vec<Value>, Failure> {
+    let hides = || hidden(format!("LiveChat doesn't show the events of chat {chat_id}"));
+    thread["events"].as_array().ok_or_else(hides)
+}
+
+/// Looking again will not help.
+fn hidden(message: String) -> Failure {
+    Failure::refused(Error::new(Code::Unsupported, message))
 }
 
 /// Whether a transfer took place: the chat is where it should go, or somebody moved it after the request left.
@@ -51,7 +62,7 @@ pub(super) async fn transfer(
     sent_at_ms: i64,
 ) -> Result<Option<String>, Failure> {
     let chat = chat(api, origin, chat_id, None).await?;
-    let done = is_at(&chat, target) || was_moved_after(&chat, sent_at_ms);
+    let done = is_at(&chat, target) || was_moved_after(shown_events(&chat["thread"], chat_id)?, sent_at_ms);
     Ok(done.then(String::new))
 }
 
@@ -67,9 +78,8 @@ fn is_at(chat: &Value, target: &TransferTarget) -> bool {
     in_group || has_agent
 }
 
-fn was_moved_after(chat: &Value, sent_at_ms: i64) -> bool {
-    let events = chat["thread"]["events"].as_array();
-    events.into_iter().flatten().any(|event| {
+fn was_moved_after(events: &[Value], sent_at_ms: i64) -> bool {
+    events.iter().any(|event| {
         event["system_message_type"] == "chat_transferred"
             && time_ms(&event["created_at"]).is_some_and(|ms| ms >= sent_at_ms)
     })

@@ -57,6 +57,24 @@ async fn a_transfer_took_place_if_the_chat_is_there_or_was_moved_on() {
 }
 
 #[tokio::test]
+async fn what_livechat_does_not_show_says_nothing() {
+    let after = "2026-06-01T12:00:01.000000Z";
+    let older = || thread(after, Some("T1"), &json!([]));
+    let restricted =
+        json!({"id": "C1", "thread": {"id": "T1", "created_at": after, "restricted_access": "x"}});
+    for (answers, call) in [
+        (vec![older(), older(), older()], note()),
+        (vec![restricted.clone()], note()),
+        (vec![restricted], transfer(Some(5), None)),
+    ] {
+        let double =
+            Double::start(answers.iter().map(|answer| ok(&answer.to_string())).collect::<Vec<_>>()).await;
+        let failure = client(&double).look_up(&origin(), &call, SENT_MS).await.expect_err("nobody can say");
+        assert_eq!(failure.into_error().code, Code::Unsupported, "{answers:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_leaves_no_trace_cannot_be_looked_up() {
     let double = Double::start([]).await;
     let failure = client(&double).look_up(&origin(), &tag(), SENT_MS).await.expect_err("no trace");
