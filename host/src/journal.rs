@@ -76,7 +76,7 @@ impl Journal {
     }
 
     /// The journal of a delivery with what its earlier runs recorded; nothing in it may be
-    /// [unsettled](unsettled). The other arguments are those of a run without a way, as in [`Journal::new`].
+    /// [`unsettled`]. The other arguments are those of a run without a way, as in [`Journal::new`].
     pub fn load(recorded: Header, mut steps: Vec<Step>, version: &str, began_ms: i64, seed: u64) -> Journal {
         steps.sort_by_key(|step| step.number);
         let bytes = steps.iter().map(Step::bytes).sum();
