@@ -77,41 +77,43 @@ fn test(args: &[String]) -> anyhow::Result<ExitCode> {
 }
 
 fn power_cut(args: &[String]) -> anyhow::Result<ExitCode> {
-    build::guests()?;
-    let host = build::host("dev")?;
-    let status = build::cargo()
-        .args(["run", "--quiet", "--package", "chatplug-tests", "--bin", "power_cut", "--"])
-        .args(args)
-        .env("CHATPLUG_HOST", host)
-        .env("CHATPLUG_GUESTS", build::guests_dir())
-        .env("CHATPLUG_DISK", build::disk()?)
-        .status()
-        .context("cannot start cargo")?;
-    Ok(exit_code(status))
+    with_host("power_cut", "dev", args, &[("CHATPLUG_DISK", build::disk()?)])
 }
 
 fn bench(args: &[String]) -> anyhow::Result<ExitCode> {
-    build::guests()?;
-    let host = build::host("release")?;
-    let status = build::cargo()
-        .args(["run", "--quiet", "--release", "--package", "chatplug-tests", "--bin", "bench", "--"])
-        .args(args)
-        .env("CHATPLUG_HOST", host)
-        .env("CHATPLUG_GUESTS", build::guests_dir())
-        .status()
-        .context("cannot start cargo")?;
-    Ok(exit_code(status))
+    with_host("bench", "release", args, &[])
 }
 
 /// A debug build of the host: a release build has no places to end at.
 fn crash(args: &[String]) -> anyhow::Result<ExitCode> {
+    with_host("crash", "dev", args, &[])
+}
+
+/// Runs an executable of the tests, built with the same profile as the host that it starts.
+fn with_host(
+    executable: &str,
+    profile: &str,
+    args: &[String],
+    more: &[(&str, PathBuf)],
+) -> anyhow::Result<ExitCode> {
     build::guests()?;
-    let host = build::host("dev")?;
+    let host = build::host(profile)?;
     let status = build::cargo()
-        .args(["run", "--quiet", "--package", "chatplug-tests", "--bin", "crash", "--"])
+        .args([
+            "run",
+            "--quiet",
+            "--profile",
+            profile,
+            "--package",
+            "chatplug-tests",
+            "--bin",
+            executable,
+            "--",
+        ])
         .args(args)
         .env("CHATPLUG_HOST", host)
         .env("CHATPLUG_GUESTS", build::guests_dir())
+        .envs(more.iter().map(|(name, path)| (name, path)))
         .status()
         .context("cannot start cargo")?;
     Ok(exit_code(status))
