@@ -39,9 +39,9 @@ pub struct Origin {
 
 impl Origin {
     /// The id that an action carries to LiveChat as `custom_id`, and to a connection as `Idempotency-Key`: no other
-    /// action has it. Begins with [`CUSTOM_ID_PREFIX`].
+    /// action has it, and none of another data folder. Begins with [`CUSTOM_ID_PREFIX`].
     pub fn custom_id(&self) -> String {
-        format!("{CUSTOM_ID_PREFIX}{}-{}-{}", self.plugin, self.delivery, self.step)
+        format!("{CUSTOM_ID_PREFIX}{}-{}-{}-{}", self.plugin, self.trace.store(), self.delivery, self.step)
     }
 
     /// The value of the header `traceparent` by the W3C's Trace Context: the trace, and this call within it. We

@@ -162,7 +162,7 @@ fn start(
     tasks
         .spawn(Keeper { store: store.clone(), config: config.clone(), heartbeat: keeping }.run(stop.clone()));
     tasks.spawn(reload.run(stop.clone()));
-    tasks.spawn(account.end_visits(stop.clone()));
+    tasks.spawn(account.end_visits(destinations.clone(), stop.clone()));
     tasks.spawn(notifier.run(stop.clone()));
     tasks.spawn(destinations.clone().run(stop.clone()));
     let shown = Shown { store: store.clone(), config, measures: measures.clone(), destinations };

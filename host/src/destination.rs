@@ -199,10 +199,17 @@ impl Gate {
         *self = Gate { pace: self.pace.clone(), in_flight, counts, renewals, ..fresh };
     }
 
+    /// Why a call is not let through at `now`, and for how long; counts it as turned away. `None` if it may ask.
+    pub fn turned_away(&mut self, now: Duration) -> Option<(String, Duration)> {
+        let closed = self.closed(now)?;
+        self.counts.turned_away += 1;
+        Some(closed)
+    }
+
     /// Whether a call may go now, or within `patience`.
     pub fn ask(&mut self, now: Duration, patience: Duration) -> Admission {
-        if let Some((reason, wait)) = self.closed(now) {
-            return self.turn_away(reason, wait);
+        if let Some((reason, wait)) = self.turned_away(now) {
+            return Admission::Closed { reason, wait };
         }
         if self.in_flight >= self.terms.concurrency {
             return Admission::Full;

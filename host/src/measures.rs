@@ -70,7 +70,10 @@ const ALL: &[Measure] = &[
         "chatplug_breaker_state",
         "Of a destination: 0 takes calls, 1 is tried, 2 asked to wait, 3 failed too often, 4 refuses our credentials",
     ),
-    gauge("chatplug_oldest_pending_seconds", "How long a plugin's most overdue delivery has been due"),
+    gauge(
+        "chatplug_oldest_pending_seconds",
+        "How long a plugin's most overdue delivery that could run has been due",
+    ),
     gauge("chatplug_pending", "Deliveries that wait for a run; counted up to 100,000"),
     gauge(
         "chatplug_actions_unknown",

@@ -33,6 +33,7 @@ mod queries;
 mod retention;
 mod schema;
 mod starts;
+mod steps;
 mod visits;
 mod writer;
 
@@ -44,11 +45,12 @@ pub use figures::{Backlog, COUNT_MAX, Meters, Sizes};
 pub use forget::Forgotten;
 pub use operator::{
     AuditEntry, AuditFilter, BATCH, Count, Cursor, Decided, DecidedDelivery, Decision, DeliveryFilter,
-    Replayed, ReplayedDelivery, Selection, ShownDelivery, StepView, StoppedDelivery,
+    Replayed, ReplayedDelivery, Selection, StoppedDelivery,
 };
 pub use plugins::{GoodVersion, PluginStatus};
 pub use queries::{DeliveryView, EventFilter, EventView};
 pub use retention::{Job, Pruned};
+pub use steps::StepView;
 
 use failure::{Failure, is_damage};
 use starts::Epoch;

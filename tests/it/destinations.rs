@@ -32,9 +32,14 @@ async fn stage() -> Stage {
 
 /// Events of different chats, from one number to another.
 async fn events(stage: &Stage, numbers: std::ops::Range<usize>) {
+    ask(stage, "GET", numbers).await;
+}
+
+/// The same, with another method.
+async fn ask(stage: &Stage, method: &str, numbers: std::ops::Range<usize>) {
     for number in numbers {
         let with =
-            json!({ "connection": "hubspot", "method": "GET", "path": "/crm/v3/objects/contacts/501" });
+            json!({ "connection": "hubspot", "method": method, "path": "/crm/v3/objects/contacts/501" });
         let event = json!({
             "id": "1", "type": "message", "created_at": "2026-06-01T12:00:03.512000Z", "visibility": "all",
             "author_id": "b7eff798", "text": json!({ "call": "http", "with": with }).to_string(),
@@ -90,4 +95,22 @@ async fn during_an_outage_a_service_is_left_alone_and_afterwards_nothing_is_lost
     let all = stage.host.wait_until_done(20);
     expect_answered(&all[10..], 404);
     stage.expect_logged(&["connections.hubspot takes calls again"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_on_a_service_that_is_left_alone_is_not_begun() {
+    let stage = stage().await;
+    stage.hubspot.faults().set("contacts.get", Fault::ErrorBeforeSaving, Times::UntilCleared);
+    events(&stage, 0..10).await;
+    stage.host.wait_until_done(10);
+    ask(&stage, "POST", 10..11).await;
+    let waits = |event: &Value| deliveries(event).all(|one| one["state"] == "pending" && one["reason"] != "");
+    let all = stage.host.wait_for_events("one more to wait", |all| all.len() == 11 && waits(&all[10]));
+    let id = all[10]["id"].as_str().expect("an id");
+    let shown = stage.host.json(&["events", "show", id]);
+    // Nothing is in doubt, nothing has to be written down and taken back, however often it is tried.
+    assert_eq!(deliveries(&shown).next().map(|delivery| &delivery["steps"]), Some(&json!([])));
+    let done = stage.host.json(&["events", "show", all[0]["id"].as_str().expect("an id")]);
+    let steps = deliveries(&done).next().map(|delivery| &delivery["steps"]);
+    assert!(steps.is_some(), "a listing of one event shows its steps: {done:#}");
 }

@@ -49,7 +49,7 @@ const NOT_GREETER: [&str; 2] = ["skipped", "pending"];
 
 #[tokio::test]
 async fn a_custom_id_tells_the_plugin_that_wrote_a_message() {
-    let by = |plugin: &str| json!({"custom_id": format!("chatplug-{plugin}-42-3")});
+    let by = |plugin: &str| json!({"custom_id": format!("chatplug-{plugin}-0a1b2c3d-42-3")});
     for author in [PAT_OWNER, COLLEAGUE, BOT] {
         check(PAT_OWNER, &message(author, &by("greeter")), Some("greeter"), NOT_GREETER).await;
         check(PAT_OWNER, &message(author, &by("echo")), Some("echo"), BOTH).await;
@@ -61,7 +61,7 @@ async fn a_custom_id_tells_the_plugin_that_wrote_a_message() {
 #[tokio::test]
 async fn a_customer_can_forge_nothing() {
     let forged = json!({
-        "custom_id": "chatplug-greeter-42-3", "properties": {"source": {"client_id": APP}},
+        "custom_id": "chatplug-greeter-0a1b2c3d-42-3", "properties": {"source": {"client_id": APP}},
     });
     check(BOT, &message(CUSTOMER, &forged), None, BOTH).await;
     let desk = desk(BOT);
@@ -72,7 +72,7 @@ async fn a_customer_can_forge_nothing() {
 
 #[tokio::test]
 async fn the_users_of_a_new_chat_tell_who_is_a_customer() {
-    let event = |id: &str, author: &str| json!({"id": id, "type": "message", "text": "Hi", "author_id": author, "custom_id": "chatplug-greeter-1-1"});
+    let event = |id: &str, author: &str| json!({"id": id, "type": "message", "text": "Hi", "author_id": author, "custom_id": "chatplug-greeter-0a1b2c3d-1-1"});
     // An id that looks like an agent's, of somebody whom LiveChat calls a customer, and the other way round.
     let chat = json!({
         "id": "C",
@@ -197,7 +197,7 @@ async fn who_changed_the_configuration_stands_beside_the_payload() {
 #[tokio::test]
 async fn a_skipped_delivery_says_why_and_is_not_handed_on() {
     let mut desk = desk(BOT);
-    desk.take(message(BOT, &json!({"custom_id": "chatplug-greeter-42-3"})), 0).await;
+    desk.take(message(BOT, &json!({"custom_id": "chatplug-greeter-0a1b2c3d-42-3"})), 0).await;
     let event = desk.events().remove(0);
     let [skipped, pending] = &event.deliveries[..] else { panic!("{event:#?}") };
     assert_eq!((&*skipped.plugin, skipped.reason.as_deref()), ("greeter", Some(SKIPPED)));

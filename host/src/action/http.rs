@@ -63,4 +63,14 @@ pub trait Connections: Send + Sync {
     /// refuses (`invalid`, `not-found` for an unknown connection, `limit`) or that got no answer (`unavailable`),
     /// and everything but a success of Slack, whose failures would look like successes.
     fn send<'a>(&'a self, origin: &'a Origin, request: Request) -> BoxFuture<'a, Result<Response, Failure>>;
+
+    /// Whether a request to this connection would be let out now. Asked before anything is written down of an action;
+    /// that it was let out then is not promised.
+    ///
+    /// # Errors
+    /// [`Failure::Closed`].
+    fn ready(&self, connection: &str) -> Result<(), Failure> {
+        let _ = connection;
+        Ok(())
+    }
 }

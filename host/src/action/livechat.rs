@@ -124,6 +124,15 @@ pub trait LiveChat: Send + Sync {
         call: &'a Call,
         sent_at_ms: i64,
     ) -> BoxFuture<'a, Result<Option<String>, Failure>>;
+
+    /// Whether a call would be let out now. Asked before anything is written down of an action; that it was let out
+    /// then is not promised.
+    ///
+    /// # Errors
+    /// [`Failure::Closed`].
+    fn ready(&self) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
 /// A chat that our user has joined for a note, and has to leave again.
@@ -143,6 +152,9 @@ pub trait Visits: Send + Sync {
     /// Records that a visit is over.
     fn end<'a>(&'a self, visit: &'a Visit) -> BoxFuture<'a, Result<(), Error>>;
 
-    /// The visits that are not over, at most a few hundred.
+    /// Some of the visits that are not over, at most a few hundred, in any order.
     fn open(&self) -> BoxFuture<'_, Result<Vec<Visit>, Error>>;
+
+    /// Whether a visit is not over.
+    fn is_open<'a>(&'a self, visit: &'a Visit) -> BoxFuture<'a, Result<bool, Error>>;
 }

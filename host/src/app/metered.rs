@@ -78,6 +78,10 @@ impl LiveChat for Metered {
     ) -> BoxFuture<'a, Result<Option<String>, Failure>> {
         self.livechat.look_up(origin, call, sent_at_ms)
     }
+
+    fn ready(&self) -> Result<(), Failure> {
+        self.livechat.ready()
+    }
 }
 
 impl Connections for Metered {
@@ -96,6 +100,10 @@ impl Connections for Metered {
             }
             answer
         })
+    }
+
+    fn ready(&self, connection: &str) -> Result<(), Failure> {
+        self.connections.ready(connection)
     }
 }
 

@@ -54,12 +54,13 @@ impl Account {
         Ok(Account { client, visits, tally })
     }
 
-    /// Ends visits that were cut off, now and then, until `stop`.
-    pub(super) async fn end_visits(self: Arc<Self>, stop: CancellationToken) {
+    /// Ends visits that were cut off, now and then, while LiveChat takes calls, until `stop`.
+    pub(super) async fn end_visits(self: Arc<Self>, livechat: Arc<dyn LiveChat>, stop: CancellationToken) {
+        let is_ready = || livechat.ready().is_ok();
         loop {
             // What is cut off by the stop is on disk, and ended after the next start.
             if let Ok(client) = self.client()
-                && let Some(Err(error)) = stop.run_until_cancelled(client.end_visits()).await
+                && let Some(Err(error)) = stop.run_until_cancelled(client.end_visits(is_ready)).await
             {
                 tracing::warn!(%error, "cannot leave the chats that were joined for a note; trying again");
             }

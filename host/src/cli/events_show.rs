@@ -5,9 +5,9 @@ use std::path::Path;
 
 use anyhow::bail;
 
-use super::text;
+use super::{table, text};
 use crate::event::EventId;
-use crate::store::{DeliveryView, EventView, Reader};
+use crate::store::{DeliveryView, EventView, Reader, StepView};
 
 /// Prints one event with its payload and its deliveries.
 ///
@@ -78,5 +78,24 @@ pub(super) fn print_delivery(delivery: &DeliveryView, out: &mut dyn Write) -> io
     for line in delivery.log.as_deref().unwrap_or_default().lines() {
         writeln!(out, "  log       {}", text::escape(line))?;
     }
-    Ok(())
+    match delivery.steps.as_deref() {
+        None | Some([]) => Ok(()),
+        Some(steps) => {
+            writeln!(out)?;
+            let rows: Vec<[String; 7]> = steps.iter().map(row).collect();
+            table::write(out, ["STEP", "CALL", "STATE", "BEGAN", "ANSWERED", "ABOUT", "ANSWER"], &rows)
+        }
+    }
+}
+
+fn row(step: &StepView) -> [String; 7] {
+    [
+        step.number.to_string(),
+        step.function.clone(),
+        step.state.to_owned(),
+        step.at.clone(),
+        step.answered_at.clone().unwrap_or_default(),
+        step.about.clone(),
+        step.answer.clone().unwrap_or_default(),
+    ]
 }

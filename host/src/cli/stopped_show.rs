@@ -6,9 +6,9 @@ use std::path::Path;
 use anyhow::bail;
 
 use super::events_show::print_delivery;
-use super::{table, text};
+use super::text;
 use crate::delivery::{DeliveryId, State};
-use crate::store::{Reader, ShownDelivery, StepView};
+use crate::store::{Reader, StoppedDelivery};
 
 /// Prints one delivery with its event, its log and the host calls that were recorded of it.
 ///
@@ -31,9 +31,9 @@ pub fn run(
             data_dir.display()
         )
     };
-    let found = &shown.stopped.delivery.state;
+    let found = &shown.delivery.state;
     if found != state.as_str() {
-        bail!("{id} is {found}, not {}: see chatplug events show {}", state.as_str(), shown.stopped.event);
+        bail!("{id} is {found}, not {}: see chatplug events show {}", state.as_str(), shown.event);
     }
     if json {
         text::json(out, &shown)?
@@ -43,29 +43,11 @@ pub fn run(
     Ok(())
 }
 
-fn print(shown: &ShownDelivery, out: &mut dyn Write) -> io::Result<()> {
-    let stopped = &shown.stopped;
-    writeln!(out, "event       {}", stopped.event)?;
-    writeln!(out, "type        {}", text::escape(&stopped.event_type))?;
-    if let Some(chat) = &stopped.chat_id {
+fn print(shown: &StoppedDelivery, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "event       {}", shown.event)?;
+    writeln!(out, "type        {}", text::escape(&shown.event_type))?;
+    if let Some(chat) = &shown.chat_id {
         writeln!(out, "chat        {}", text::escape(chat))?;
     }
-    print_delivery(&stopped.delivery, out)?;
-    if shown.steps.is_empty() {
-        return Ok(());
-    }
-    writeln!(out)?;
-    let rows: Vec<[String; 6]> = shown.steps.iter().map(row).collect();
-    table::write(out, ["STEP", "CALL", "STATE", "BEGAN", "ANSWERED", "ABOUT"], &rows)
-}
-
-fn row(step: &StepView) -> [String; 6] {
-    [
-        step.number.to_string(),
-        step.function.clone(),
-        step.state.to_owned(),
-        step.at.clone(),
-        step.answered_at.clone().unwrap_or_default(),
-        step.about.clone(),
-    ]
+    print_delivery(&shown.delivery, out)
 }

@@ -245,7 +245,7 @@ async fn a_keyed_request_carries_the_same_key_each_time() {
     connections.send(&origin(), request("PUT", "/")).await.expect("an answer");
     let keys: Vec<_> =
         double.asked().iter().map(|asked| asked.header("idempotency-key").to_owned()).collect();
-    assert_eq!(keys, ["chatplug-notes-7-3", "mine", ""]);
+    assert_eq!(keys, ["chatplug-notes-00000000-7-3", "mine", ""]);
 }
 
 #[tokio::test]

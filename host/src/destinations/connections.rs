@@ -12,6 +12,10 @@ impl Connections for Destinations {
     fn send<'a>(&'a self, origin: &'a Origin, request: Request) -> BoxFuture<'a, Result<Response, Failure>> {
         Box::pin(self.pass_on(origin, request))
     }
+
+    fn ready(&self, name: &str) -> Result<(), Failure> {
+        self.place(&connection(name)).map_or(Ok(()), |place| place.ready())
+    }
 }
 
 impl Destinations {

@@ -15,6 +15,8 @@ use crate::destination::{Admission, Gate, Pass, Signal, Standing, Terms};
 /// A call that is given up after this time without an answer counts as one that the service failed.
 const STALLED: Duration = Duration::from_secs(10);
 
+const SPREAD_MAX: Duration = Duration::from_secs(3);
+
 /// A destination.
 pub(super) struct Place {
     name: String,
@@ -62,6 +64,17 @@ impl Place {
         self.freed.notify_waiters();
     }
 
+    /// Whether a call would be let through, as far as it can be said without a call.
+    ///
+    /// # Errors
+    /// `Closed` if not, with why and for how long.
+    pub(super) fn ready(&self) -> Result<(), Failure> {
+        match self.with(Gate::turned_away) {
+            Some((reason, wait)) => Err(closed(&self.name, &reason, spread(wait))),
+            None => Ok(()),
+        }
+    }
+
     /// Waits for a turn, but not long.
     ///
     /// # Errors
@@ -74,7 +87,9 @@ impl Place {
             freed.as_mut().enable();
             let patience = until.duration_since(Instant::now());
             match self.with(|gate, now| gate.ask(now, patience)) {
-                Admission::Closed { reason, wait } => return Err(closed(&self.name, &reason, wait)),
+                Admission::Closed { reason, wait } => {
+                    return Err(closed(&self.name, &reason, spread(wait)));
+                }
                 Admission::Full => {
                     if tokio::time::timeout_at(until, freed).await.is_err() {
                         return Err(self.give_up());
@@ -97,7 +112,7 @@ impl Place {
 
     fn give_up(&self) -> Failure {
         let (reason, wait) = self.with(|gate, _| gate.give_up());
-        closed(&self.name, &reason, wait.mul_f64(1.0 + random()))
+        closed(&self.name, &reason, spread(wait))
     }
 
     /// The answer to a caller whose call has ended. Where the service put it off or refused our credentials,
@@ -120,7 +135,7 @@ impl Place {
         let closing = self.with(|gate, now| gate.closed(now));
         let (reason, wait) =
             closing.unwrap_or_else(|| ("asked to come back later".to_owned(), Duration::from_secs(1)));
-        closed(&self.name, &reason, wait)
+        closed(&self.name, &reason, spread(wait))
     }
 
     pub(super) fn state(&self, now_ms: i64) -> State {
@@ -222,6 +237,12 @@ fn tell(destination: &str, standing: Standing, cause: &str) {
              are taken again"
         ),
     }
+}
+
+/// A wait that is longer by a random time: all who were sent away would else come back at the same moment, where a few
+/// are let through and the others are sent away once more.
+fn spread(wait: Duration) -> Duration {
+    wait + wait.min(SPREAD_MAX).mul_f64(random())
 }
 
 fn millis(time: Duration) -> i64 {

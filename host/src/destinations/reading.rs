@@ -46,6 +46,10 @@ impl LiveChat for Destinations {
             place.settle(entered, &signal, answer)
         })
     }
+
+    fn ready(&self) -> Result<(), Failure> {
+        self.place(LIVECHAT).map_or(Ok(()), |place| place.ready())
+    }
 }
 
 impl Destinations {

@@ -22,13 +22,17 @@ impl Trace {
     }
 }
 
-/// The plugin that made a `custom_id`: `chatplug-PLUGIN-DELIVERY-STEP`, where the last two are numbers and the
-/// plugin's name may hold hyphens. `None` for what the host has not made.
+/// The plugin that made a `custom_id`: `chatplug-PLUGIN-STORE-DELIVERY-STEP`, where the last two are numbers, the one
+/// before is [`TraceId::store`](super::trace_id::TraceId::store), and the plugin's name may hold hyphens. `None` for
+/// what no host has made. The store may be another: what a host did before its data folder was lost is still its own.
 pub fn plugin_of(custom_id: &str) -> Option<&str> {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let mut parts = custom_id.strip_prefix(CUSTOM_ID_PREFIX)?.rsplitn(3, '-');
-    let (step, delivery, plugin) = (parts.next()?, parts.next()?, parts.next()?);
-    (is_number(step) && is_number(delivery) && is_kebab_case(plugin)).then_some(plugin)
+    let is_store =
+        |text: &str| text.len() == 8 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let mut parts = custom_id.strip_prefix(CUSTOM_ID_PREFIX)?.rsplitn(4, '-');
+    let (step, delivery, store, plugin) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let is_ours = is_number(step) && is_number(delivery) && is_store(store) && is_kebab_case(plugin);
+    is_ours.then_some(plugin)
 }
 
 #[cfg(test)]
@@ -36,6 +40,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::action::Origin;
+    use crate::event::EventId;
+    use crate::event::trace_id::TraceIds;
 
     fn check(custom_id: &str, expected: Option<&str>) {
         assert_eq!(plugin_of(custom_id), expected, "{custom_id:?}");
@@ -43,9 +50,10 @@ mod tests {
 
     #[test]
     fn a_custom_id_names_the_plugin_that_made_it() {
-        check("chatplug-crm-notes-42-3", Some("crm-notes"));
-        check("chatplug-a-1-5-3", Some("a-1"));
-        check("chatplug-a-9223372036854775807-18446744073709551615", Some("a"));
+        check("chatplug-crm-notes-0a1b2c3d-42-3", Some("crm-notes"));
+        check("chatplug-a-1-0a1b2c3d-5-3", Some("a-1"));
+        check("chatplug-a-00000000-9223372036854775807-18446744073709551615", Some("a"));
+        check("chatplug-a-00000000-11111111-5-3", Some("a-00000000"));
     }
 
     #[test]
@@ -55,19 +63,23 @@ mod tests {
             "chatplug-",
             "chatplug-a",
             "chatplug-a-1",
-            "chatplug-1-2",
-            "chatplug-a-1-x",
-            "chatplug-a-x-1",
-            "chatplug-a-1-",
-            "chatplug-a--1",
-            "chatplug--1-2",
-            "chatplug-A-1-2",
-            "chatplug-a_b-1-2",
-            "chatplug-a--b-1-2",
-            "chatplug-é-1-2",
-            "chatplug-a-1-\u{661}",
-            "Chatplug-a-1-2",
-            " chatplug-a-1-2",
+            "chatplug-a-1-2",
+            "chatplug-00000000-1-2",
+            "chatplug-a-0000000-1-2",
+            "chatplug-a-0000000G-1-2",
+            "chatplug-a-0000000A-1-2",
+            "chatplug-a-00000000-1-x",
+            "chatplug-a-00000000-x-1",
+            "chatplug-a-00000000-1-",
+            "chatplug-a-00000000--1",
+            "chatplug--00000000-1-2",
+            "chatplug-A-00000000-1-2",
+            "chatplug-a_b-00000000-1-2",
+            "chatplug-a--b-00000000-1-2",
+            "chatplug-é-00000000-1-2",
+            "chatplug-a-00000000-1-\u{661}",
+            "Chatplug-a-00000000-1-2",
+            " chatplug-a-00000000-1-2",
             "client-generated-1",
         ] {
             check(other, None);
@@ -76,8 +88,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_plugin_is_found_again(plugin in "[a-z][a-z0-9]{0,5}(-[a-z0-9]{1,5}){0,4}", delivery in 0_i64.., step: u32) {
-            let custom_id = format!("{CUSTOM_ID_PREFIX}{plugin}-{delivery}-{step}");
+        fn every_plugin_is_found_again(plugin in "[a-z][a-z0-9]{0,5}(-[a-z0-9]{1,5}){0,4}", store: u64, delivery in 0_i64.., step: u32) {
+            let trace = TraceIds::new(store).of(EventId(1));
+            let origin = Origin { plugin: plugin.as_str().into(), delivery, trace, step, accepted_at_ms: 0 };
+            let custom_id = origin.custom_id();
             prop_assert_eq!(plugin_of(&custom_id), Some(plugin.as_str()));
         }
     }

@@ -32,6 +32,14 @@ pub struct TraceId {
     event: u64,
 }
 
+impl TraceId {
+    /// A short name of the store, 8 hexadecimal digits: it tells apart what two stores number alike, a new data folder
+    /// and the one before it, or staging and production.
+    pub fn store(self) -> String {
+        format!("{:08x}", self.salt >> 32)
+    }
+}
+
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}{:016x}", self.salt, self.event)

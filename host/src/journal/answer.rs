@@ -51,6 +51,28 @@ impl Answer {
         serde_json::from_str(text)
     }
 
+    /// The answer as one line for people, however long it is.
+    pub fn for_people(&self) -> String {
+        let text = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+            Ok(text) => text.to_owned(),
+            Err(_) => format!("with {} bytes", bytes.len()),
+        };
+        match self {
+            Answer::Text(text) if !text.is_empty() => text.clone(),
+            Answer::Text(_) | Answer::Done => "done".to_owned(),
+            Answer::Http(Response { status, body, .. }) => {
+                format!("HTTP {status} {}", text(body)).trim_end().to_owned()
+            }
+            Answer::Value(Some(Bytes(value))) => text(value),
+            Answer::Value(None) => "nothing".to_owned(),
+            Answer::Keys(keys) => keys.join(", "),
+            Answer::Number(number) => number.to_string(),
+            Answer::Whether(true) => "yes".to_owned(),
+            Answer::Whether(false) => "no".to_owned(),
+            Answer::Failed { code, message, .. } => format!("{code}: {message}"),
+        }
+    }
+
     /// About how long [`Answer::to_json`] is.
     pub fn bytes(&self) -> usize {
         match self {

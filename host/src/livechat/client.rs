@@ -154,8 +154,8 @@ impl Client {
     ///
     /// # Errors
     /// The first visit that could not be ended; the others are tried all the same.
-    pub async fn end_visits(&self) -> Result<(), Error> {
-        self.sender.end_visits().await
+    pub async fn end_visits(&self, is_ready: impl Fn() -> bool) -> Result<(), Error> {
+        self.sender.end_visits(is_ready).await
     }
 
     async fn find(&self, origin: &Origin, call: &Call, sent_at_ms: i64) -> Result<Option<String>, Failure> {

@@ -119,6 +119,7 @@ impl Guest {
             self.journal.note(number, call, answered.clone());
             return Ok(self.came(answered));
         }
+        self.services.ready(&outgoing)?;
         self.check_fuse(&outgoing)?;
         let chat_id = self.chat_of(&outgoing).map(str::to_owned);
         let changes = self.journal.begin(number, call, now_ms());
@@ -204,6 +205,20 @@ impl Guest {
              (limits.message_expiry_s)"
         );
         Err(Error::new(Code::Expired, message))
+    }
+}
+
+impl Services {
+    /// Whether an action would be let out now: where it would not, nothing has to be written down of it.
+    fn ready(&self, outgoing: &Outgoing) -> Result<(), Suspend> {
+        let ready = match outgoing {
+            Outgoing::Livechat(_) => self.livechat.ready(),
+            Outgoing::Http(request) => self.connections.ready(&request.connection),
+        };
+        match ready {
+            Err(Failure::Closed { reason, wait }) => Err(Suspend::Wait(reason, wait)),
+            _ => Ok(()),
+        }
     }
 }
 

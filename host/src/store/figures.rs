@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 use metrics::Histogram;
 use serde::Serialize;
 
+use super::incidents::past_due;
 use super::{Error, Reader, Store};
 
 /// Deliveries are counted up to here: beyond it the number only says "many", and counting costs nothing.
 pub const COUNT_MAX: u64 = 100_000;
-/// Of a plugin's pending deliveries, as many are looked at for the one that is overdue the longest.
-const OVERDUE_LOOK: usize = 1_000;
 
 /// What the writer measures at each commit.
 #[derive(Clone)]
@@ -55,8 +54,8 @@ pub struct Backlog {
     pub held: u64,
     /// Given up.
     pub dead: u64,
-    /// For each plugin with pending deliveries: how long the one that is overdue the longest has been so,
-    /// seconds. Of a long backlog only the oldest are looked at.
+    /// For each plugin with pending deliveries: how long the one that could run and has been waiting the longest has
+    /// been due, seconds; what waits behind a retry is not counted. Of a long backlog only the oldest are looked at.
     pub overdue_seconds: Vec<(String, u64)>,
 }
 
@@ -140,12 +139,8 @@ impl Reader {
         let mut plugins = self.connection.prepare(super::deliveries::PLUGINS_WITH_PENDING)?;
         let plugins: Vec<String> =
             plugins.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        let mut select = self.connection.prepare(&format!(
-            "SELECT min(due_at) FROM (SELECT due_at FROM deliveries INDEXED BY deliveries_pending
-             WHERE state = 'pending' AND plugin = ?1 ORDER BY id LIMIT {OVERDUE_LOOK})"
-        ))?;
         let overdue = |plugin: String| -> Result<(String, u64), Error> {
-            let due_ms: Option<i64> = select.query_row([&plugin], |row| row.get(0))?;
+            let due_ms = past_due(&self.connection, &plugin, now_ms)?;
             let late_ms = due_ms.map_or(0, |due_ms| now_ms.saturating_sub(due_ms)).max(0);
             Ok((plugin, late_ms.unsigned_abs() / 1000))
         };

@@ -78,21 +78,7 @@ impl Store {
     /// # Errors
     /// See [`Error`].
     pub async fn past_due(&self, plugin: Arc<str>, before_ms: i64) -> Result<Option<i64>, Error> {
-        const SQL: &str = "
-            SELECT due_at FROM (
-                SELECT id, lane, due_at FROM deliveries INDEXED BY deliveries_pending
-                WHERE state = 'pending' AND plugin = ?1 ORDER BY id LIMIT ?3
-            ) AS own
-            WHERE due_at < ?2 AND (lane IS NULL OR NOT EXISTS (
-                SELECT 1 FROM deliveries AS other INDEXED BY deliveries_pending_in_lane
-                WHERE other.state = 'pending' AND other.plugin = ?1 AND other.lane = own.lane AND other.id < own.id
-            ))
-            LIMIT 1";
-        self.read(move |connection| {
-            let mut select = connection.prepare_cached(SQL)?;
-            select.query_row(params![plugin, before_ms, LOOKED_AT_MAX], |row| row.get(0)).optional()
-        })
-        .await
+        self.read(move |connection| past_due(connection, &plugin, before_ms)).await
     }
 
     /// How many events came from LiveChat from `between.0` until before `between.1`, milliseconds since 1970; counts
@@ -148,4 +134,23 @@ fn first_at(connection: &Connection, time_ms: i64) -> rusqlite::Result<i64> {
         if received_ms < time_ms { low = id + 1 } else { high = middle }
     }
     Ok(low)
+}
+
+/// See [`Store::past_due`]. Takes the same time however long the backlog is.
+pub(super) fn past_due(
+    connection: &Connection,
+    plugin: &str,
+    before_ms: i64,
+) -> rusqlite::Result<Option<i64>> {
+    const SQL: &str = "
+        SELECT min(due_at) FROM (
+            SELECT id, lane, due_at FROM deliveries INDEXED BY deliveries_pending
+            WHERE state = 'pending' AND plugin = ?1 ORDER BY id LIMIT ?3
+        ) AS own
+        WHERE due_at < ?2 AND (lane IS NULL OR NOT EXISTS (
+            SELECT 1 FROM deliveries AS other INDEXED BY deliveries_pending_in_lane
+            WHERE other.state = 'pending' AND other.plugin = ?1 AND other.lane = own.lane AND other.id < own.id
+        ))";
+    let mut select = connection.prepare_cached(SQL)?;
+    select.query_row(params![plugin, before_ms, LOOKED_AT_MAX], |row| row.get(0))
 }

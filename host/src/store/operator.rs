@@ -21,7 +21,7 @@ mod views;
 
 pub use audit::{AuditEntry, AuditFilter};
 pub use replay::{Replayed, ReplayedDelivery};
-pub use views::{Count, ShownDelivery, StepView, StoppedDelivery};
+pub use views::{Count, StoppedDelivery};
 
 use audit::Deed;
 use comeback::{Journal, come_back};

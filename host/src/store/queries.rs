@@ -4,7 +4,7 @@ use rusqlite::types::ToSql;
 use rusqlite::{OptionalExtension, Row};
 use serde::Serialize;
 
-use super::{Error, Reader, Store, schema};
+use super::{Error, Reader, StepView, Store, schema};
 use crate::delivery::DeliveryId;
 use crate::event::{Event, EventId};
 
@@ -83,6 +83,9 @@ pub struct DeliveryView {
     /// The last log lines of an attempt that did not succeed; only where one event is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
+    /// The recorded host calls, in order; only where one event or delivery is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Vec<StepView>>,
 }
 
 pub(super) const EVENT_COLUMNS: &str =
@@ -160,11 +163,18 @@ impl Reader {
         Ok(select.query_row([], |row| row.get::<_, i64>(0))?.unsigned_abs())
     }
 
-    fn deliveries(&self, event: EventId, with_log: bool) -> Result<Vec<DeliveryView>, Error> {
+    /// The deliveries of an event; with log and steps if it `is_shown` by itself.
+    fn deliveries(&self, event: EventId, is_shown: bool) -> Result<Vec<DeliveryView>, Error> {
         let sql = format!("SELECT {DELIVERY_COLUMNS} FROM deliveries WHERE event = ?1 ORDER BY id");
         let mut select = self.connection.prepare_cached(&sql)?;
-        let rows = select.query_map([event.0], |row| delivery(row, with_log))?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        let rows =
+            select.query_map([event.0], |row| Ok((DeliveryId(row.get(0)?), delivery(row, is_shown)?)))?;
+        let with_steps = |row: rusqlite::Result<_>| -> Result<DeliveryView, Error> {
+            let (id, mut delivery): (DeliveryId, DeliveryView) = row?;
+            delivery.steps = is_shown.then(|| self.steps(id)).transpose()?;
+            Ok(delivery)
+        };
+        rows.map(with_steps).collect()
     }
 }
 
@@ -218,6 +228,7 @@ pub(super) fn delivery(row: &Row<'_>, with_log: bool) -> rusqlite::Result<Delive
         due_at,
         ended_at: row.get::<_, Option<i64>>(8)?.map(rfc3339),
         log: if with_log { row.get(9)? } else { None },
+        steps: None,
     })
 }
 

@@ -24,12 +24,26 @@ impl Visits for Store {
     fn open(&self) -> BoxFuture<'_, Result<Vec<Visit>, Error>> {
         Box::pin(async move {
             let visits = self.read(|connection| {
-                let mut select = connection.prepare("SELECT chat_id, agent_id FROM visits LIMIT ?1")?;
+                // In any order: those that can't be ended must not keep the others from being tried.
+                let mut select =
+                    connection.prepare("SELECT chat_id, agent_id FROM visits ORDER BY random() LIMIT ?1")?;
                 let rows = select
                     .query_map([OPEN_MAX], |row| Ok(Visit { chat_id: row.get(0)?, agent_id: row.get(1)? }))?;
                 rows.collect()
             });
             visits.await.map_err(|error| unavailable(&error))
+        })
+    }
+
+    fn is_open<'a>(&'a self, visit: &'a Visit) -> BoxFuture<'a, Result<bool, Error>> {
+        Box::pin(async move {
+            let Visit { chat_id, agent_id } = visit.clone();
+            let is_open = self.read(move |connection| {
+                let mut select =
+                    connection.prepare("SELECT 1 FROM visits WHERE chat_id = ?1 AND agent_id = ?2")?;
+                select.exists(params![chat_id, agent_id])
+            });
+            is_open.await.map_err(|error| unavailable(&error))
         })
     }
 }

@@ -216,6 +216,7 @@ mod tests {
             due_at: None,
             ended_at: None,
             log: None,
+            steps: None,
         };
         EventView {
             id: "ev-1".into(),

@@ -9,9 +9,7 @@ use serde::Deserialize;
 use super::asked::{Body, Problem, body, event_type, id, limit, query};
 use super::{Answer, App, Caller, Operator};
 use crate::delivery::{DeliveryId, State as DeliveryState};
-use crate::store::{
-    BATCH, Count, Decided, Decision, DeliveryFilter, Selection, ShownDelivery, StoppedDelivery,
-};
+use crate::store::{BATCH, Count, Decided, Decision, DeliveryFilter, Selection, StoppedDelivery};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,7 +60,7 @@ pub(super) async fn count_held(State(operator): App, uri: Uri) -> Answer<Count> 
     count(&operator, &uri, DeliveryState::Held).await
 }
 
-pub(super) async fn show(State(operator): App, Path(delivery): Path<String>) -> Answer<ShownDelivery> {
+pub(super) async fn show(State(operator): App, Path(delivery): Path<String>) -> Answer<StoppedDelivery> {
     let delivery: DeliveryId = id(&delivery)?;
     match operator.query(move |reader| reader.delivery(delivery)).await? {
         Some(delivery) => Ok(Json(delivery)),

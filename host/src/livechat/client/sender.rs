@@ -136,13 +136,16 @@ impl Sender {
         }
     }
 
-    /// Ends the visits that are open while nobody sends to their chats.
-    pub(super) async fn end_visits(&self) -> Result<(), Error> {
+    /// Ends the visits that are open while nobody sends to their chats, as long as LiveChat `is_ready`.
+    pub(super) async fn end_visits(&self, is_ready: impl Fn() -> bool) -> Result<(), Error> {
         let Some(visits) = &self.visits else { return Ok(()) };
         for visit in visits.open().await? {
             let _turn = self.turn(&visit.chat_id).await;
+            if !is_ready() {
+                break;
+            }
             // With the turn: whoever was in the middle of a visit has ended it by now.
-            if visits.open().await?.contains(&visit) {
+            if visits.is_open(&visit).await? {
                 self.leave(&visit, None).await?;
             }
         }

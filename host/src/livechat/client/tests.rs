@@ -92,7 +92,7 @@ async fn every_call_asks_with_the_fields_that_livechat_wants() {
     let body = json!({"chat_id": "C1", "thread_id": "T1"});
     check_request(get(Some(thread())), r#"{"id":"C1"}"#, r#"{"id":"C1"}"#, "get_chat", body).await;
 
-    let event = |text: &str, visibility: &str| json!({"type": "message", "text": text, "visibility": visibility, "custom_id": "chatplug-notes-7-3"});
+    let event = |text: &str, visibility: &str| json!({"type": "message", "text": text, "visibility": visibility, "custom_id": "chatplug-notes-00000000-7-3"});
     let body = json!({"chat_id": "C1", "event": event("hello", "all")});
     check_request(message(), r#"{"event_id":"E1"}"#, "E1", "send_event", body).await;
     let body = json!({"chat_id": "C1", "event": event("look", "agents")});

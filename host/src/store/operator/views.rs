@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, Row};
 use serde::Serialize;
-use serde_json::Value;
 
-use super::super::queries::{DELIVERY_COLUMNS, DeliveryView, delivery, rfc3339};
+use super::super::queries::{DELIVERY_COLUMNS, DeliveryView, delivery};
 use super::super::{Error, Reader};
 use super::{Conditions, DONE, DeliveryFilter};
 use crate::delivery::{DeliveryId, State};
@@ -25,40 +24,6 @@ pub struct StoppedDelivery {
     /// The delivery.
     #[serde(flatten)]
     pub delivery: DeliveryView,
-}
-
-/// A delivery with what was recorded of its runs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ShownDelivery {
-    /// The delivery and its event.
-    #[serde(flatten)]
-    pub stopped: StoppedDelivery,
-    /// The recorded host calls, in order.
-    pub steps: Vec<StepView>,
-}
-
-/// A recorded host call.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct StepView {
-    /// Its number within the delivery.
-    pub number: i64,
-    /// `chats.send-note` and the like.
-    pub function: String,
-    /// `read`, `own`, `repeatable`, `keyed`, `looked-up` or `unknown`: what it does to make the call twice.
-    pub kind: String,
-    /// The author's name for it.
-    pub once: Option<String>,
-    /// What it is about, for people.
-    pub about: String,
-    /// `succeeded`, `failed`, `answered` (a read, or the plugin's own store), `unanswered` (it is simply made
-    /// again) or `in doubt`.
-    pub state: &'static str,
-    /// When it began, RFC 3339.
-    pub at: String,
-    /// When its answer came, RFC 3339.
-    pub answered_at: Option<String>,
-    /// What an action asked for.
-    pub request: Option<Value>,
 }
 
 /// How many stopped deliveries a filter lets through.
@@ -120,16 +85,12 @@ impl Reader {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn delivery(&self, id: DeliveryId) -> Result<Option<ShownDelivery>, Error> {
+    pub fn delivery(&self, id: DeliveryId) -> Result<Option<StoppedDelivery>, Error> {
         let sql = select("deliveries.id = ?1");
         let found = self.connection.prepare(&sql)?.query_row([id.0], stopped).optional()?;
-        let Some(stopped) = found else { return Ok(None) };
-        let mut select = self.connection.prepare(
-            "SELECT number, function, kind, once, about, answer IS NULL, succeeded, at, answered_at, request
-             FROM steps WHERE delivery = ?1 ORDER BY number",
-        )?;
-        let steps = select.query_map([id.0], step)?.collect::<rusqlite::Result<_>>()?;
-        Ok(Some(ShownDelivery { stopped, steps }))
+        let Some(mut stopped) = found else { return Ok(None) };
+        stopped.delivery.steps = Some(self.steps(id)?);
+        Ok(Some(stopped))
     }
 }
 
@@ -146,27 +107,5 @@ fn stopped(row: &Row<'_>) -> rusqlite::Result<StoppedDelivery> {
         event_type: row.get(11)?,
         chat_id: row.get(12)?,
         delivery: delivery(row, true)?,
-    })
-}
-
-fn step(row: &Row<'_>) -> rusqlite::Result<StepView> {
-    let (kind, unanswered, succeeded): (String, bool, bool) = (row.get(2)?, row.get(5)?, row.get(6)?);
-    let request: Option<String> = row.get(9)?;
-    Ok(StepView {
-        number: row.get(0)?,
-        function: row.get(1)?,
-        once: row.get(3)?,
-        about: row.get(4)?,
-        state: match (&*kind, unanswered) {
-            ("keyed" | "looked-up" | "unknown", true) => "in doubt",
-            (_, true) => "unanswered",
-            ("read" | "own", false) => "answered",
-            (_, false) if succeeded => "succeeded",
-            (_, false) => "failed",
-        },
-        kind,
-        at: rfc3339(row.get(7)?),
-        answered_at: row.get::<_, Option<i64>>(8)?.map(rfc3339),
-        request: request.map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text))),
     })
 }

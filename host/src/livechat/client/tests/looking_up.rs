@@ -19,8 +19,8 @@ fn thread(created_at: &str, previous: Option<&str>, events: &Value) -> Value {
 
 #[tokio::test]
 async fn a_message_is_found_by_the_id_that_it_carried() {
-    let ours = json!([{"id": "T2_1"}, {"id": "T2_2", "custom_id": "chatplug-notes-7-3"}]);
-    let others = json!([{"id": "T2_1", "custom_id": "chatplug-notes-7-31"}]);
+    let ours = json!([{"id": "T2_1"}, {"id": "T2_2", "custom_id": "chatplug-notes-00000000-7-3"}]);
+    let others = json!([{"id": "T2_1", "custom_id": "chatplug-notes-00000000-7-31"}]);
     let (before, after) = ("2026-06-01T11:00:00.000000Z", "2026-06-01T12:00:01.000000Z");
     check(&[thread(before, None, &ours)], message(), Some("T2_2")).await;
     check(&[thread(before, Some("T1"), &others)], note(), None).await;
