@@ -20,6 +20,8 @@
 //! | stall | storage on the threads of the async runtime (restate#4371) | by construction: `store` has threads of its own, and `tidy::imports` lets nobody else name SQLite |
 //! | shutdown | one idle connection keeps the process from ending (axum#1070) | `shutdown_waits_for_no_idle_connection` |
 //! | connections | a client for each destination, a connection for each request (outpost#1021) | `connections::tests::requests_to_a_service_share_a_connection`, in the host |
+//! | growth | finished work takes its room for ever (svix#671, #721), until the memory is gone (open-wearables#1111) | `keeping::growth_what_is_old_and_finished_is_removed_even_if_the_host_dies_over_it` |
+//! | silence | the sender switched the webhook off, and nobody noticed for weeks (radon#282, pathment#408) | `notifier::tests::silence_is_told_only_where_webhooks_usually_come`, in the host |
 //! | deploy | what comes during a restart is lost (inngest#4505) | `crash`: what was refused meanwhile comes again and is taken |
 //!
 //! Not possible here: signals that are lost when leadership changes (restate 1.7.0), because one process owns the

@@ -1,8 +1,12 @@
 //! Backups, restores, and forgetting a person, with the real executable.
 
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 
-use chatplug_tests::{Host, deliveries, guest};
+use chatplug::crash_point::{CrashPoint, VARIABLE};
+use chatplug_tests::{Host, Signal, deliveries, guest};
+use rusqlite::Connection;
+use serde_json::Value;
 
 use crate::client::{accept, message, webhook};
 
@@ -74,6 +78,63 @@ async fn a_damaged_backup_is_refused_and_changes_nothing() {
         }
     }
     assert_eq!(host.events().len(), 50);
+}
+
+/// What a query counts in the store of a stopped host.
+fn count(host: &Host, sql: &str) -> i64 {
+    let store = Connection::open(host.data().join("chatplug.db")).expect("the store");
+    store.query_row(sql, [], |row| row.get(0)).expect("a number")
+}
+
+#[tokio::test]
+async fn growth_what_is_old_and_finished_is_removed_even_if_the_host_dies_over_it() {
+    const OLD: usize = 60;
+    let config = format!("{RECORDER}[plugin.absent]\nevents = [\"incoming_chat\"]\n");
+    let mut host = Host::start(&config, &[guest("guest_recorder")]);
+    for number in 1..=OLD {
+        accept(&host, message("OLD", number)).await;
+    }
+    host.wait_until_done(OLD);
+    // This one waits for a plugin that isn't there: it is never too old.
+    let chat = serde_json::json!({ "chat": { "id": "WAITS", "thread": { "id": "WAITST", "events": [] } } });
+    accept(&host, webhook("incoming_chat", &chat)).await;
+    host.wait_for_events("the recorder to be done", |all| {
+        all.last().is_some_and(|event| deliveries(event).any(|delivery| delivery["state"] == "succeeded"))
+    });
+    assert!(host.stop(), "{}", host.log());
+    let store = Connection::open(host.data().join("chatplug.db")).expect("the store");
+    let days = |days: i64| days * 86_400_000;
+    store.execute("UPDATE events SET received_at = received_at - ?1", [days(40)]).expect("they grow old");
+    drop(store);
+
+    // Content goes after 7 days and the rest after 30. It dies at the first event, and later: in the last life there
+    // are at least four contents and all of the rest to come.
+    for time in [1, 20, 40, OLD] {
+        host.set_env(VARIABLE, Some(&format!("{}:{time}", CrashPoint::InRetention.as_str())));
+        let status = match host.try_run() {
+            Ok(()) => host.wait_for_end(),
+            Err(_) => continue,
+        };
+        assert_eq!(status.signal(), Some(Signal::ABORT.as_raw()));
+    }
+    host.set_env(VARIABLE, None);
+    host.run();
+    accept(&host, message("NEW", 1)).await;
+    let left = host.wait_for_events("the old ones to be gone", |all| all.len() == 2);
+    let chats: Vec<&Value> = left.iter().map(|event| &event["chat_id"]).collect();
+    assert_eq!(chats, ["WAITS", "NEW"]);
+    assert!(deliveries(&left[0]).any(|delivery| delivery["state"] == "pending"), "{left:#?}");
+    host.wait_for_events("the new one to be done", |all| {
+        deliveries(&all[1]).all(|delivery| delivery["state"] == "succeeded")
+    });
+    assert!(host.stop(), "{}", host.log());
+    for table in ["journals", "steps"] {
+        let orphans =
+            format!("SELECT count(*) FROM {table} WHERE delivery NOT IN (SELECT id FROM deliveries)");
+        assert_eq!(count(&host, &orphans), 0, "{table}");
+    }
+    assert_eq!(count(&host, "SELECT count(*) FROM deliveries WHERE event NOT IN (SELECT id FROM events)"), 0);
+    assert_eq!(count(&host, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'"), 0);
 }
 
 #[tokio::test]

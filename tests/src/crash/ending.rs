@@ -13,7 +13,8 @@ use tokio::time::Instant;
 use super::Report;
 use crate::{Host, Signal};
 
-/// The places that the host has by now, and up to which time they are passed that it ends there.
+/// The places that the host has, and up to which time they are passed that it ends there, for each [`LIFE`] that it
+/// may live. Not [`CrashPoint::InRetention`]: nothing is old enough here, see `keeping`.
 const PLACES: &[(CrashPoint, u32)] = &[
     (CrashPoint::AfterReceive, 20),
     (CrashPoint::BeforeCommit, 30),
@@ -26,7 +27,9 @@ const PLACES: &[(CrashPoint, u32)] = &[
 pub(super) const EACH_WAY: usize = PLACES.len() + 3;
 /// Each so many-th host lives long enough to settle what it found in doubt, and is killed soon after.
 const LONG_EVERY: usize = 40;
-/// How long a host that is to end at a place may take to come there.
+/// A life in which each place is passed some dozen times.
+const LIFE: Duration = Duration::from_millis(900);
+/// How long a host that is to end at a place may take to come there, for each [`LIFE`] that it may live.
 const TO_COME_THERE: Duration = Duration::from_secs(5);
 
 /// What is said of a host that was to end at a place and came there before it listened.
@@ -37,8 +40,8 @@ const ABORTED: &str = "signal: 6";
 pub(super) enum Ending {
     /// `kill -9` when the host has lived this long.
     Kill(Duration),
-    /// The host ends by itself where it passes a place for the so many-th time.
-    At(CrashPoint, u32),
+    /// The host ends by itself where it passes a place for the so many-th time, if it comes there within a time.
+    At(CrashPoint, u32, Duration),
     /// The host is asked to stop when it has lived this long.
     Stop(Duration),
 }
@@ -59,7 +62,8 @@ impl Ending {
                 _ => PLACES[rng.usize(..PLACES.len())],
             },
         };
-        Ending::At(point, rng.u32(1..=times))
+        let lives = life.div_duration_f64(LIFE).max(1.0);
+        Ending::At(point, rng.u32(1..=(f64::from(times) * lives) as u32), TO_COME_THERE.mul_f64(lives))
     }
 
     /// About how long messages are to come.
@@ -73,13 +77,13 @@ impl Ending {
     /// Starts the host; false if it has ended already, where it was to end.
     pub(super) fn start(&self, host: &mut Host, report: &mut Report) -> anyhow::Result<bool> {
         let plan = match self {
-            Ending::At(point, time) => Some(format!("{}:{time}", point.as_str())),
+            Ending::At(point, time, _) => Some(format!("{}:{time}", point.as_str())),
             Ending::Kill(_) | Ending::Stop(_) => None,
         };
         host.set_env(VARIABLE, plan.as_deref());
         match (host.try_run(), self) {
             (Ok(()), _) => Ok(true),
-            (Err(error), Ending::At(point, _)) if error.to_string().contains(ABORTED) => {
+            (Err(error), Ending::At(point, ..)) if error.to_string().contains(ABORTED) => {
                 report.ended(point.as_str());
                 Ok(false)
             }
@@ -102,7 +106,7 @@ impl Ending {
                 }
                 report.ended("stop");
             }
-            Ending::At(point, _) => match ended_by_itself(host).await {
+            Ending::At(point, _, patience) => match ended_by_itself(host, *patience).await {
                 Some(status) => {
                     expect(Some(status), Signal::ABORT, host)?;
                     report.ended(point.as_str());
@@ -118,8 +122,8 @@ impl Ending {
     }
 }
 
-async fn ended_by_itself(host: &mut Host) -> Option<ExitStatus> {
-    let end = Instant::now() + TO_COME_THERE;
+async fn ended_by_itself(host: &mut Host, patience: Duration) -> Option<ExitStatus> {
+    let end = Instant::now() + patience;
     while Instant::now() < end {
         if let Some(status) = host.ended() {
             return Some(status);
