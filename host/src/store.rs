@@ -237,8 +237,7 @@ impl Store {
         let path = database(data_dir);
         // SQLite would make the file readable for others; it holds what customers wrote. The mode counts for
         // a restored file too, and SQLite gives it to the files beside it.
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(at(&path))?;
-        file.set_permissions(Permissions::from_mode(0o600)).map_err(at(&path))?;
+        make_private(&path)?;
         let connection = Connection::open(&path)?;
         schema::prepare(&connection)
             .and_then(|()| backup::check_opened(&connection, &path))
@@ -362,6 +361,13 @@ fn open_reader(path: &Path) -> Result<Connection, Error> {
 
 fn make_folder(data_dir: &Path) -> Result<(), Error> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(at(data_dir))
+}
+
+/// The file is closed again before SQLite opens it: to close it later would end SQLite's own locks on it, as POSIX has
+/// it, and the next tool that looks into the store would take itself for the last one and remove the log.
+fn make_private(path: &Path) -> Result<(), Error> {
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(at(path))?;
+    file.set_permissions(Permissions::from_mode(0o600)).map_err(at(path))
 }
 
 fn database(data_dir: &Path) -> PathBuf {

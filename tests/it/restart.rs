@@ -1,6 +1,9 @@
 //! What was answered 200 is delivered, whatever happens to the process.
 
+use std::fs::File;
+
 use chatplug_tests::{Host, deliveries, guest};
+use rustix::fs::{FlockOperation, fcntl_lock};
 
 use crate::client::{accept, message};
 
@@ -41,6 +44,20 @@ async fn a_host_that_is_killed_loses_nothing_that_it_answered() {
         events.iter().flat_map(deliveries).all(|delivery| delivery["state"] == "succeeded"),
         "{events:#?}"
     );
+}
+
+#[tokio::test]
+async fn a_tool_that_looks_into_the_store_beside_the_host_takes_nothing_away() {
+    let mut host = Host::start(RECORDER, &[]);
+    let file =
+        File::options().read(true).write(true).open(host.data().join("chatplug.db")).expect("the store");
+    let lock_alone = || fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive);
+    accept(&host, message("C1", 1)).await;
+    // The command line of SQLite does this when it closes: whoever can lock the file alone removes the log, and with
+    // it what the host stores from then on.
+    assert!(lock_alone().is_err(), "the host does not hold its lock on the database");
+    assert!(host.stop(), "{}", host.log());
+    assert!(lock_alone().is_ok(), "nobody holds it then");
 }
 
 #[tokio::test]

@@ -78,8 +78,8 @@ impl Plan {
     /// waits for a retry stands still; and longer lives, because what is in doubt takes time to settle.
     pub fn hostile(cycles: usize, seed: u64, ambiguous: u64) -> Plan {
         Plan {
-            chats: 256,
-            messages: 3,
+            chats: 128,
+            messages: 1,
             life: Duration::from_secs(15),
             ambiguous: Some(ambiguous),
             patience: Duration::from_secs(30 * 60),

@@ -129,7 +129,8 @@ fn unanswered(failure: Failure) -> Finding {
         Failure::Closed { reason, wait } => Finding::Unreachable(reason, wait),
         Failure::Doubt(error) => Finding::Unreachable(error.message, Duration::ZERO),
         Failure::Refused(error) => match error.code {
-            Code::Unavailable | Code::RateLimited => {
+            // The last: an answer that makes no sense, a redirect for one, says nothing of the action.
+            Code::Unavailable | Code::RateLimited | Code::Other => {
                 let wait = Duration::from_millis(error.retry_after_ms.unwrap_or(0));
                 Finding::Unreachable(error.message, wait)
             }

@@ -30,6 +30,19 @@ async fn a_note_that_was_saved_is_found_by_its_id_and_not_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_makes_no_sense_does_not_settle_a_doubt() {
+    let mut caller = Caller::granted().await;
+    let (chat, _) = caller.chat("Dana");
+    caller.call("chats.assign", &json!([chat, "api@example.com", "agents"])).await;
+    let faults = caller.stage.livechat.faults().clone();
+    faults.set("send_event", Fault::ErrorAfterSaving, Times::Next(1));
+    faults.set("get_chat", Fault::Redirect("https://example.com/".to_owned()), Times::Next(1));
+    let told = caller.call("chats.send-note", &json!([chat, "a note"])).await;
+    assert!(told["ok"].as_str().is_some_and(|id| !id.is_empty()), "it is looked for once more: {told}");
+    assert_eq!(said(&caller, &chat, "a note"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_transfer_that_took_place_is_seen_in_the_chat() {
     let mut caller = Caller::granted().await;
     let (chat, _) = caller.chat("Dana");

@@ -19,7 +19,7 @@ const LONG: usize = 10 << 20;
 pub(super) fn set(stage: &Stage, seed: u64) {
     let mut of_livechat = everywhere();
     of_livechat.push(chance("*", Fault::WrongRegion, 2));
-    of_livechat.push(chance("send_event", Fault::ErrorAfterSavingUnseen(UNSEEN), 30));
+    of_livechat.push(chance("send_event", Fault::ErrorAfterSavingUnseen(UNSEEN), 40));
     stage.livechat.faults().set_chances(seed, of_livechat);
     stage.ledger.faults().set_chances(seed.wrapping_add(1), everywhere());
 }
@@ -28,14 +28,15 @@ fn everywhere() -> Vec<Chance> {
     let busy =
         |retry_after: Option<&str>| Fault::TooManyRequests { retry_after: retry_after.map(str::to_owned) };
     let all = [
-        (busy(None), 5),
-        (busy(Some("1")), 5),
-        (busy(Some("-5")), 2),
-        (busy(Some("soon")), 2),
-        (busy(Some("Wed, 21 Oct 2015 07:28:00 GMT")), 2),
-        (Fault::ErrorBeforeSaving, 30),
-        (Fault::ErrorAfterSaving, 30),
-        (Fault::CutReply, 30),
+        // Seldom: each stops everything for seconds, and what gets into doubt is what counts here.
+        (busy(None), 1),
+        (busy(Some("1")), 1),
+        (busy(Some("-5")), 1),
+        (busy(Some("soon")), 1),
+        (busy(Some("Wed, 21 Oct 2015 07:28:00 GMT")), 1),
+        (Fault::ErrorBeforeSaving, 40),
+        (Fault::ErrorAfterSaving, 40),
+        (Fault::CutReply, 40),
         (Fault::Down, 10),
         (Fault::LongReply(LONG), 2),
         (Fault::Redirect("http://169.254.169.254/latest/meta-data/".to_owned()), 2),
