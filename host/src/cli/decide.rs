@@ -132,7 +132,12 @@ fn print(decision: Decision, done: &Done, json: bool, out: &mut dyn Write) -> io
     match decision {
         Decision::Replay { .. } => writeln!(out, "Replayed {changed} {noun}.")?,
         Decision::Discard => writeln!(out, "Discarded {changed} {noun}.")?,
-        Decision::Sent | Decision::NotSent | Decision::Look => writeln!(out, "Resolved {changed} {noun}.")?,
+        Decision::Sent | Decision::NotSent => writeln!(out, "Resolved {changed} {noun}.")?,
+        Decision::Look => writeln!(
+            out,
+            "Looking into {changed} {noun} again. What nobody can be asked about is held once more, under its new \
+             number: say --sent or --not-sent of it."
+        )?,
     }
     if done.may_repeat > 0 && decision == (Decision::Replay { fresh: true }) {
         writeln!(out, "{} actions that took place, or may have, can happen again.", done.may_repeat)?;
