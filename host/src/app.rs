@@ -37,6 +37,7 @@ mod metered;
 mod meters;
 mod reload;
 mod services;
+pub mod webhooks;
 
 use metered::Metered;
 use reload::Reload;

@@ -32,6 +32,7 @@ pub mod stopped_list;
 pub mod stopped_show;
 pub mod table;
 pub mod text;
+pub mod webhooks;
 
 /// Receives LiveChat webhooks, stores them, and hands each one to sandboxed plugins
 #[derive(Debug, Parser)]
@@ -92,6 +93,9 @@ pub enum Command {
     /// The outside services that plugins may reach
     #[command(subcommand)]
     Connections(ConnectionsCommand),
+    /// What LiveChat has registered to be sent to the host
+    #[command(subcommand)]
+    Webhooks(webhooks::WebhooksCommand),
     /// Copy the store to a file, beside a running host or without one, and check the copy
     Backup {
         /// A file that doesn't exist yet

@@ -77,6 +77,7 @@ fn with_config(command: &Command, config: &Config, json: bool, out: &mut dyn Wri
         Command::Connections(ConnectionsCommand::Test { name }) => {
             return block_on(app::test_connection(config, name, json, out));
         }
+        Command::Webhooks(command) => return block_on(app::webhooks::run(config, command, json, out)),
         Command::Serve
         | Command::Demo(_)
         | Command::Compile(_)

@@ -29,3 +29,4 @@ mod swap;
 mod telling;
 mod tidy;
 mod way;
+mod webhooks;

@@ -13,6 +13,7 @@ mod credentials;
 mod failure;
 mod look_up;
 mod me;
+mod registrations;
 mod request;
 mod sender;
 #[cfg(test)]

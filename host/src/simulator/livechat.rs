@@ -101,6 +101,11 @@ impl Livechat {
         }
     }
 
+    /// Switches webhooks on or off for the app, as its owner can in the Developer Console.
+    pub fn switch_webhooks(&self, on: bool) {
+        locked(&self.account).webhooks_on = on;
+    }
+
     /// The time between the attempts of a webhook (15 s at the start).
     pub fn set_retry_spacing(&self, spacing: Duration) {
         self.outbox.set_spacing(spacing);

@@ -13,24 +13,7 @@ struct Tag {
     name: String,
 }
 
-#[derive(Deserialize)]
-struct WebhookName {
-    action: String,
-}
-
 impl Client {
-    /// Asks for the names of all webhooks, which needs no credentials: whether LiveChat can be reached, and
-    /// which events it sends.
-    ///
-    /// # Errors
-    /// `unavailable` if it can't be reached.
-    pub async fn ping(&self) -> Result<Vec<String>, Error> {
-        let request = request::configuration("list_webhook_names", "", json!({}));
-        let body = self.api.post_anonymously(&request).await.map_err(|failure| failure.error)?;
-        let names: Vec<WebhookName> = parse(&request, &body)?;
-        Ok(names.into_iter().map(|name| name.action).collect())
-    }
-
     /// Whether LiveChat takes the credentials, whatever they are allowed to do.
     ///
     /// # Errors
@@ -66,13 +49,13 @@ impl Client {
         Ok(properties.into_iter().map(|(name, _)| name).collect())
     }
 
-    async fn ask<T: DeserializeOwned>(&self, request: &Request) -> Result<T, Error> {
+    pub(super) async fn ask<T: DeserializeOwned>(&self, request: &Request) -> Result<T, Error> {
         let body = self.api.post(request).await.map_err(|failure| failure.error)?;
         parse(request, &body)
     }
 }
 
-fn parse<T: DeserializeOwned>(request: &Request, body: &str) -> Result<T, Error> {
+pub(super) fn parse<T: DeserializeOwned>(request: &Request, body: &str) -> Result<T, Error> {
     serde_json::from_str(body).map_err(|error| {
         let action = request.action;
         Error::new(Code::Unavailable, format!("LiveChat's answer to {action} has an unknown shape: {error}"))

@@ -198,7 +198,9 @@ async fn the_account_is_asked_for_what_a_check_needs() {
     let properties = r#"{"score":{"type":"int"},"topic":{"type":"string"}}"#;
     let double = Double::start([ok(names), ok(tags), ok(properties), ok("{}"), ok("{}")]).await;
     let client = client(&double);
-    assert_eq!(client.ping().await.expect("names"), ["incoming_chat", "chat_deactivated"]);
+    let offered = client.offered_webhooks().await.expect("names");
+    let actions: Vec<&str> = offered.iter().map(|offer| offer.action.as_str()).collect();
+    assert_eq!(actions, ["incoming_chat", "chat_deactivated"]);
     assert_eq!(client.list_tags().await.expect("tags"), ["vip", "Refund"]);
     assert_eq!(client.list_properties("app1").await.expect("properties"), ["score", "topic"]);
     assert!(client.list_properties("app2").await.expect("none").is_empty());

@@ -23,6 +23,8 @@ pub(super) struct Account {
     pub(super) customers: BTreeMap<String, Value>,
     pub(super) chats: BTreeMap<String, Chat>,
     pub(super) registrations: Vec<Registration>,
+    /// Whether webhooks are sent at all.
+    pub(super) webhooks_on: bool,
     pub(super) credentials: Vec<Credential>,
     /// The error type of calls on an inactive chat: the platform has `validation` and `chat_inactive`.
     pub(super) inactive_as: &'static str,

@@ -147,6 +147,9 @@ fn configuration(account: &mut Account, action: &str, call: Call<'_>) -> Answer 
         "register_webhook" => configuration::register_webhook(account, call),
         "list_webhooks" => configuration::list_webhooks(account, call),
         "unregister_webhook" => configuration::unregister_webhook(account, call),
+        "get_license_webhooks_state" => configuration::webhooks_state(account, call),
+        "enable_license_webhooks" => configuration::switch_webhooks(account, call, true),
+        "disable_license_webhooks" => configuration::switch_webhooks(account, call, false),
         _ => Err(unknown(action)),
     }
 }

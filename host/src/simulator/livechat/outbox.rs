@@ -91,7 +91,8 @@ impl Outbox {
     pub(super) fn send_all(&self, account: &mut Account) -> Vec<Value> {
         let mut bodies = Vec::new();
         for occurrence in std::mem::take(&mut account.occurrences) {
-            let wanted = |registration: &&Registration| registration.action == occurrence.action;
+            let is_on = account.webhooks_on;
+            let wanted = |registration: &&Registration| is_on && registration.action == occurrence.action;
             let registrations: Vec<Registration> =
                 account.registrations.iter().filter(wanted).cloned().collect();
             if registrations.is_empty() {

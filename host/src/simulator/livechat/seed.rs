@@ -32,6 +32,7 @@ impl Account {
             customers: Default::default(),
             chats: Default::default(),
             registrations: Vec::new(),
+            webhooks_on: true,
             credentials: credentials(),
             inactive_as: "validation",
             unseen_for: None,

@@ -190,3 +190,16 @@ pub(super) fn unregister_webhook(account: &mut Account, mut call: Call<'_>) -> A
     account.registrations.remove(place);
     Ok(done())
 }
+
+pub(super) fn webhooks_state(account: &mut Account, mut call: Call<'_>) -> Answer {
+    call.fields.text("owner_client_id")?;
+    call.fields.end()?;
+    Ok(json!({"license_webhooks_enabled": account.webhooks_on}))
+}
+
+pub(super) fn switch_webhooks(account: &mut Account, mut call: Call<'_>, on: bool) -> Answer {
+    call.fields.text("owner_client_id")?;
+    call.fields.end()?;
+    account.webhooks_on = on;
+    Ok(done())
+}

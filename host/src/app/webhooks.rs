@@ -1,0 +1,157 @@
+//! `chatplug webhooks`: brings what is registered with LiveChat in line with the plugins that are switched on.
+
+use std::io::Write;
+
+use anyhow::{Context, bail};
+
+use super::services;
+use crate::action::{Code, Error};
+use crate::cli::text;
+use crate::cli::webhooks::{ApplyArgs, Found, RemoveArgs, WebhooksCommand, print_list, print_plan};
+use crate::config::Config;
+use crate::livechat::client::Client;
+use crate::livechat::registrations::{self, Change, Deed, Plan, Registration};
+
+/// Carries a command out; false if something keeps the plugins from getting their events.
+///
+/// # Errors
+/// Credentials or an app's id that the config lacks; those of LiveChat and of the output.
+pub async fn run(
+    config: &Config,
+    command: &WebhooksCommand,
+    json: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<bool> {
+    let app = App::of(config)?;
+    match command {
+        WebhooksCommand::List => {
+            print_list(&app.registered().await?, json, out)?;
+            Ok(true)
+        }
+        WebhooksCommand::Plan(args) => {
+            let (plan, on) = app.plan(config, &args.url).await?;
+            print_plan(&Found { url: &args.url, plan: &plan, on, applied: false }, json, out)?;
+            Ok(plan.problems.is_empty() && on != Some(false))
+        }
+        WebhooksCommand::Apply(args) => app.apply(config, args, json, out).await,
+        WebhooksCommand::Remove(args) => app.remove(args, json, out).await,
+    }
+}
+
+/// The app whose webhooks these are, and the way to LiveChat.
+struct App<'a> {
+    client: Client,
+    client_id: &'a str,
+}
+
+impl<'a> App<'a> {
+    fn of(config: &'a Config) -> anyhow::Result<App<'a>> {
+        let options = services::options(&config.livechat)
+            .context("livechat.token is missing: nothing can be asked of the LiveChat API")?;
+        let client_id = config.livechat.client_id.as_deref().context(
+            "livechat.client_id is missing: write the Client ID of your app, from the Developer Console; LiveChat keeps \
+             webhooks by app",
+        )?;
+        Ok(App { client: Client::new(options)?, client_id })
+    }
+
+    async fn registered(&self) -> anyhow::Result<Vec<Registration>> {
+        self.client.list_webhooks(self.client_id).await.context("cannot list the webhooks of the app")
+    }
+
+    /// What has to be done, and whether webhooks are switched on, if LiveChat says so.
+    async fn plan(&self, config: &Config, url: &str) -> anyhow::Result<(Plan, Option<bool>)> {
+        let offered = self.client.offered_webhooks().await.context("cannot ask which webhooks there are")?;
+        let registered = self.registered().await?;
+        let on = match self.client.are_webhooks_on(self.client_id).await {
+            Ok(on) => Some(on),
+            Err(Error { code: Code::Denied, .. }) => None,
+            Err(error) => return Err(error).context("cannot ask whether webhooks are switched on"),
+        };
+        let plugins = config.plugins.iter().map(|(name, plugin)| (name.as_str(), plugin.events.as_slice()));
+        Ok((registrations::plan(&registrations::needed(plugins), &offered, &registered, url), on))
+    }
+
+    async fn apply(
+        &self,
+        config: &Config,
+        args: &ApplyArgs,
+        json: bool,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<bool> {
+        let url = &args.url.url;
+        if config.livechat.webhook_secrets.is_empty() {
+            bail!("livechat.webhooks.secrets is missing: the host would refuse what is registered");
+        }
+        let (mut plan, mut on) = self.plan(config, url).await?;
+        for change in plan.changes.iter_mut().filter(|change| args.renew && change.deed == Deed::Keep) {
+            change.deed = Deed::Renew;
+        }
+        for (number, change) in plan.changes.iter().enumerate() {
+            self.make(config, url, change).await.with_context(|| {
+                format!(
+                    "cannot {} the webhook {}; {number} of {} were done before it, the same command goes on",
+                    change.deed.as_str(),
+                    change.action,
+                    plan.changes.len()
+                )
+            })?;
+        }
+        if on == Some(false) {
+            let switched = self.client.switch_webhooks_on(self.client_id).await;
+            switched.context("everything is registered, but the webhooks can't be switched on")?;
+            on = Some(true);
+        }
+        print_plan(&Found { url, plan: &plan, on, applied: true }, json, out)?;
+        Ok(plan.problems.is_empty())
+    }
+
+    async fn make(&self, config: &Config, url: &str, change: &Change) -> Result<(), Error> {
+        let register = async || {
+            let secret =
+                config.livechat.webhook_secrets.first().expect("looked at before anything is changed");
+            self.client.register_webhook(self.client_id, url, secret, change).await.map(|_| ())
+        };
+        match change.deed {
+            Deed::Keep => Ok(()),
+            Deed::Register => register().await,
+            Deed::Remove => self.unregister(change).await,
+            // The new one first, so that nothing is missed in between; what comes twice is known by its key.
+            Deed::Renew if change.has_room => {
+                register().await?;
+                self.unregister(change).await
+            }
+            Deed::Renew => {
+                self.unregister(change).await?;
+                register().await
+            }
+        }
+    }
+
+    /// One that is gone already is as good as removed.
+    async fn unregister(&self, change: &Change) -> Result<(), Error> {
+        let Some(id) = &change.id else { return Ok(()) };
+        match self.client.unregister_webhook(self.client_id, id).await {
+            Err(error) if error.code != Code::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn remove(&self, args: &RemoveArgs, json: bool, out: &mut dyn Write) -> anyhow::Result<bool> {
+        let mut registered = self.registered().await?;
+        registered.retain(|known| {
+            args.url.as_ref().is_some_and(|url| *url == known.url)
+                || args.id.as_ref().is_some_and(|id| *id == known.id)
+        });
+        for known in &registered {
+            let removed = self.client.unregister_webhook(self.client_id, &known.id).await;
+            removed.with_context(|| format!("cannot remove {} ({})", known.id, known.action))?;
+        }
+        if json {
+            text::json(out, &registered)?;
+        } else {
+            writeln!(out, "Removed {}.", registered.len())?;
+        }
+        Ok(!registered.is_empty())
+    }
+}
