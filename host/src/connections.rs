@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use crate::action::http::{self, Request, Response};
 use crate::action::{BoxFuture, Code, Effect, Error, Failure, Origin};
 use crate::delivery::DeliveryId;
+use crate::egress::{Clients, Reach};
 
 mod exchange;
 mod headers;
@@ -43,6 +44,8 @@ pub struct Connection {
     pub credential: Credential,
     /// The effect of POST and PATCH where the plugin doesn't say.
     pub post: Effect,
+    /// Which addresses it may lead to.
+    pub reach: Reach,
 }
 
 /// What speaks at the other end: decides what counts as a failure, and how a connection is tested.
@@ -106,7 +109,7 @@ pub enum SetupError {
 
 /// All connections. They can be replaced while requests are on their way: those end on the old ones.
 pub struct Connections {
-    http: reqwest::Client,
+    clients: Clients,
     routes: ArcSwap<Routes>,
 }
 
@@ -119,7 +122,7 @@ impl Connections {
     /// The first connection that no request can be built for.
     pub fn new(connections: Vec<Connection>) -> Result<Connections, SetupError> {
         let routes = ArcSwap::from_pointee(routes(connections)?);
-        Ok(Connections { http: exchange::client()?, routes })
+        Ok(Connections { clients: Clients::new().map_err(SetupError::Http)?, routes })
     }
 
     /// Puts other connections in the place of these, all or, on an error, none of them.
@@ -136,7 +139,8 @@ impl Connections {
     /// # Errors
     /// `not-found` for an unknown connection. A connection that doesn't work is no error but a [`Trial`].
     pub async fn test(&self, name: &str) -> Result<Trial, Error> {
-        Ok(trial::run(&self.http, &*self.route(name)?).await)
+        let route = self.route(name)?;
+        Ok(trial::run(self.clients.of(route.reach()), &route).await)
     }
 
     /// Whether a service takes the credentials of its connection, by a harmless request; `None` if there is no
@@ -145,7 +149,8 @@ impl Connections {
     /// # Errors
     /// It refuses them or says nothing; or `not-found` for an unknown connection.
     pub async fn check_credentials(&self, name: &str) -> Result<Option<()>, Error> {
-        trial::credentials(&self.http, &*self.route(name)?).await
+        let route = self.route(name)?;
+        trial::credentials(self.clients.of(route.reach()), &route).await
     }
 
     fn route(&self, name: &str) -> Result<Arc<Route>, Error> {
@@ -163,7 +168,8 @@ impl Connections {
             Effect::Keyed => Some(origin.custom_id()),
             Effect::Read | Effect::Repeatable | Effect::LookedUp | Effect::Unknown => None,
         };
-        let prepared = exchange::prepare(&self.http, &route, &request, Added::new(&route, origin, key))?;
+        let http = self.clients.of(route.reach());
+        let prepared = exchange::prepare(http, &route, &request, Added::new(&route, origin, key))?;
         let started = Instant::now();
         let answer = exchange::fetch(&route, prepared).await;
         tracing::debug!(

@@ -17,6 +17,9 @@ pub mod manifest;
 // Where the crash tests end the process.
 pub mod crash_point;
 
+// The way out, and where it leads.
+pub mod egress;
+
 // Edges: each talks to one outside thing.
 pub mod connections;
 pub mod livechat;

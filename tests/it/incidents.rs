@@ -105,6 +105,7 @@ async fn duplicates_a_message_that_was_saved_behind_an_error_is_sent_once() {
 [connections.ledger]
 kind = \"generic\"
 base_url = \"http://127.0.0.1:9\"
+allow_private = true
 
 [plugin.worker]
 events = [\"incoming_event\"]

@@ -11,6 +11,7 @@ mod demo;
 mod destinations;
 mod disk;
 mod door;
+mod egress;
 mod fairness;
 mod folder;
 mod from_a_webhook_server;

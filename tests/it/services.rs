@@ -51,6 +51,7 @@ impl Stage {
         let hubspot = Hubspot::start().await.expect("a port");
         let slack = Slack::start().await.expect("a port");
         livechat.set_retry_spacing(Duration::from_millis(100));
+        allow_private(&mut config);
         point(&mut config, "hubspot", &hubspot.base_url());
         point(&mut config, "slack", &slack.base_url());
         let text = toml::to_string(&config).expect("a table is TOML") + &account(&livechat);
@@ -132,6 +133,14 @@ fn readme_section(plugin: &str, number: usize) -> Table {
     block.parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// The simulated services are on this machine.
+fn allow_private(config: &mut Table) {
+    let connections = config.get_mut("connections").and_then(toml::Value::as_table_mut);
+    for (_, connection) in connections.into_iter().flatten() {
+        connection.as_table_mut().expect("a section").insert("allow_private".to_owned(), true.into());
+    }
+}
+
 /// Gives a connection that has a base URL another one.
 fn point(config: &mut Table, connection: &str, base_url: &str) {
     let connection = config.get_mut("connections").and_then(|all| all.get_mut(connection));
@@ -142,7 +151,7 @@ fn point(config: &mut Table, connection: &str, base_url: &str) {
 
 fn account(livechat: &Livechat) -> String {
     format!(
-        "[livechat]\nbase_url = \"{}\"\naccount_id = \"{}\"\ntoken = {{ env = \"LIVECHAT_PAT\" }}\n",
+        "[livechat]\nbase_url = \"{}\"\nallow_private = true\naccount_id = \"{}\"\ntoken = {{ env = \"LIVECHAT_PAT\" }}\n",
         livechat.base_url(),
         livechat::ACCOUNT_ID
     )

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::client::{accept, message, post};
 
 const CONFIG: &str = "[operator]\nlisten = \"127.0.0.1:0\"\nnotify = \"alerts\"\n\
-    [connections.alerts]\nkind = \"slack\"\nurl = { env = \"ALERTS_URL\" }\n\
+    [connections.alerts]\nkind = \"slack\"\nurl = { env = \"ALERTS_URL\" }\nallow_private = true\n\
     [plugin.hostile]\nevents = [\"incoming_event\"]\ndenies = [\"chats.tag\"]\nsettings = { do = \"tag\" }\n";
 
 fn host(slack: &Slack) -> Host {

@@ -134,6 +134,7 @@ pub(super) fn options(livechat: &config::Livechat) -> Option<Options> {
     };
     let options = Options {
         base_url: livechat.base_url.clone(),
+        reach: livechat.reach,
         join: livechat.join,
         agent_id: livechat.agent_id.clone(),
         ..Options::new(credentials)
@@ -161,6 +162,7 @@ pub(super) fn connections(config: &Config) -> Vec<Connection> {
             config::Credentials::Header { name, value } => Credential::Header { name, value },
         },
         post: connection.post,
+        reach: connection.reach,
     };
     config.connections.iter().map(connection).collect()
 }
@@ -237,8 +239,8 @@ fn probe(account: Arc<Account>, connections: Arc<Connections>) -> Box<Probe> {
 /// gives it other credentials.
 pub(super) fn is_renewed(differences: &[String], destination: &str) -> bool {
     let keys = match destination {
-        LIVECHAT => &["base_url", "account_id", "token"],
-        _ => &["kind", "address", "credentials"],
+        LIVECHAT => &["base_url", "allow_private", "account_id", "token"],
+        _ => &["kind", "address", "allow_private", "credentials"],
     };
     let names =
         |difference: &String| keys.iter().any(|key| difference.contains(&format!("`{destination}.{key}`")));

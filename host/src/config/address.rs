@@ -4,6 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::item::Item;
 use super::secret::secret;
 use super::table::Table;
+use crate::egress::Reach;
 
 /// Where a connection is.
 #[derive(Clone, Debug)]
@@ -14,10 +15,10 @@ pub enum Address {
     Secret(SecretString),
 }
 
-pub(super) fn read(table: &mut Table<'_>) -> Option<Address> {
+pub(super) fn read(table: &mut Table<'_>, reach: Reach) -> Option<Address> {
     match (table.take("base_url"), table.take("url")) {
-        (Some(base), None) => base_url(&base).map(Address::Base),
-        (None, Some(url)) => secret_url(&url).map(Address::Secret),
+        (Some(base), None) => base_url(&base, reach).map(Address::Base),
+        (None, Some(url)) => secret_url(&url, reach).map(Address::Secret),
         _ => {
             table.report(
                 "needs either base_url = \"https://…\", or url = { env = \"…\" } if the URL itself is the secret",
@@ -27,8 +28,13 @@ pub(super) fn read(table: &mut Table<'_>) -> Option<Address> {
     }
 }
 
+/// `allow_private`: how far from the internet requests may go.
+pub(super) fn reach(table: &mut Table<'_>) -> Reach {
+    Reach::new(table.take("allow_private").and_then(|item| item.boolean()).unwrap_or(false))
+}
+
 /// The base URL of an API, without a slash at the end.
-pub(super) fn base_url(item: &Item<'_>) -> Option<String> {
+pub(super) fn base_url(item: &Item<'_>, reach: Reach) -> Option<String> {
     let text = item.text()?;
     let url = http_url(text);
     let plain = |url: &Url| url.username().is_empty() && url.password().is_none();
@@ -40,16 +46,24 @@ pub(super) fn base_url(item: &Item<'_>) -> Option<String> {
         Some(url) if url.query().is_some() || url.fragment().is_some() => {
             item.report("has a query or a fragment: write only scheme, host and path");
         }
-        Some(_) => return Some(text.trim_end_matches('/').to_owned()),
+        Some(url) => {
+            if let Err(refused) = reach.check_url(&url) {
+                item.report(refused.of_url());
+            }
+            return Some(text.trim_end_matches('/').to_owned());
+        }
     }
     None
 }
 
-fn secret_url(item: &Item<'_>) -> Option<SecretString> {
+fn secret_url(item: &Item<'_>, reach: Reach) -> Option<SecretString> {
     let secret = secret(item)?;
-    if http_url(secret.expose_secret()).is_none() {
+    let Some(url) = http_url(secret.expose_secret()) else {
         item.report("refers to something that is no URL with http or https");
         return None;
+    };
+    if let Err(refused) = reach.check_url(&url) {
+        item.report(refused.of_url());
     }
     Some(secret)
 }

@@ -5,6 +5,7 @@ use super::table::Table;
 use super::terms;
 use crate::action::Effect;
 use crate::destination::Terms;
+use crate::egress::Reach;
 
 /// `[connections.NAME]`: an outside HTTP service that plugins reach by its name.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct Connection {
     pub kind: Kind,
     /// Where it is.
     pub address: Address,
+    /// Which addresses it may lead to.
+    pub reach: Reach,
     /// How the host proves itself.
     pub credentials: Credentials,
     /// What sending a POST or PATCH twice does; never [`Effect::Read`].
@@ -63,13 +66,14 @@ pub(super) fn read(name: &str, table: &mut Table<'_>) -> Option<Connection> {
         table.report("needs a kind: add kind = \"hubspot\", \"slack\" or \"generic\"");
     }
     let kind = kind_item.and_then(|item| kind(&item));
-    let address = address::read(table);
+    let reach = address::reach(table);
+    let address = address::read(table, reach);
     let credentials = credentials::read(table);
     let post = table.take("post").and_then(|item| post(&item)).unwrap_or(Effect::Unknown);
     let terms = terms::read(table, kind.unwrap_or(Kind::Generic).terms());
     let (kind, address, credentials) = (kind?, address?, credentials?);
     check_credentials(table, kind, &address, &credentials);
-    Some(Connection { name: name.to_owned(), kind, address, credentials, post, terms })
+    Some(Connection { name: name.to_owned(), kind, address, reach, credentials, post, terms })
 }
 
 fn kind(item: &Item<'_>) -> Option<Kind> {

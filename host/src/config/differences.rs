@@ -81,6 +81,7 @@ fn livechat(changes: &mut Changes, old: &Livechat, new: &Livechat) {
         |list: &[SecretString]| list.iter().map(|one| one.expose_secret().to_owned()).collect::<Vec<_>>();
     changes.note("livechat.api", old.api != new.api);
     changes.note("livechat.base_url", old.base_url != new.base_url);
+    changes.note("livechat.allow_private", old.reach != new.reach);
     changes.note("livechat.account_id", old.account_id != new.account_id);
     changes.note("livechat.token", text(old.token.as_ref()) != text(new.token.as_ref()));
     changes.note("livechat.timezone", old.timezone != new.timezone);
@@ -97,6 +98,7 @@ fn connection(old: &Connection, new: &Connection) -> Vec<&'static str> {
     let parts = [
         ("kind", old.kind != new.kind),
         ("address", address(&old.address) != address(&new.address)),
+        ("allow_private", old.reach != new.reach),
         ("credentials", credentials(&old.credentials) != credentials(&new.credentials)),
         ("post", old.post != new.post),
         ("concurrency", old.terms.concurrency != new.terms.concurrency),

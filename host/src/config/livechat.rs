@@ -1,11 +1,12 @@
 use secrecy::SecretString;
 
-use super::address::base_url;
+use super::address::{self, base_url};
 use super::item::Item;
 use super::secret::{identifier, secret};
 use super::table::Table;
 use super::terms;
 use crate::destination::Terms;
+use crate::egress::Reach;
 
 /// `[livechat]`: the account whose webhooks come in and whose API is called.
 #[derive(Clone, Debug)]
@@ -14,6 +15,8 @@ pub struct Livechat {
     pub api: Api,
     /// Where the API is, without a slash at the end.
     pub base_url: String,
+    /// Which addresses it may lead to.
+    pub reach: Reach,
     /// The account that the personal access token belongs to. `None`: the token is a bearer token.
     pub account_id: Option<String>,
     /// The personal access token, or the bearer token of an app or a bot.
@@ -50,7 +53,8 @@ pub(super) fn read(table: &mut Table<'_>) -> Livechat {
     if let Some(item) = table.take("api") {
         check_api(&item);
     }
-    let base = table.take("base_url").and_then(|item| base_url(&item));
+    let reach = address::reach(table);
+    let base = table.take("base_url").and_then(|item| base_url(&item, reach));
     let account_id = table.take("account_id");
     let token = table.take("token");
     if let (Some(account_id), None) = (&account_id, &token) {
@@ -59,6 +63,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Livechat {
     Livechat {
         api: Api::V36,
         base_url: base.unwrap_or_else(|| BASE_URL_DEFAULT.to_owned()),
+        reach,
         account_id: account_id.and_then(|item| account(&item)),
         token: token.and_then(|item| secret(&item)),
         timezone: table.take("timezone").and_then(|item| timezone(&item)),

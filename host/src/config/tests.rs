@@ -10,6 +10,7 @@ mod operator;
 fn env(name: &str) -> Option<String> {
     match name {
         "SLACK_WEBHOOK_URL" => Some("https://hooks.example/value-of-SLACK_WEBHOOK_URL".to_owned()),
+        "LOCAL_URL" => Some("http://[::ffff:127.0.0.1]:9/value-of-LOCAL_URL".to_owned()),
         "EMAIL" => Some("smith@example.com".to_owned()),
         "SPACED" => Some("Bearer value-of-SPACED".to_owned()),
         "LINED" => Some("value-of-LINED\n".to_owned()),
@@ -278,7 +279,20 @@ fn addresses_are_checked() {
     );
     base_url("https://me:value-of-me@a", "has credentials in it: use bearer, basic or header instead");
     base_url("https://a/?key=value-of-me", "has a query or a fragment: write only scheme, host and path");
-    let config = parse("[livechat]\nbase_url = \"http://127.0.0.1:9000/\"\n").unwrap();
+    let local = "base_url = \"http://127.0.0.1:9000/\"\n";
+    let problem = "leads to this machine or into a private network: add allow_private = true beside it if that is meant";
+    base_url("http://localhost", problem);
+    base_url("http://0x7f.1", problem);
+    let nowhere = "leads to an address that is not public (link-local, metadata, multicast, reserved)";
+    base_url(
+        "http://2852039166/latest\"\nallow_private = true\nbearer = { env = \"A\" }\npost = \"unknown",
+        nowhere,
+    );
+    let secret = "[connections.a]\nkind = \"slack\"\nurl = { env = \"LOCAL_URL\" }\n";
+    check(secret, &[&format!("3:7: `connections.a.url` {problem}")]);
+    parse(&format!("{secret}allow_private = true\n")).unwrap();
+    check(&format!("[livechat]\n{local}"), &[&format!("2:12: `livechat.base_url` {problem}")]);
+    let config = parse(&format!("[livechat]\n{local}allow_private = true\n")).unwrap();
     assert_eq!(config.livechat.base_url, "http://127.0.0.1:9000");
 }
 

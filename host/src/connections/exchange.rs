@@ -6,24 +6,14 @@ use reqwest::header::HeaderValue;
 use reqwest::{Method, RequestBuilder, Url};
 
 use super::route::Route;
-use super::{Kind, SetupError, TIMEOUT, headers, path};
+use super::{Kind, TIMEOUT, headers, path};
 use crate::action::http::{Request, Response};
 use crate::action::{Code, Error, Failure, Origin};
+use crate::egress::cause;
 use crate::limits::HTTP_BODY_BYTES_MAX;
 
-const USER_AGENT: &str = concat!("chatplug/", env!("CARGO_PKG_VERSION"));
 const METHODS: [Method; 6] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-
-/// The HTTP client that all connections share.
-pub(super) fn client() -> Result<reqwest::Client, SetupError> {
-    reqwest::Client::builder()
-        .user_agent(USER_AGENT)
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .map_err(|error| SetupError::Http(cause(error)))
-}
 
 /// Headers that the host adds where the plugin has not set them.
 #[derive(Default)]
@@ -163,16 +153,6 @@ fn no_answer(route: &Route, error: reqwest::Error) -> Failure {
     };
     let error = Error::new(Code::Unavailable, message);
     if was_sent { Failure::Doubt(error) } else { Failure::Refused(error) }
-}
-
-/// The innermost cause, which says more than the layers around it. The URL may be a secret and stays out.
-fn cause(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 fn invalid(message: String) -> Error {

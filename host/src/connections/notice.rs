@@ -23,7 +23,7 @@ impl Connections {
     /// service didn't take it.
     pub async fn tell(&self, name: &str, message: &Message) -> Result<(), Error> {
         let route = self.route(name)?;
-        let prepared = self.http.post(route.url().clone()).timeout(TIMEOUT);
+        let prepared = self.clients.of(route.reach()).post(route.url().clone()).timeout(TIMEOUT);
         let prepared = match route.credential() {
             Some((name, value)) => prepared.header(name, value),
             None => prepared,

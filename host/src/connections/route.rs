@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::headers::is_reserved;
 use super::{Connection, Credential, Kind, SetupError, Target};
 use crate::action::Effect;
+use crate::egress::Reach;
 
 /// A connection, checked. Has no `Debug` text: its URL and its header can be secrets.
 pub(super) struct Route {
@@ -27,6 +28,7 @@ impl Route {
             }
             Target::SecretUrl(text) => web_url(text.expose_secret()).map_err(wrong)?,
         };
+        connection.reach.check_url(&url).map_err(|refused| wrong(refused.of_url()))?;
         let credential = header(&connection.credential).map_err(wrong)?;
         Ok(Route { url, credential, connection })
     }
@@ -37,6 +39,10 @@ impl Route {
 
     pub(super) fn kind(&self) -> Kind {
         self.connection.kind
+    }
+
+    pub(super) fn reach(&self) -> Reach {
+        self.connection.reach
     }
 
     pub(super) fn post(&self) -> Effect {

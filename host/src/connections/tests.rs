@@ -8,7 +8,14 @@ use crate::event::trace_id::TraceId;
 const BODY_MAX: usize = 1 << 20;
 
 fn connection(kind: Kind, target: Target, credential: Credential) -> Connection {
-    Connection { name: "crm".to_owned(), kind, target, credential, post: Effect::Unknown }
+    Connection {
+        name: "crm".to_owned(),
+        kind,
+        target,
+        credential,
+        post: Effect::Unknown,
+        reach: Reach::Private,
+    }
 }
 
 fn below(double: &Double, kind: Kind) -> Connection {

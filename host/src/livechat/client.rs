@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::action::livechat::{Call, LiveChat, Visits};
 use crate::action::{BoxFuture, Code, Error, Failure, Origin};
 use crate::destination::tally::Tally;
+use crate::egress::Reach;
 
 mod api;
 mod configuration;
@@ -34,6 +35,8 @@ pub const TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Options {
     /// The API's address, without a path below it that belongs to a version; by default [`BASE_URL`].
     pub base_url: String,
+    /// Which addresses it may lead to (`livechat.allow_private`).
+    pub reach: Reach,
     /// Whose calls these are.
     pub credentials: Credentials,
     /// Whether `send-message` may join a chat, visible to its customer (`livechat.join`).
@@ -55,6 +58,7 @@ impl Options {
     pub fn new(credentials: Credentials) -> Options {
         Options {
             base_url: BASE_URL.to_owned(),
+            reach: Reach::Public,
             credentials,
             join: false,
             timeout: TIMEOUT,

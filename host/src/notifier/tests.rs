@@ -31,7 +31,7 @@ impl Stage {
     async fn with_notify(double: Double, notify: &str) -> Stage {
         let folder = tempfile::tempdir().unwrap();
         let text = format!(
-            "[operator]\n{notify}\n[connections.hook]\nkind = \"generic\"\nbase_url = \"{}\"\n\
+            "[operator]\n{notify}\n[connections.hook]\nkind = \"generic\"\nbase_url = \"{}\"\nallow_private = true\n\
              [plugin.notes]\nevents = [\"incoming_event\"]\nlimits = {{ wall_ms = 60000 }}\n",
             double.url
         );
@@ -43,6 +43,7 @@ impl Stage {
             target: crate::connections::Target::BaseUrl(double.url.clone()),
             credential: crate::connections::Credential::None,
             post: crate::action::Effect::Unknown,
+            reach: crate::egress::Reach::Private,
         };
         let notifier = Notifier {
             store,

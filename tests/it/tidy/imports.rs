@@ -29,6 +29,7 @@ const ROWS: &[Row] = &[
         know_each_other: true,
     },
     Row { name: "crash tests", modules: &["crash_point"], know_each_other: false },
+    Row { name: "way out", modules: &["egress"], know_each_other: false },
     Row { name: "edges", modules: &["connections", "livechat", "runtime", "store"], know_each_other: false },
     Row { name: "config", modules: &["config"], know_each_other: false },
     Row {
@@ -65,9 +66,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("governor", &["http"]),
     ("hyper", &["http"]),
     ("hyper_util", &["http"]),
-    // Requests go out at the edges, from `chatplug send`, and from the simulator's webhooks; the config checks
+    // Requests go out at the edges, by the clients that `egress` makes, from `chatplug send`, and from the simulator's webhooks; the config checks
     // URLs and names of headers with the types that will carry them.
-    ("reqwest", &["connections", "livechat", "cli", "simulator", "config"]),
+    ("reqwest", &["egress", "connections", "livechat", "cli", "simulator", "config"]),
     // The tests of the simulator read the config that the demo shows.
     ("toml", &["config", "simulator"]),
     ("jsonschema", &["manifest"]),

@@ -27,6 +27,7 @@ impl Stage {
             r#"
 [livechat]
 base_url = "{}"
+allow_private = true
 rate = 1000
 account_id = "{}"
 token = {{ env = "LIVECHAT_PAT" }}
@@ -34,6 +35,7 @@ token = {{ env = "LIVECHAT_PAT" }}
 [connections.ledger]
 kind = "generic"
 base_url = "{}"
+allow_private = true
 rate = 1000
 bearer = {{ env = "LEDGER_TOKEN" }}
 

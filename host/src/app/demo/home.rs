@@ -75,7 +75,8 @@ fn config(livechat: &str, hubspot: &str) -> String {
     let (account_id, client_id, agent_id) = (livechat::ACCOUNT_ID, livechat::CLIENT_ID, livechat::PAT_OWNER);
     let plugins = plugin_config();
     format!(
-        r#"# The config of the demo's host. A real one has no base_url under [livechat], and other secrets.
+        r#"# The config of the demo's host. A real one has no base_url under [livechat], no allow_private, and other
+# secrets.
 
 [server]
 listen = "127.0.0.1:0"
@@ -85,6 +86,7 @@ listen = "127.0.0.1:0"
 
 [livechat]
 base_url = "{livechat}"
+allow_private = true
 account_id = "{account_id}"
 token = {{ file = "secrets/livechat" }}
 client_id = "{client_id}"
@@ -96,11 +98,13 @@ secrets = [{{ file = "secrets/webhook" }}]
 [connections.hubspot]
 kind = "hubspot"
 base_url = "{hubspot}"
+allow_private = true
 bearer = {{ file = "secrets/hubspot" }}
 
 [connections.slack]
 kind = "slack"
 url = {{ file = "secrets/slack" }}
+allow_private = true
 post = "repeatable"
 {plugins}"#
     )

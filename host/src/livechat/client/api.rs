@@ -18,10 +18,10 @@ use super::{Options, SetupError};
 use crate::action::Code;
 use crate::action::retry_after::retry_after;
 use crate::destination::tally::{HOST, Tally};
+use crate::egress::{self, Reach, cause};
 
 /// The longest answer that is read, bytes.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
-const USER_AGENT: &str = concat!("chatplug/", env!("CARGO_PKG_VERSION"));
 
 /// The way to the API: address, credentials, and what was learnt of both.
 pub(super) struct Api {
@@ -42,16 +42,11 @@ impl Api {
         if region.as_deref().is_some_and(|region| !is_region(region)) {
             return Err(SetupError::Region);
         }
-        let http = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .timeout(options.timeout)
-            .build()
-            .map_err(|error| SetupError::Http(causes(error)))?;
+        let base = base(&options.base_url, options.reach)?;
+        let http = egress::client(options.reach).map_err(SetupError::Http)?;
         Ok(Api {
             http,
-            base: base(&options.base_url)?,
+            base,
             authorization: options.credentials.header()?,
             credentials: options.credentials.clone(),
             timeout: options.timeout,
@@ -98,7 +93,7 @@ impl Api {
     fn prepare(&self, request: &Request) -> reqwest::RequestBuilder {
         self.tally.count(request.plugin.as_deref().unwrap_or(HOST));
         let url = format!("{}/v3.6/{}/action/{}", self.base, request.api.as_str(), request.action);
-        self.http.post(url).json(&request.body)
+        self.http.post(url).timeout(self.timeout).json(&request.body)
     }
 
     async fn read(
@@ -152,10 +147,10 @@ impl Api {
         } else if error.is_connect() {
             format!(
                 "LiveChat could not be reached ({}); check livechat.base_url and the network",
-                causes(error)
+                cause(error)
             )
         } else {
-            format!("LiveChat did not answer ({})", causes(error))
+            format!("LiveChat did not answer ({})", cause(error))
         };
         unanswered(request, Code::Unavailable, doubt, &what)
     }
@@ -209,18 +204,8 @@ async fn up_to_limit(answer: &mut Response) -> Result<Option<Vec<u8>>, reqwest::
     Ok(Some(body))
 }
 
-/// The innermost cause, which says more than the layers around it; without the URL.
-fn causes(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
-}
-
 /// The base without a slash at its end.
-fn base(text: &str) -> Result<String, SetupError> {
+fn base(text: &str, reach: Reach) -> Result<String, SetupError> {
     let url = Url::parse(text).map_err(|_| SetupError::BaseUrl("is not a URL"))?;
     if !["http", "https"].contains(&url.scheme()) {
         return Err(SetupError::BaseUrl("is not an http or https URL"));
@@ -233,5 +218,6 @@ fn base(text: &str) -> Result<String, SetupError> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err(SetupError::BaseUrl("holds a query or a fragment"));
     }
+    reach.check_url(&url).map_err(|refused| SetupError::BaseUrl(refused.of_url()))?;
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }

@@ -26,7 +26,7 @@ fn bearer(token: &str) -> Credentials {
 }
 
 fn options(double: &Double, credentials: Credentials) -> Options {
-    Options { base_url: double.url.clone(), ..Options::new(credentials) }
+    Options { base_url: double.url.clone(), reach: Reach::Private, ..Options::new(credentials) }
 }
 
 fn client(double: &Double) -> Client {

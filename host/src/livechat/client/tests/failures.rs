@@ -164,7 +164,7 @@ async fn an_answer_that_takes_too_long_or_is_too_long_is_given_up() {
 #[tokio::test]
 async fn a_livechat_that_cannot_be_reached_is_unavailable() {
     let url = Double::start([]).await.url.clone();
-    let options = Options { base_url: url, ..Options::new(pat()) };
+    let options = Options { base_url: url, reach: Reach::Private, ..Options::new(pat()) };
     let error = Client::new(options)
         .expect("a client")
         .call(&origin(), tag())
