@@ -15,6 +15,7 @@ pub mod http;
 pub mod livechat;
 pub mod memory;
 mod outgoing;
+pub mod path;
 pub mod retry_after;
 
 pub use outgoing::Outgoing;

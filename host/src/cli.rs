@@ -12,6 +12,7 @@ use crate::store::Decision;
 
 use selection::{ListArgs, SelectionArgs};
 
+pub mod audit_decisions;
 pub mod audit_list;
 pub mod backup;
 pub mod config_default;
@@ -269,6 +270,22 @@ impl ResolveArgs {
 pub enum AuditCommand {
     /// List what operators changed, the newest first
     List(AuditListArgs),
+    /// List which calls of plugins were refused or put off by their grants, by minute, the newest first
+    Decisions(AuditDecisionsArgs),
+}
+
+/// The arguments of `audit decisions`.
+#[derive(Debug, clap::Args)]
+pub struct AuditDecisionsArgs {
+    /// Only of this plugin
+    #[arg(long, value_name = "NAME")]
+    pub plugin: Option<String>,
+    /// Only of then or later: a time such as 2026-11-28T10:00:00Z, or how long ago, such as 24h
+    #[arg(long, value_name = "TIME", value_parser = selection::since)]
+    pub since: Option<jiff::Timestamp>,
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: u32,
 }
 
 /// The arguments of `audit list`.
@@ -380,6 +397,7 @@ mod tests {
         check("chatplug held resolve dl-1 --sent", true);
         check("chatplug held resolve --all --look", true);
         check("chatplug audit list --since 7d --limit 5", true);
+        check("chatplug audit decisions --plugin crm-notes --since 7d --limit 5", true);
         check("chatplug dead replay", false);
         check("chatplug dead replay --fresh", false);
         check("chatplug dead replay dl-1 --all", false);

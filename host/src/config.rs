@@ -13,6 +13,7 @@ mod address;
 mod connection;
 mod credentials;
 mod differences;
+mod grants;
 mod item;
 mod livechat;
 mod notify;
@@ -155,7 +156,7 @@ impl Config {
             );
         }
         let calls_livechat =
-            |plugin: &Plugin| plugin.policy.grants.iter().any(|grant| !grant.starts_with("http:"));
+            |plugin: &Plugin| plugin.policy.grants.iter().any(|grant| !grant.allow.starts_with("http:"));
         if self.livechat.token.is_none()
             && let Some((name, _)) = self.plugins.iter().find(|(_, plugin)| calls_livechat(plugin))
         {
@@ -185,9 +186,8 @@ fn read(mut root: Table<'_>) -> Config {
     let connections = root.named("connections", connection::read);
     let (operator, notify) =
         root.section("operator", |table| (operator::read(table), self::notify::read(table, &connections)));
-    let names: Vec<String> = connections.iter().map(|(name, _)| name.clone()).collect();
     let plugins_dir = root.section("plugins", |table| folder(table, "plugins"));
-    let plugins = root.named("plugin", |_, table| Some(plugin::read(table, &names)));
+    let plugins = root.named("plugin", |_, table| Some(plugin::read(table, &connections)));
     root.finish();
     Config {
         server,

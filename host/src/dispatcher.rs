@@ -292,6 +292,7 @@ impl Dispatcher {
         let report =
             AssertUnwindSafe(self.runtime.run(attempt)).catch_unwind().await.unwrap_or_else(|_| host_panic());
         self.meters.ended(&pending.plugin, report.outcome.as_str(), report.wall);
+        self.meters.decided(&pending.plugin, &report.decisions);
         let now_ms = self.now_ms();
         let doubt_since_ms = matches!(report.outcome, Outcome::InDoubt(_)).then_some(now_ms);
         let finish = finish(pending, self.clues(pending, now_ms), &report, hash);

@@ -1,6 +1,18 @@
 //! Grants: what an operator lets a plugin do. The one place where it is decided.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+mod entry;
+mod pattern;
+pub mod rate;
+#[cfg(test)]
+mod tests;
+
+pub use entry::{Grant, METHODS};
+pub use pattern::PathPattern;
+
+use rate::Rated;
 
 /// Capabilities that need a grant: host functions as `interface.function`. `settings`, `log` and `memory`
 /// need none.
@@ -24,13 +36,44 @@ pub fn http(connection: &str) -> String {
     format!("http:{connection}")
 }
 
-/// What an operator wrote under `grants` and `denies` of a plugin. An entry is a capability
-/// (`chats.send-note`, `http:hubspot`) or all functions of an interface (`chats.*`).
+/// What a plugin is about to do.
+#[derive(Clone, Debug)]
+pub struct Asked<'a> {
+    /// The capability that it takes.
+    pub capability: Cow<'a, str>,
+    /// What a grant can be narrowed by.
+    pub facts: Facts<'a>,
+}
+
+/// What a grant can be narrowed by.
+#[derive(Clone, Debug)]
+pub enum Facts<'a> {
+    /// Nothing.
+    None,
+    /// To whom it goes.
+    Target {
+        /// Ids of groups.
+        groups: &'a [i64],
+        /// Ids of agents.
+        agents: &'a [String],
+    },
+    /// With which tag.
+    Tag(&'a str),
+    /// A request to a connection.
+    Request {
+        /// Its method.
+        method: &'a str,
+        /// Its path below the base URL, as the plugin wrote it.
+        path: &'a str,
+    },
+}
+
+/// What an operator wrote under `grants` and `denies` of a plugin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// What it may do.
-    pub grants: Vec<String>,
-    /// What it may not do. Wins over `grants`.
+    pub grants: Vec<Grant>,
+    /// What it may not do: capabilities, or all of an interface. Wins over `grants`.
     pub denies: Vec<String>,
 }
 
@@ -43,42 +86,128 @@ pub enum Standing {
     Undecided(Vec<String>),
 }
 
+/// Why a call was not simply made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// The plugin has not asked for it.
+    NotAsked,
+    /// The operator denies it.
+    Denied,
+    /// The operator has not granted it.
+    NotGranted,
+    /// It is beyond the bounds of the grants.
+    OutOfBounds,
+    /// The grants for it were used up; it waited.
+    TooOften,
+}
+
+impl Why {
+    /// All of them.
+    pub const ALL: [Why; 5] = [Why::NotAsked, Why::Denied, Why::NotGranted, Why::OutOfBounds, Why::TooOften];
+
+    /// The word in listings, in the store and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Why::NotAsked => "not asked for",
+            Why::Denied => "denied",
+            Why::NotGranted => "not granted",
+            Why::OutOfBounds => "out of bounds",
+            Why::TooOften => "too often",
+        }
+    }
+}
+
+/// A call that may not be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason.
+    pub why: Why,
+    /// A sentence for the operator that says what to grant, or for the author what to declare.
+    pub text: String,
+}
+
+/// The decisions of a run that were not a plain yes, counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decisions(BTreeMap<(String, Why), u32>);
+
+impl Decisions {
+    /// Notes one. The name of a connection that a plugin has not declared is the plugin's own text, and is left out.
+    pub fn note(&mut self, capability: &str, why: Why) {
+        let capability = match why {
+            Why::NotAsked if capability.starts_with("http:") => "http:(undeclared)",
+            _ => capability,
+        };
+        *self.0.entry((capability.to_owned(), why)).or_default() += 1;
+    }
+
+    /// The capability, the reason, and how often, of each.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Why, u32)> {
+        self.0.iter().map(|((capability, why), count)| (capability.as_str(), *why, *count))
+    }
+}
+
 impl Policy {
     /// Whether the operator has decided on everything that a version asks for.
     pub fn standing(&self, asks: &BTreeSet<String>) -> Standing {
-        let decided = |ask: &String| covers(&self.grants, ask) || covers(&self.denies, ask);
+        let granted = |ask: &str| self.grants.iter().any(|grant| covers(&grant.allow, ask));
+        let decided = |ask: &String| granted(ask) || self.denies(ask);
         let open: Vec<String> = asks.iter().filter(|ask| !decided(ask)).cloned().collect();
         if open.is_empty() { Standing::Decided } else { Standing::Undecided(open) }
     }
 
-    /// Whether a call may be made. `asks` is what the running version asked for: what it did not ask for is
-    /// denied even where it is granted.
+    /// Whether a call may be made, rates aside. `asks` is what the running version asked for: what it did not ask
+    /// for is denied even where it is granted.
     ///
     /// # Errors
-    /// A sentence for the operator that says what to grant, or for the author what to declare.
-    pub fn allows(&self, plugin: &str, asks: &BTreeSet<String>, capability: &str) -> Result<(), String> {
+    /// Why not.
+    pub fn allows(&self, plugin: &str, asks: &BTreeSet<String>, asked: &Asked<'_>) -> Result<(), Refusal> {
+        let capability = &*asked.capability;
+        let refused = |why, text| Err(Refusal { why, text });
         if !asks.contains(capability) {
-            return Err(format!(
-                "`{capability}` is not declared by the plugin: name the connection in its manifest"
-            ));
+            let text =
+                format!("`{capability}` is not declared by the plugin: name the connection in its manifest");
+            return refused(Why::NotAsked, text);
         }
-        if covers(&self.denies, capability) {
-            return Err(format!("`{capability}` is denied by the operator (`denies` of [plugin.{plugin}])"));
+        if self.denies(capability) {
+            let text = format!("`{capability}` is denied by the operator (`denies` of [plugin.{plugin}])");
+            return refused(Why::Denied, text);
         }
-        if !covers(&self.grants, capability) {
-            return Err(format!(
+        let mut covering = self.grants.iter().filter(|grant| covers(&grant.allow, capability)).peekable();
+        let Some(&first) = covering.peek() else {
+            let text = format!(
                 "`{capability}` is not granted: add \"{capability}\" to `grants` of [plugin.{plugin}]"
-            ));
+            );
+            return refused(Why::NotGranted, text);
+        };
+        if !covering.any(|grant| grant.admits(asked)) {
+            let text = format!(
+                "this call of `{capability}` is out of the bounds of the grant {first} of [plugin.{plugin}]"
+            );
+            return refused(Why::OutOfBounds, text);
         }
         Ok(())
     }
+
+    /// The grants by which a call that is [allowed](Policy::allows) may be made, where each has a rate; none if one
+    /// of them has none.
+    pub fn rated(&self, asked: &Asked<'_>) -> Vec<Rated> {
+        let admitting = self.grants.iter().filter(|grant| grant.admits(asked));
+        let rated =
+            |grant: &Grant| grant.per_minute.map(|per_minute| Rated { grant: grant.to_string(), per_minute });
+        admitting.map(rated).collect::<Option<Vec<Rated>>>().unwrap_or_default()
+    }
+
+    fn denies(&self, capability: &str) -> bool {
+        self.denies.iter().any(|entry| covers(entry, capability))
+    }
 }
 
-fn covers(entries: &[String], capability: &str) -> bool {
-    entries.iter().any(|entry| match entry.strip_suffix('*') {
+/// Whether an entry of the config names a capability.
+fn covers(entry: &str, capability: &str) -> bool {
+    match entry.strip_suffix('*') {
         Some(prefix) => prefix.ends_with('.') && capability.starts_with(prefix),
         None => entry == capability,
-    })
+    }
 }
 
 /// Checks one entry of `grants` or `denies`; `connections` are the names that the config defines.
@@ -105,60 +234,4 @@ pub fn check_entry(entry: &str, connections: &[String]) -> Result<(), String> {
             format!("`{entry}` is no capability; `chatplug plugins list` shows what each plugin asks for")
         }
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn policy(grants: &[&str], denies: &[&str]) -> Policy {
-        let own = |entries: &[&str]| entries.iter().map(|entry| (*entry).to_owned()).collect();
-        Policy { grants: own(grants), denies: own(denies) }
-    }
-
-    fn asks(names: &[&str]) -> BTreeSet<String> {
-        names.iter().map(|name| (*name).to_owned()).collect()
-    }
-
-    #[test]
-    fn a_version_waits_until_each_ask_is_decided() {
-        let asked = asks(&["chats.tag", "http:slack"]);
-        assert_eq!(policy(&["chats.tag"], &["http:slack"]).standing(&asked), Standing::Decided);
-        assert_eq!(
-            policy(&["chats.*"], &[]).standing(&asked),
-            Standing::Undecided(vec!["http:slack".into()])
-        );
-        assert_eq!(policy(&[], &[]).standing(&asks(&[])), Standing::Decided);
-    }
-
-    fn check(grants: &[&str], denies: &[&str], capability: &str, allowed: bool) {
-        let asked = asks(&["chats.tag", "http:slack"]);
-        let decision = policy(grants, denies).allows("p", &asked, capability);
-        assert_eq!(decision.is_ok(), allowed, "{capability} with {grants:?} and {denies:?}: {decision:?}");
-    }
-
-    #[test]
-    fn a_call_needs_ask_and_grant_and_no_deny() {
-        check(&["chats.tag"], &[], "chats.tag", true);
-        check(&["chats.*"], &[], "chats.tag", true);
-        check(&["chats.*"], &["chats.tag"], "chats.tag", false);
-        check(&["chats.tag"], &["chats.*"], "chats.tag", false);
-        check(&[], &[], "chats.tag", false);
-        check(&["chats.untag"], &[], "chats.untag", false);
-        check(&["http:slack"], &[], "http:slack", true);
-        check(&["http:*"], &[], "http:slack", false);
-        check(&["*"], &[], "chats.tag", false);
-        check(&["http:slackers"], &[], "http:slack", false);
-    }
-
-    #[test]
-    fn a_misspelt_entry_is_answered_with_the_nearest() {
-        let connections = ["slack".to_owned()];
-        assert_eq!(check_entry("chats.*", &connections), Ok(()));
-        assert_eq!(check_entry("http:slack", &connections), Ok(()));
-        let error = check_entry("chats.send_note", &connections).unwrap_err();
-        assert_eq!(error, "`chats.send_note` is no capability; did you mean `chats.send-note`?");
-        let error = check_entry("http:warehouse", &connections).unwrap_err();
-        assert!(error.contains("[connections.warehouse]"), "{error}");
-    }
 }

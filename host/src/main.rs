@@ -67,6 +67,9 @@ fn with_config(command: &Command, config: &Config, json: bool, out: &mut dyn Wri
         Command::Audit(AuditCommand::List(list)) => {
             cli::audit_list::run(&config.data_dir, list, json, out)?;
         }
+        Command::Audit(AuditCommand::Decisions(list)) => {
+            cli::audit_decisions::run(&config.data_dir, list, json, out)?;
+        }
         Command::Backup { file } => cli::backup::run(&config.data_dir, file, json, out)?,
         Command::Restore(restore) => cli::restore::run(&config.data_dir, restore, json, out)?,
         Command::Forget(forget) => block_on(cli::forget::run(config, forget, json, out))?,

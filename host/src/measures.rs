@@ -64,6 +64,10 @@ const ALL: &[Measure] = &[
     ),
     histogram("chatplug_run_seconds", "How long a run took", SECONDS),
     counter("chatplug_runs_total", "Runs, by plugin and outcome"),
+    counter(
+        "chatplug_grants_refused_total",
+        "Calls of plugins that their grants refused or put off, by plugin and reason",
+    ),
     counter("chatplug_actions_total", "Calls that change an outside service, by destination and outcome"),
     counter("chatplug_livechat_calls_total", "Requests to LiveChat, which bills them, by plugin"),
     gauge(

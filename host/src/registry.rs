@@ -159,12 +159,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::grant::Policy;
+    use crate::grant::{Grant, Policy};
     use crate::limits::Limits;
 
     fn plugin(events: &[&str], grants: &[&str], settings: serde_json::Value) -> config::Plugin {
         let own = |entries: &[&str]| entries.iter().map(|entry| (*entry).to_owned()).collect();
-        let policy = Policy { grants: own(grants), denies: Vec::new() };
+        let grants = grants.iter().map(|allow| Grant::whole(*allow)).collect();
+        let policy = Policy { grants, denies: Vec::new() };
         let limits = Limits::default();
         config::Plugin { events: own(events), own_events: None, policy, settings, limits }
     }

@@ -14,7 +14,7 @@ use crate::action::memory::{self as own_store, Memory};
 use crate::action::{self, BoxFuture, Code, Effect, Error, Failure, Origin};
 use crate::delivery::Outcome;
 use crate::event::Event;
-use crate::grant::{self, Policy};
+use crate::grant::{self, Decisions, Policy};
 use crate::journal::{Answered, Change, Header, Ledger, Lost, Run, Step};
 use crate::limits::Limits;
 use crate::manifest::{Manifest, SettingsSchema};
@@ -175,6 +175,8 @@ pub struct Report {
     pub recorded: bool,
     /// Whether it only repeated what earlier runs recorded.
     pub only_repeated: bool,
+    /// The decisions about its calls that were not a plain yes.
+    pub decisions: Decisions,
 }
 
 /// A component that was compiled, asked for its manifest, and can run.

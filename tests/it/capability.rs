@@ -1,6 +1,7 @@
 //! Each capability of the contract, called by a real component: what reaches the services, what the plugin is
 //! told, and that nothing happens without a grant.
 
+mod bounds;
 mod caller;
 mod doubt;
 mod http;

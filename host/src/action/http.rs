@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{BoxFuture, Effect, Error, Failure, Origin};
+use crate::grant::{self, Asked, Facts};
 
 impl Effect {
     /// The effect behind a word of the contract or the config.
@@ -37,6 +38,14 @@ pub struct Request {
     pub timeout_ms: Option<u32>,
     /// What the plugin says of sending it twice.
     pub effect: Option<String>,
+}
+
+impl Request {
+    /// The request as grants see it.
+    pub fn asked(&self) -> Asked<'_> {
+        let facts = Facts::Request { method: &self.method, path: &self.path };
+        Asked { capability: grant::http(&self.connection).into(), facts }
+    }
 }
 
 /// What a connection answered, whatever its status.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{BoxFuture, Effect, Error, Failure, Origin};
+use crate::grant::{Asked, Facts};
 
 /// Who gets a transferred chat: groups or agents, not both.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +52,27 @@ impl Call {
             Call::GetCustomer { .. } => "customers.get",
             Call::ListRoutingStatuses { .. } => "agents.list-routing-statuses",
         }
+    }
+
+    /// The call as grants see it.
+    pub fn asked(&self) -> Asked<'_> {
+        let facts = match self {
+            Call::Tag { tag, .. } | Call::Untag { tag, .. } => Facts::Tag(tag),
+            Call::Transfer { target, .. } => {
+                Facts::Target { groups: &target.group_ids, agents: &target.agent_ids }
+            }
+            Call::Assign { agent_id, .. } | Call::RemoveUser { agent_id, .. } => {
+                Facts::Target { groups: &[], agents: std::slice::from_ref(agent_id) }
+            }
+            Call::ListRoutingStatuses { group_ids } => Facts::Target { groups: group_ids, agents: &[] },
+            Call::GetChat { .. }
+            | Call::SendMessage { .. }
+            | Call::SendNote { .. }
+            | Call::Deactivate { .. }
+            | Call::SetProperties { .. }
+            | Call::GetCustomer { .. } => Facts::None,
+        };
+        Asked { capability: self.capability().into(), facts }
     }
 
     /// What making the call twice does.

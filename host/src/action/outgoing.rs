@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{http, livechat};
+use crate::grant::Asked;
 
 /// A call to a service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,9 +18,14 @@ pub enum Outgoing {
 impl Outgoing {
     /// The capability that it takes.
     pub fn function(&self) -> String {
+        self.asked().capability.into_owned()
+    }
+
+    /// The call as grants see it.
+    pub fn asked(&self) -> Asked<'_> {
         match self {
-            Outgoing::Livechat(call) => call.capability().to_owned(),
-            Outgoing::Http(request) => crate::grant::http(&request.connection),
+            Outgoing::Livechat(call) => call.asked(),
+            Outgoing::Http(request) => request.asked(),
         }
     }
 

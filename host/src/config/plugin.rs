@@ -1,10 +1,11 @@
 use serde_json::{Map, Number, Value};
 use toml::de::DeValue;
 
+use super::grants;
 use super::item::Item;
 use super::table::Table;
 use crate::event::types;
-use crate::grant::{self, Policy};
+use crate::grant::Policy;
 use crate::limits::{ACTIONS_PER_CHAT_MINUTE_MAX, Limits};
 
 /// `[plugin.NAME]`: what the operator wants of one plugin.
@@ -22,16 +23,12 @@ pub struct Plugin {
     pub limits: Limits,
 }
 
-/// Reads one plugin; `connections` are the names that the config defines.
-pub(super) fn read(table: &mut Table<'_>, connections: &[String]) -> Plugin {
-    let check = |entry: &str| grant::check_entry(entry, connections).map(|()| entry.to_owned());
+/// Reads one plugin; `connections` are those that the config defines.
+pub(super) fn read(table: &mut Table<'_>, connections: &grants::Connections) -> Plugin {
     Plugin {
         events: list(table.take("events"), |name| types::resolve(name).map(str::to_owned)),
         own_events: table.take("own_events").and_then(|item| item.boolean()),
-        policy: Policy {
-            grants: list(table.take("grants"), check),
-            denies: list(table.take("denies"), check),
-        },
+        policy: grants::policy(table, connections),
         settings: table
             .take("settings")
             .map(|item| settings(&item))

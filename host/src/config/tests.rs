@@ -4,6 +4,7 @@ use serde_json::json;
 use super::*;
 use crate::action::Effect;
 
+mod grants;
 mod operator;
 
 /// The environment of the tests: `HUBSPOT_TOKEN` and the like hold `value-of-HUBSPOT_TOKEN`.

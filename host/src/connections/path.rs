@@ -1,30 +1,24 @@
 //! Where a request goes: below the connection's base URL, and nowhere else.
 
-use std::borrow::Cow;
-
-use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
-use crate::action::{Code, Error};
+use crate::action::{Code, Error, path};
 
-const PATH_BYTES_MAX: usize = 2 << 10;
 const URL_BYTES_MAX: usize = 8 << 10;
-/// How often something on the way may decode a path; one that is still encoded then is refused.
-const DECODINGS_MAX: usize = 3;
 
-/// The URL of `path` with `query` below `base`.
+/// The URL of the path `asked` with `query` below `base`.
 ///
 /// # Errors
 /// `invalid` for a path that isn't one, or that some reading of it leads out of the base URL.
-pub(super) fn below(base: &Url, path: &str, query: &[(String, String)]) -> Result<Url, Error> {
-    check(path)?;
+pub(super) fn below(base: &Url, asked: &str, query: &[(String, String)]) -> Result<Url, Error> {
+    path::check(asked).map_err(|problem| refused(asked, problem))?;
     let prefix = base.path().trim_end_matches('/');
     let mut url = base.clone();
-    let whole = format!("{prefix}{path}");
+    let whole = format!("{prefix}{asked}");
     url.set_path(&whole);
     // What the URL parser rewrote would be another path than the one that was checked.
     if url.path() != whole || url.origin() != base.origin() {
-        return Err(refused(path, "is not written the way it would be sent"));
+        return Err(refused(asked, "is not written the way it would be sent"));
     }
     if !query.is_empty() {
         url.query_pairs_mut().extend_pairs(query);
@@ -36,65 +30,6 @@ pub(super) fn below(base: &Url, path: &str, query: &[(String, String)]) -> Resul
         )),
         _ => Ok(url),
     }
-}
-
-fn check(path: &str) -> Result<(), Error> {
-    let problem = match path {
-        _ if path.len() > PATH_BYTES_MAX => Some("is longer than 2 KiB"),
-        _ if !path.starts_with('/') => Some("must begin with `/`"),
-        _ if path.contains(['?', '#']) => {
-            Some("holds `?` or `#`: query parameters have a place of their own")
-        }
-        _ if !path.bytes().all(stands_in_a_path) => Some("holds characters that must be percent-encoded"),
-        _ => wandering(path),
-    };
-    problem.map_or(Ok(()), |problem| Err(refused(path, problem)))
-}
-
-/// What is wrong with the path in one of the forms that servers and gateways may decode it to.
-fn wandering(path: &str) -> Option<&'static str> {
-    let mut form = Cow::Borrowed(path);
-    for _ in 0..=DECODINGS_MAX {
-        if let Some(problem) = astray(&form) {
-            return Some(problem);
-        }
-        if !form.contains('%') {
-            return None;
-        }
-        let Ok(decoded) = percent_decode_str(&form).decode_utf8() else {
-            return Some("is not UTF-8 when decoded");
-        };
-        if decoded == form {
-            return None;
-        }
-        form = Cow::Owned(decoded.into_owned());
-    }
-    Some("is percent-encoded too often")
-}
-
-fn astray(form: &str) -> Option<&'static str> {
-    if form.starts_with("//") {
-        Some("begins with `//`")
-    } else if form.contains('\\') {
-        Some("holds a backslash")
-    } else if form.contains(char::is_control) {
-        Some("holds a control character")
-    } else if form.split('/').any(is_dots) {
-        Some("holds a `.` or `..` segment")
-    } else {
-        None
-    }
-}
-
-/// Some servers cut parameters (`..;a=b`) off a segment before they resolve it.
-fn is_dots(segment: &str) -> bool {
-    let name = segment.split(';').next().unwrap_or_default();
-    name == "." || name == ".."
-}
-
-/// `pchar` of RFC 3986 and the slash.
-fn stands_in_a_path(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:@".contains(&byte)
 }
 
 fn refused(path: &str, problem: &str) -> Error {
@@ -202,7 +137,7 @@ mod tests {
             assert_eq!(error.code, Code::Invalid, "{path}");
             assert!(!error.message.contains('\n') && !error.message.contains('\0'), "{path}");
         }
-        assert!(sent("https://h.example", &format!("/{}", "a".repeat(PATH_BYTES_MAX)), &[]).is_err());
+        assert!(sent("https://h.example", &format!("/{}", "a".repeat(2 << 10)), &[]).is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use metrics::{Counter, Histogram};
 
+use crate::grant::Decisions;
 use crate::measures::Measures;
 use crate::store::Pending;
 
@@ -34,6 +35,14 @@ impl Meters {
         if pending.attempts == 0 {
             let lag_ms = u64::try_from(now_ms - pending.due_at_ms).unwrap_or(0);
             self.lag_seconds.record(Duration::from_millis(lag_ms));
+        }
+    }
+
+    /// Calls were not simply made.
+    pub(super) fn decided(&self, plugin: &str, decisions: &Decisions) {
+        for (_, why, count) in decisions.iter() {
+            let labels = [("plugin", plugin), ("reason", why.as_str())];
+            self.measures.counter("chatplug_grants_refused_total", &labels).increment(count.into());
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::delivery::{self, History, Next, Outcome, State};
 use crate::event::trace_id::TraceId;
+use crate::grant::Decisions;
 use crate::runtime::Report;
 use crate::store::{Finish, Pending};
 
@@ -52,6 +53,7 @@ pub(super) fn finish(pending: &Pending, clues: Clues, report: &Report, version: 
         reason,
         log: if state == State::Succeeded { String::new() } else { report.log.clone() },
         anew: report.only_repeated && matches!(outcome, Outcome::Retry(_)),
+        decisions: report.decisions.clone(),
     }
 }
 
@@ -118,6 +120,7 @@ pub(super) fn skip(pending: &Pending, reason: &str) -> Finish {
         reason: reason.to_owned(),
         log: String::new(),
         anew: false,
+        decisions: Decisions::default(),
     }
 }
 
@@ -134,6 +137,7 @@ pub(super) fn host_panic() -> Report {
         // It may have: the next run looks.
         recorded: true,
         only_repeated: false,
+        decisions: Decisions::default(),
     }
 }
 

@@ -108,6 +108,7 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Operator>>)> {
         ("get", "/api/v1/status", get(status::status)),
         ("get", "/api/v1/plugins", get(status::plugins)),
         ("get", "/api/v1/audit", get(status::audit)),
+        ("get", "/api/v1/audit/decisions", get(status::decisions)),
         ("get", "/api/v1/events", get(events::list)),
         ("get", "/api/v1/events/{id}", get(events::show)),
         ("post", "/api/v1/events/{id}/replay", post(events::replay)),

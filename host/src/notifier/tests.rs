@@ -109,6 +109,7 @@ impl Stage {
             crashes: 0,
             run: 0,
             anew: false,
+            decisions: Default::default(),
             version: None,
             outcome: "reject",
             reason: "the customer smith@example.com".to_owned(),

@@ -67,7 +67,7 @@ pub(super) async fn run(
     };
     let log = run.guest.log.lock().expect("nothing panics while it holds the log").tail();
     let only_repeated = run.guest.journal.only_repeated();
-    let Guest { host_calls, asked_wait, recorded, actions, .. } = run.guest;
+    let Guest { host_calls, asked_wait, recorded, actions, decisions, .. } = run.guest;
     // What was sent is recorded before anything else happens in the delivery's lane.
     actions.close();
     actions.wait().await;
@@ -80,6 +80,7 @@ pub(super) async fn run(
         asked_wait,
         recorded,
         only_repeated,
+        decisions,
     }
 }
 

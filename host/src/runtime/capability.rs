@@ -34,7 +34,7 @@ impl Guest {
         once: Option<String>,
     ) -> wasmtime::Result<Result<String, types::Error>> {
         self.count_call()?;
-        if let Err(denied) = self.permit(call.capability()) {
+        if let Err(denied) = self.permit(&call.asked()) {
             return Ok(Err(denied.into()));
         }
         let effect = call.effect();

@@ -1,22 +1,28 @@
-//! The fuse of all attempts, as one of them sees it.
+//! What bounds the calls of all attempts of a plugin together, as one of them sees it: the fuse, and the rates of its
+//! grants.
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::guest::Guest;
+use super::log::Level;
+use super::steps::Suspend;
 use crate::action::Outgoing;
 use crate::action::fuse::Fuse;
+use crate::grant::Why;
+use crate::grant::rate::{Rated, Rates};
 
-/// The fuse and its clock; clones are the same one.
+/// The fuse, the rates, and their clock; clones are the same one.
 #[derive(Clone)]
 pub(super) struct Shared {
     fuse: Arc<Mutex<Fuse>>,
+    rates: Arc<Mutex<Rates>>,
     began: Instant,
 }
 
 impl Shared {
     pub(super) fn new() -> Shared {
-        Shared { fuse: Arc::default(), began: Instant::now() }
+        Shared { fuse: Arc::default(), rates: Arc::default(), began: Instant::now() }
     }
 }
 
@@ -48,6 +54,38 @@ impl Guest {
     pub(super) fn spare_fuse(&self, chat_id: Option<&str>) {
         if let (Some(fuse), Some(chat_id)) = (&self.fuse, chat_id) {
             fuse.fuse.lock().expect("the fuse doesn't panic").take_back(&self.plugin, chat_id);
+        }
+    }
+
+    /// Uses a grant for a call that is about to be made; answers which, if it has a rate. Where all are used up the
+    /// run waits, as it does where a service takes no more.
+    pub(super) fn use_grant(&mut self, outgoing: &Outgoing) -> wasmtime::Result<Option<Rated>> {
+        let Some(shared) = &self.fuse else { return Ok(None) };
+        let asked = outgoing.asked();
+        let rated = self.terms.policy.rated(&asked);
+        if rated.is_empty() {
+            return Ok(None);
+        }
+        let now = shared.began.elapsed();
+        let taken =
+            shared.rates.lock().expect("the rates don't panic").take(&self.plugin, &rated, now).cloned();
+        let wait = match taken {
+            Ok(rated) => return Ok(Some(rated)),
+            Err(wait) => wait,
+        };
+        let reason = format!(
+            "{} is used up for this minute (`grants` of [plugin.{}]): the run waits",
+            rated[0].grant, self.plugin
+        );
+        self.decisions.note(&asked.capability, Why::TooOften);
+        self.say(Level::Warn, &reason);
+        Err(Suspend::Wait(reason, wait).into())
+    }
+
+    /// A call for which a grant was used was not made after all: its destination takes nothing.
+    pub(super) fn spare_grant(&self, used: Option<&Rated>) {
+        if let (Some(shared), Some(rated)) = (&self.fuse, used) {
+            shared.rates.lock().expect("the rates don't panic").take_back(&self.plugin, rated);
         }
     }
 

@@ -16,6 +16,7 @@ use super::memory::MemoryLimit;
 use super::{Services, Terms};
 use crate::action::{Code, Error, Origin};
 use crate::delivery::Resource;
+use crate::grant::{Asked, Decisions};
 use crate::journal::{Journal, Run};
 
 /// The most random bytes in one call.
@@ -46,6 +47,8 @@ pub(super) struct Guest {
     pub(super) log: SharedLog,
     pub(super) host_calls: u32,
     pub(super) actions_counted: u32,
+    /// The decisions about calls that were not a plain yes.
+    pub(super) decisions: Decisions,
     /// The longest wait that a service asked for.
     pub(super) asked_wait: Duration,
     wasi: WasiCtx,
@@ -113,6 +116,7 @@ impl Guest {
             log,
             host_calls: 0,
             actions_counted: 0,
+            decisions: Decisions::default(),
             asked_wait: Duration::ZERO,
             wasi,
             table,
@@ -146,11 +150,12 @@ impl Guest {
         Ok(())
     }
 
-    /// Whether the operator lets the plugin use a capability. What is refused is told to the operator.
-    pub(super) fn permit(&self, capability: &str) -> Result<(), Error> {
-        self.terms.policy.allows(&self.plugin, &self.asks, capability).map_err(|reason| {
-            self.say(Level::Warn, &format!("denied: {reason}"));
-            Error::new(Code::Denied, reason)
+    /// Whether the operator lets the plugin make a call. What is refused is told to the operator.
+    pub(super) fn permit(&mut self, asked: &Asked<'_>) -> Result<(), Error> {
+        self.terms.policy.allows(&self.plugin, &self.asks, asked).map_err(|refusal| {
+            self.decisions.note(&asked.capability, refusal.why);
+            self.say(Level::Warn, &format!("denied: {}", refusal.text));
+            Error::new(Code::Denied, refusal.text)
         })
     }
 

@@ -53,10 +53,14 @@ impl Guest {
             Step::Repeated(answer) => return Ok(answer),
             Step::New(number) => number,
         };
+        let used = self.use_grant(&outgoing)?;
         let origin = self.origin(number);
         let answered = match send(&self.services, &origin, outgoing).await {
             Ok(answered) => answered,
-            Err(Failure::Closed { reason, wait }) => return Err(Suspend::Wait(reason, wait).into()),
+            Err(Failure::Closed { reason, wait }) => {
+                self.spare_grant(used.as_ref());
+                return Err(Suspend::Wait(reason, wait).into());
+            }
             Err(failure) => failed(failure.into_error()),
         };
         self.heed(&answered.answer);
@@ -120,6 +124,7 @@ impl Guest {
             return Ok(self.came(answered));
         }
         self.services.ready(&outgoing)?;
+        let used = self.use_grant(&outgoing)?;
         self.check_fuse(&outgoing)?;
         let chat_id = self.chat_of(&outgoing).map(str::to_owned);
         let changes = self.journal.begin(number, call, now_ms());
@@ -136,6 +141,7 @@ impl Guest {
             Ok(Sent::Suspended(suspend)) => {
                 if matches!(suspend, Suspend::Wait(..)) {
                     self.spare_fuse(chat_id.as_deref());
+                    self.spare_grant(used.as_ref());
                 }
                 Err(suspend.into())
             }

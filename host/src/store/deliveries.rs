@@ -5,9 +5,10 @@ use std::sync::Arc;
 use rusqlite::{Connection, Row, params};
 
 use super::queries::{EVENT_COLUMNS, event};
-use super::{Error, Store};
+use super::{Error, Store, decisions};
 use crate::delivery::{DeliveryId, State};
 use crate::event::{Event, EventId};
+use crate::grant::Decisions;
 
 /// A delivery that waits for an attempt.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +81,8 @@ pub struct Finish {
     pub log: String,
     /// Whether the next run has to look anew, see [`Journal`](crate::journal::Journal::only_repeated).
     pub anew: bool,
+    /// What was decided about its calls, where that was not a plain yes.
+    pub decisions: Decisions,
 }
 
 /// Larger events are not kept in memory while they wait: they are read when they run.
@@ -126,6 +129,8 @@ impl Store {
                 let sql = "UPDATE journals SET anew = 1 WHERE delivery = ?1";
                 group.connection.prepare_cached(sql)?.execute([finish.id.0])?;
             }
+            // Also of a run that was overtaken: it made the calls all the same.
+            decisions::record(group.connection, finish.id, &finish.decisions, now_ms)?;
             Ok(changed == 1)
         })
         .await

@@ -32,6 +32,8 @@ pub enum Job {
     Ratings,
     /// Removes old entries of the audit log.
     Audit,
+    /// Removes what is known of old decisions about calls.
+    Decisions,
     /// Removes expired entries of the plugins' memory.
     Memory,
     /// Gives up deliveries that were held for a day.
@@ -51,7 +53,7 @@ pub struct Pruned {
 
 impl Job {
     /// All of them, in the order in which they make sense.
-    pub const ALL: [Job; 9] = [
+    pub const ALL: [Job; 10] = [
         Job::Held,
         Job::Content,
         Job::Spared,
@@ -59,6 +61,7 @@ impl Job {
         Job::Dedupe,
         Job::Ratings,
         Job::Audit,
+        Job::Decisions,
         Job::Memory,
         Job::Pages,
     ];
@@ -86,6 +89,7 @@ impl Store {
                 Job::Dedupe => batch.dedupe(keep)?,
                 Job::Ratings => batch.ratings(keep)?,
                 Job::Audit => batch.audit(keep)?,
+                Job::Decisions => batch.decisions(keep)?,
                 Job::Memory => batch.memory(group)?,
                 Job::Held => batch.held(held_before)?,
                 Job::Pages => batch.pages()?,
@@ -263,6 +267,15 @@ impl Batch<'_> {
             "DELETE FROM audit WHERE id IN (SELECT id FROM audit ORDER BY id LIMIT ?2) AND at < ?1",
         )?;
         let gone = delete.execute(params![self.days_ago(keep.audit_days), self.limit])?;
+        Ok(gone < self.limit as usize)
+    }
+
+    fn decisions(&self, keep: Retention) -> rusqlite::Result<bool> {
+        let mut delete = self.connection.prepare_cached(
+            "DELETE FROM decisions WHERE (minute, plugin, capability, why) IN
+                (SELECT minute, plugin, capability, why FROM decisions WHERE minute * 60000 < ?1 ORDER BY minute LIMIT ?2)",
+        )?;
+        let gone = delete.execute(params![self.days_ago(keep.metadata_days), self.limit])?;
         Ok(gone < self.limit as usize)
     }
 

@@ -198,6 +198,17 @@ CREATE TABLE sweeps (
 CREATE TABLE spared (
     event INTEGER PRIMARY KEY
 ) STRICT;
+
+-- Calls of plugins that were not simply made, counted by minute.
+CREATE TABLE decisions (
+    minute INTEGER NOT NULL,
+    plugin TEXT NOT NULL,
+    capability TEXT NOT NULL,
+    why TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    delivery INTEGER NOT NULL,
+    PRIMARY KEY (minute, plugin, capability, why)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Sets a write connection up and brings the tables up to date.

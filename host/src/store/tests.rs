@@ -103,6 +103,7 @@ impl Bench {
             reason: "a reason".to_owned(),
             log: "a log".to_owned(),
             anew: false,
+            decisions: Default::default(),
         };
         assert!(self.store().finish(finish, at_ms).await.expect("it is recorded"), "it was pending");
     }

@@ -6,6 +6,7 @@ use super::candidate::Candidate;
 use super::folder::Stamp;
 use super::{Active, conflict};
 use crate::config::Config;
+use crate::grant::Policy;
 use crate::registry::{Slots, Verdict, judge};
 use crate::runtime::Version;
 use crate::store::PluginStatus;
@@ -57,7 +58,7 @@ fn without_file(config: &Config, name: &str, is_compiling: bool) -> PluginStatus
     PluginStatus {
         name: Some(name.to_owned()),
         events: plugin.events.clone(),
-        grants: plugin.policy.grants.clone(),
+        grants: written(&plugin.policy),
         denies: plugin.policy.denies.clone(),
         ..if is_compiling { blank("compiling", "") } else { blank("absent", &reason) }
     }
@@ -99,10 +100,15 @@ fn of_version(config: &Config, file: &str, version: &Version, conflict: Option<&
         handles: manifest.events.clone(),
         events: plugin.map(|plugin| plugin.events.clone()).unwrap_or_default(),
         asks: version.asks.iter().cloned().collect(),
-        grants: plugin.map(|plugin| plugin.policy.grants.clone()).unwrap_or_default(),
+        grants: plugin.map(|plugin| written(&plugin.policy)).unwrap_or_default(),
         denies: plugin.map(|plugin| plugin.policy.denies.clone()).unwrap_or_default(),
         ..blank(state, &reason)
     }
+}
+
+/// The grants as they are written into the config.
+fn written(policy: &Policy) -> Vec<String> {
+    policy.grants.iter().map(ToString::to_string).collect()
 }
 
 /// The section of the config that switches a plugin on with all that it asks for.

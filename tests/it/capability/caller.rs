@@ -52,7 +52,8 @@ impl Caller {
         Caller::with(&format!("denies = {denies}")).await
     }
 
-    async fn with(policy: &str) -> Caller {
+    /// A host with these grants and denies.
+    pub(super) async fn with(policy: &str) -> Caller {
         let config = format!("{CONNECTIONS}\n[plugin.caller]\nevents = [\"incoming_event\"]\n{policy}\n");
         let config: Table = config.parse().expect("TOML");
         Caller { stage: Stage::with(config, guest("guest_caller")).await, calls: 0, happened: None }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::asked::{limit, query};
 use super::{Answer, App};
 use crate::refusals::Refused;
-use crate::store::{AuditEntry, AuditFilter, Backlog, PluginStatus, Sizes};
+use crate::store::{AuditEntry, AuditFilter, Backlog, DecisionEntry, DecisionFilter, PluginStatus, Sizes};
 
 #[derive(Serialize)]
 pub(super) struct Status {
@@ -53,4 +53,18 @@ pub(super) async fn audit(State(operator): App, uri: Uri) -> Answer<Vec<AuditEnt
     let asked: Listing = query(&uri)?;
     let filter = AuditFilter { since: asked.since, limit: limit(asked.limit)? };
     Ok(Json(operator.query(move |reader| reader.audit(&filter)).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DecisionListing {
+    plugin: Option<String>,
+    since: Option<Timestamp>,
+    limit: Option<usize>,
+}
+
+pub(super) async fn decisions(State(operator): App, uri: Uri) -> Answer<Vec<DecisionEntry>> {
+    let asked: DecisionListing = query(&uri)?;
+    let filter = DecisionFilter { plugin: asked.plugin, since: asked.since, limit: limit(asked.limit)? };
+    Ok(Json(operator.query(move |reader| reader.decisions(&filter)).await?))
 }

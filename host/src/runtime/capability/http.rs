@@ -2,16 +2,12 @@
 
 use crate::action::http::Request;
 use crate::action::{self, Effect, Outgoing};
-use crate::grant;
 use crate::runtime::bindings::contract::http::{self, Error, Response};
 use crate::runtime::guest::Guest;
 
 impl http::Host for Guest {
     async fn send(&mut self, request: http::Request) -> wasmtime::Result<Result<Response, Error>> {
         self.count_call()?;
-        if let Err(denied) = self.permit(&grant::http(&request.connection)) {
-            return Ok(Err(denied.into()));
-        }
         let once = request.once;
         let request = Request {
             connection: request.connection,
@@ -23,6 +19,9 @@ impl http::Host for Guest {
             timeout_ms: request.timeout_ms,
             effect: request.effect,
         };
+        if let Err(denied) = self.permit(&request.asked()) {
+            return Ok(Err(denied.into()));
+        }
         let effect = match self.services.connections.effect(&request) {
             Ok(effect) => effect,
             Err(invalid) => return Ok(Err(invalid.into())),

@@ -1,0 +1,113 @@
+//! Grants with bounds: what is within them is done, what is beyond reaches nobody, and both can be looked up.
+
+use serde_json::{Value, json};
+
+use super::caller::Caller;
+use crate::services::SMITH;
+
+const NARROWED: &str = r#"
+grants = [
+    "chats.get-chat",
+    { allow = "chats.transfer", groups = [2] },
+    { allow = "chats.tag", tags = ["low-rating"] },
+    { allow = "chats.assign", agents = ["sam@example.com"] },
+    { allow = "http:hubspot", methods = ["GET"], paths = ["/crm/v3/objects/contacts/*"] },
+    { allow = "http:hubspot", methods = ["POST"], paths = ["/crm/v3/objects/notes"] },
+    { allow = "chats.untag", per_minute = 1 },
+]
+denies = ["customers.*", "agents.*", "http:hook", "chats.send-note", "chats.send-message", "chats.remove-user",
+    "chats.deactivate", "chats.set-properties"]
+"#;
+
+/// What was decided, as `audit decisions` shows it: the capability, why, and how often in all.
+fn decisions(caller: &Caller) -> Vec<(String, String, i64)> {
+    let listed = caller.stage.host.json(&["audit", "decisions", "--plugin", "caller"]);
+    let mut sums = std::collections::BTreeMap::new();
+    for entry in listed.as_array().expect("a list") {
+        let text = |key: &str| entry[key].as_str().expect("a text").to_owned();
+        assert!(text("delivery").starts_with("dl-"), "{entry}");
+        *sums.entry((text("capability"), text("why"))).or_insert(0) +=
+            entry["count"].as_i64().expect("a number");
+    }
+    sums.into_iter().map(|((capability, why), count)| (capability, why, count)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_beyond_the_bounds_of_a_grant_reaches_nobody_and_is_written_down() {
+    let mut caller = Caller::with(NARROWED).await;
+    let (chat, thread) = caller.chat("Dana");
+    let request = |method: &str, path: &str| json!({"connection": "hubspot", "method": method, "path": path, "body": {}});
+    let beyond = [
+        ("chats.transfer", json!([chat, 1])),
+        ("chats.transfer", json!([chat, SMITH])),
+        ("chats.tag", json!([chat, thread, "urgent"])),
+        ("chats.assign", json!([chat, SMITH, "all"])),
+        ("http", request("DELETE", "/crm/v3/objects/contacts/1")),
+        ("http", request("GET", "/crm/v3/objects/notes")),
+        ("http", request("POST", "/crm/v3/objects/contacts/1")),
+        ("http", request("GET", "/crm/v3/objects/contacts/..%2fnotes")),
+        ("http", request("GET", "/crm/v3/objects/contacts/%2e%2e/notes")),
+        ("http", request("GET", "/crm/v3/objects/contacts/a%2Fb")),
+    ];
+    for (name, with) in &beyond {
+        caller.expect_error(name, with, "denied", "out of the bounds of the grant { allow = ").await;
+    }
+    caller.expect_error("customers.get", &json!(["1"]), "denied", "denied by the operator").await;
+    let undeclared = json!({"connection": "mary@example.com", "method": "GET", "path": "/"});
+    caller.expect_error("http", &undeclared, "denied", "manifest").await;
+    assert_eq!(caller.asked().len(), 0);
+    caller.stage.expect_logged(&["WARN", "out of the bounds", "caller"]);
+
+    let expected = [
+        ("chats.assign", "out of bounds", 1),
+        ("chats.tag", "out of bounds", 1),
+        ("chats.transfer", "out of bounds", 2),
+        ("customers.get", "denied", 1),
+        ("http:(undeclared)", "not asked for", 1),
+        ("http:hubspot", "out of bounds", 6),
+    ];
+    let expected = expected.map(|(capability, why, count)| (capability.to_owned(), why.to_owned(), count));
+    assert_eq!(decisions(&caller), expected);
+    let metrics = reqwest::get(caller.stage.host.operator_url("/metrics")).await.expect("an answer");
+    let metrics = metrics.text().await.expect("text");
+    let line = r#"chatplug_grants_refused_total{plugin="caller",reason="out of bounds"} 10"#;
+    assert!(metrics.contains(line), "{metrics}");
+    let shown = caller.stage.host.cli(&["audit", "decisions"]);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains("http:hubspot") && !shown.contains("mary"), "{shown}");
+
+    let within = [
+        ("chats.get-chat", json!([chat])),
+        ("chats.tag", json!([chat, thread, "low-rating"])),
+        ("chats.transfer", json!([chat, 2])),
+    ];
+    for (number, (name, with)) in within.iter().enumerate() {
+        let told = caller.call(name, with).await;
+        assert!(told.get("ok").is_some(), "{name} {with}: {told}");
+        assert_eq!(caller.asked().len(), number + 1);
+    }
+    let told = caller.call("http", &request("GET", "/crm/v3/objects/contacts/1")).await;
+    assert_eq!(told["ok"]["status"], 404, "{told}");
+    assert_eq!(decisions(&caller), expected, "a plain yes is not written down");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_is_used_up_lets_the_run_wait_and_spends_no_attempt() {
+    let mut caller = Caller::with(NARROWED).await;
+    let (chat, thread) = caller.chat("Dana");
+    let told = caller.call("chats.untag", &json!([chat, thread, "low-rating"])).await;
+    let asked = caller.asked().len();
+    assert_eq!(asked, 1, "{told}");
+    caller.ask("chats.untag", &json!([chat, thread, "low-rating"])).await;
+    let waits = |event: &Value| {
+        let delivery = &event["deliveries"][0];
+        let reason = delivery["reason"].as_str().unwrap_or_default();
+        delivery["state"] == "pending"
+            && delivery["attempts"] == 0
+            && reason.contains("is used up for this minute")
+    };
+    caller.stage.host.wait_for_events("the second call to wait", |events| events.iter().any(waits));
+    assert_eq!(caller.asked().len(), asked, "it was not made");
+    let too_often = ("chats.untag".to_owned(), "too often".to_owned(), 1);
+    assert!(decisions(&caller).contains(&too_often), "{:?}", decisions(&caller));
+}
