@@ -13,6 +13,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url};
 
 mod address;
+pub mod secret;
 #[cfg(test)]
 mod tests;
 

@@ -8,12 +8,16 @@ use serde_json::{Value, json};
 
 use crate::client::{accept, webhook};
 
+/// A connection that nobody uses.
+const HOOK: &str = "https://hooks.example/services/T0/B0/x";
+
 fn config(base_url: &str, more: &str) -> String {
     format!(
         "[connections.hubspot]\nkind = \"hubspot\"\nbase_url = \"{base_url}\"\n{more}\n\
          bearer = {{ env = \"HUBSPOT_TOKEN\" }}\n\
+         [connections.hook]\nkind = \"slack\"\nurl = {{ env = \"HOOK_URL\" }}\n\
          [plugin.caller]\nevents = [\"incoming_event\"]\ngrants = [\"http:hubspot\"]\n\
-         denies = [\"chats.*\", \"customers.*\", \"agents.*\"]\n"
+         denies = [\"chats.*\", \"customers.*\", \"agents.*\", \"http:hook\"]\n"
     )
 }
 
@@ -30,7 +34,9 @@ fn call() -> String {
 #[tokio::test]
 async fn a_private_address_in_the_config_is_refused_with_its_line() {
     let hubspot = Hubspot::start().await.expect("a port");
-    let mut host = Host::prepared(&config(&hubspot.base_url(), ""), &[]).env("HUBSPOT_TOKEN", hubspot::TOKEN);
+    let mut host = Host::prepared(&config(&hubspot.base_url(), ""), &[])
+        .env("HUBSPOT_TOKEN", hubspot::TOKEN)
+        .env("HOOK_URL", HOOK);
     let error = host.try_run().expect_err("it does not start").to_string();
     let expected = "`connections.hubspot.base_url` leads to this machine or into a private network: add \
                     allow_private = true";
@@ -45,7 +51,8 @@ async fn a_proxy_of_the_environment_is_not_asked() {
     let address = proxy.local_addr().expect("an address");
     let mut host =
         Host::prepared(&config(&hubspot.base_url(), "allow_private = true"), &[guest("guest_caller")])
-            .env("HUBSPOT_TOKEN", hubspot::TOKEN);
+            .env("HUBSPOT_TOKEN", hubspot::TOKEN)
+            .env("HOOK_URL", HOOK);
     for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
         host = host.env(name, &format!("http://{address}"));
     }

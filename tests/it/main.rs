@@ -1,6 +1,8 @@
 //! The real executable, real components, real HTTP. A file is named by what it proves.
 
+mod arbitrary;
 mod bad_input;
+mod canary;
 mod capability;
 mod cli;
 mod client;
@@ -11,6 +13,7 @@ mod demo;
 mod destinations;
 mod disk;
 mod door;
+mod echo;
 mod egress;
 mod fairness;
 mod folder;

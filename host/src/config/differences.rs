@@ -77,8 +77,6 @@ fn retention(changes: &mut Changes, old: &Retention, new: &Retention) {
 }
 
 fn livechat(changes: &mut Changes, old: &Livechat, new: &Livechat) {
-    let secrets =
-        |list: &[SecretString]| list.iter().map(|one| one.expose_secret().to_owned()).collect::<Vec<_>>();
     changes.note("livechat.api", old.api != new.api);
     changes.note("livechat.base_url", old.base_url != new.base_url);
     changes.note("livechat.allow_private", old.reach != new.reach);
@@ -91,7 +89,7 @@ fn livechat(changes: &mut Changes, old: &Livechat, new: &Livechat) {
     changes.note("livechat.join", old.join != new.join);
     changes.note("livechat.concurrency", old.terms.concurrency != new.terms.concurrency);
     changes.note("livechat.rate", old.terms.rate != new.terms.rate);
-    changes.note("livechat.webhooks.secrets", secrets(&old.webhook_secrets) != secrets(&new.webhook_secrets));
+    changes.note("livechat.webhooks.secrets", texts(&old.webhook_secrets) != texts(&new.webhook_secrets));
 }
 
 fn connection(old: &Connection, new: &Connection) -> Vec<&'static str> {
@@ -125,6 +123,10 @@ fn changed<const N: usize>(parts: [(&'static str, bool); N]) -> Vec<&'static str
 
 fn text(secret: Option<&SecretString>) -> Option<&str> {
     secret.map(|secret| secret.expose_secret())
+}
+
+fn texts(secrets: &[SecretString]) -> Vec<&str> {
+    secrets.iter().map(|secret| secret.expose_secret()).collect()
 }
 
 fn address(address: &Address) -> (&str, &str) {

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::item::Item;
@@ -106,12 +107,13 @@ fn from_file(item: &Item<'_>) -> Option<SecretString> {
     }
 }
 
-fn read_file(path: &Path) -> Result<String, String> {
+fn read_file(path: &Path) -> Result<Zeroizing<String>, String> {
     let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
     if !metadata.is_file() || metadata.len() > SECRET_BYTES_MAX {
         return Err(format!("it must be an ordinary file of at most {SECRET_BYTES_MAX} bytes"));
     }
-    let mut text = String::new();
+    // As large as the file: a text that grows leaves what it was before in memory.
+    let mut text = Zeroizing::new(String::with_capacity(metadata.len() as usize + 1));
     let file = File::open(path).map_err(|error| error.to_string())?;
     file.take(SECRET_BYTES_MAX).read_to_string(&mut text).map_err(|error| error.to_string())?;
     Ok(text)

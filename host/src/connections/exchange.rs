@@ -45,8 +45,7 @@ pub(super) fn prepare(
         let method: String = request.method.chars().take(20).flat_map(char::escape_debug).collect();
         invalid(format!("`{method}` is not a method that is sent: GET, HEAD, POST, PUT, PATCH, DELETE"))
     })?;
-    let credential = route.credential();
-    let mut headers = headers::checked(&request.headers, credential.map(|(name, _)| name))?;
+    let mut headers = headers::checked(&request.headers, route.credential_name())?;
     if let Some(key) = added.key {
         let key = HeaderValue::from_str(&key)
             .map_err(|_| invalid("`once` holds a character that no Idempotency-Key may hold".to_owned()))?;
@@ -56,10 +55,8 @@ pub(super) fn prepare(
         headers.entry("traceparent").or_insert(trace);
     }
     let timeout = timeout(request)?;
-    let mut prepared = http.request(method, url(route, request)?).headers(headers).timeout(timeout);
-    if let Some((name, value)) = credential {
-        prepared = prepared.header(name, value);
-    }
+    let prepared = http.request(method, url(route, request)?).headers(headers).timeout(timeout);
+    let prepared = route.prove(prepared);
     match &request.body {
         Some(body) if body.len() > HTTP_BODY_BYTES_MAX => Err(Error::new(
             Code::Limit,
@@ -76,11 +73,7 @@ pub(super) fn prepare(
 
 /// A GET of the base URL itself.
 pub(super) fn get_base(http: &reqwest::Client, route: &Route) -> RequestBuilder {
-    let prepared = http.get(route.url().clone()).timeout(TIMEOUT);
-    match route.credential() {
-        Some((name, value)) => prepared.header(name, value),
-        None => prepared,
-    }
+    route.prove(http.get(route.url()).timeout(TIMEOUT))
 }
 
 /// Sends and reads the whole answer.
@@ -99,10 +92,9 @@ pub(super) async fn fetch(route: &Route, prepared: RequestBuilder) -> Result<Res
         );
         return Err(Error::new(Code::Invalid, message).into());
     }
-    let own = route.credential().map(|(name, _)| name);
     let mut response = Response {
         status: answer.status().as_u16(),
-        headers: headers::shown(answer.headers(), own),
+        headers: headers::shown(answer.headers(), route.credential_name(), route.known()),
         body: Vec::new(),
     };
     while let Some(chunk) = answer.chunk().await.map_err(|error| no_answer(route, error))? {
@@ -116,12 +108,13 @@ pub(super) async fn fetch(route: &Route, prepared: RequestBuilder) -> Result<Res
         }
         response.body.extend_from_slice(&chunk);
     }
+    response.body = route.known().clean(response.body);
     Ok(response)
 }
 
 fn url(route: &Route, request: &Request) -> Result<Url, Error> {
     if !route.is_secret_url() {
-        return path::below(route.url(), &request.path, &request.query);
+        return path::below(&route.url(), &request.path, &request.query);
     }
     if !request.path.is_empty() || !request.query.is_empty() {
         return Err(invalid(format!(
@@ -129,7 +122,7 @@ fn url(route: &Route, request: &Request) -> Result<Url, Error> {
             route.name()
         )));
     }
-    Ok(route.url().clone())
+    Ok(route.url())
 }
 
 fn timeout(request: &Request) -> Result<Duration, Error> {

@@ -3,6 +3,7 @@
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::action::{Code, Error};
+use crate::egress::secret::Known;
 
 const HEADERS_MAX: usize = 50;
 const HEADER_BYTES_MAX: usize = 1 << 10;
@@ -60,13 +61,14 @@ pub(super) fn checked(headers: &[(String, String)], own: Option<&HeaderName>) ->
     Ok(checked)
 }
 
-/// The headers of an answer that a plugin sees.
-pub(super) fn shown(headers: &HeaderMap, own: Option<&HeaderName>) -> Vec<(String, String)> {
+/// The headers of an answer that a plugin sees, without what the service knows of us (`known`).
+pub(super) fn shown(headers: &HeaderMap, own: Option<&HeaderName>, known: &Known) -> Vec<(String, String)> {
     headers
         .iter()
         .filter(|(name, _)| !carries_credentials(name.as_str()) && Some(*name) != own)
         .map(|(name, value)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            (name.as_str().to_owned(), known.clean_text(value))
         })
         .collect()
 }
@@ -201,14 +203,16 @@ mod tests {
         for name in ["set-cookie", "www-authenticate", "proxy-authenticate", "x-own-secret", "x-api-key"] {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static("secret"));
         }
+        headers.insert("x-echo", HeaderValue::from_static("Bearer s3cret-of-ours"));
         headers.insert("ETag", HeaderValue::from_static("\"1\""));
         headers.insert("x-name", HeaderValue::from_bytes(b"caf\xe9").expect("opaque"));
         let own = HeaderName::from_static("x-own-secret");
-        let mut names = shown(&headers, Some(&own));
+        let mut names = shown(&headers, Some(&own), &Known::new(["s3cret-of-ours"]));
         names.sort();
         assert_eq!(
             names,
-            [("etag".to_owned(), "\"1\"".to_owned()), ("x-name".to_owned(), "caf\u{fffd}".to_owned()),]
+            [("etag", "\"1\""), ("x-echo", "Bearer [secret removed]"), ("x-name", "caf\u{fffd}")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
         );
     }
 }

@@ -23,12 +23,9 @@ impl Connections {
     /// service didn't take it.
     pub async fn tell(&self, name: &str, message: &Message) -> Result<(), Error> {
         let route = self.route(name)?;
-        let prepared = self.clients.of(route.reach()).post(route.url().clone()).timeout(TIMEOUT);
-        let prepared = match route.credential() {
-            Some((name, value)) => prepared.header(name, value),
-            None => prepared,
-        };
-        let prepared = prepared.header(CONTENT_TYPE, "application/json").body(body(&route, message)?);
+        let prepared = self.clients.of(route.reach()).post(route.url()).timeout(TIMEOUT);
+        let prepared =
+            route.prove(prepared).header(CONTENT_TYPE, "application/json").body(body(&route, message)?);
         let response = exchange::fetch(&route, prepared).await.map_err(Failure::into_error)?;
         if route.kind() == Kind::Slack {
             return slack::judge(name, response).map(|_| ());

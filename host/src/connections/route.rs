@@ -1,21 +1,21 @@
 //! A connection that was checked: what requests to it are built from.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use reqwest::{RequestBuilder, Url};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::headers::is_reserved;
 use super::{Connection, Credential, Kind, SetupError, Target};
 use crate::action::Effect;
 use crate::egress::Reach;
+use crate::egress::secret::{Known, basic_pair, joined};
 
-/// A connection, checked. Has no `Debug` text: its URL and its header can be secrets.
+/// A connection, checked. Has no `Debug` text, and what is secret of it is wiped with it: URL and header are made
+/// for each request.
 pub(super) struct Route {
     connection: Connection,
-    url: Url,
-    credential: Option<(HeaderName, HeaderValue)>,
+    credential: Option<(HeaderName, SecretString)>,
+    known: Known,
 }
 
 impl Route {
@@ -30,7 +30,8 @@ impl Route {
         };
         connection.reach.check_url(&url).map_err(|refused| wrong(refused.of_url()))?;
         let credential = header(&connection.credential).map_err(wrong)?;
-        Ok(Route { url, credential, connection })
+        let known = known(&connection, &url);
+        Ok(Route { credential, known, connection })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -50,17 +51,37 @@ impl Route {
     }
 
     /// The base URL, or the secret one.
-    pub(super) fn url(&self) -> &Url {
-        &self.url
+    pub(super) fn url(&self) -> Url {
+        let text = match &self.connection.target {
+            Target::BaseUrl(text) => text,
+            Target::SecretUrl(text) => text.expose_secret(),
+        };
+        Url::parse(text).expect("it was checked when the route was made")
     }
 
     pub(super) fn is_secret_url(&self) -> bool {
         matches!(self.connection.target, Target::SecretUrl(_))
     }
 
-    /// The header that carries the credential; its value is marked as sensitive.
-    pub(super) fn credential(&self) -> Option<&(HeaderName, HeaderValue)> {
-        self.credential.as_ref()
+    /// The header that carries the credential.
+    pub(super) fn credential_name(&self) -> Option<&HeaderName> {
+        self.credential.as_ref().map(|(name, _)| name)
+    }
+
+    /// Adds the credential to a request, marked as sensitive.
+    pub(super) fn prove(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.credential {
+            Some((name, value)) => {
+                let value = sensitive(value).expect("it was checked when the route was made");
+                request.header(name, value)
+            }
+            None => request,
+        }
+    }
+
+    /// What the service knows of us and must not tell a plugin.
+    pub(super) fn known(&self) -> &Known {
+        &self.known
     }
 
     pub(super) fn problem(&self, problem: &'static str) -> SetupError {
@@ -87,19 +108,22 @@ fn web_url(text: &str) -> Result<Url, &'static str> {
     }
 }
 
-fn header(credential: &Credential) -> Result<Option<(HeaderName, HeaderValue)>, &'static str> {
+fn header(credential: &Credential) -> Result<Option<(HeaderName, SecretString)>, &'static str> {
+    let Some((name, value)) = unchecked(credential)? else { return Ok(None) };
+    sensitive(&value)?;
+    Ok(Some((name, value)))
+}
+
+fn unchecked(credential: &Credential) -> Result<Option<(HeaderName, SecretString)>, &'static str> {
     match credential {
         Credential::None => Ok(None),
-        Credential::Bearer(token) => {
-            let value = format!("Bearer {}", present(token)?).into();
-            Ok(Some((AUTHORIZATION, sensitive(&value)?)))
-        }
+        Credential::Bearer(token) => Ok(Some((AUTHORIZATION, joined(["Bearer ", present(token)?])))),
         Credential::Basic { user, password } => {
             if user.contains(':') {
                 return Err("the user of `basic` holds a colon, which Basic authentication can't carry");
             }
-            let pair = STANDARD.encode(format!("{user}:{}", present(password)?));
-            Ok(Some((AUTHORIZATION, sensitive(&format!("Basic {pair}").into())?)))
+            let pair = basic_pair(user, present(password)?);
+            Ok(Some((AUTHORIZATION, joined(["Basic ", pair.expose_secret()]))))
         }
         Credential::Header { name, value } => {
             let name = HeaderName::from_bytes(name.as_bytes())
@@ -108,9 +132,26 @@ fn header(credential: &Credential) -> Result<Option<(HeaderName, HeaderValue)>, 
                 return Err("its credential can't stand in a header that frames the message");
             }
             present(value)?;
-            Ok(Some((name, sensitive(value)?)))
+            Ok(Some((name, value.clone())))
         }
     }
+}
+
+fn known(connection: &Connection, url: &Url) -> Known {
+    let pair;
+    let of_credential = match &connection.credential {
+        Credential::None => vec![],
+        Credential::Bearer(secret) | Credential::Header { value: secret, .. } => vec![secret.expose_secret()],
+        Credential::Basic { user, password } => {
+            pair = basic_pair(user, password.expose_secret());
+            vec![password.expose_secret(), pair.expose_secret()]
+        }
+    };
+    let of_url = match &connection.target {
+        Target::BaseUrl(_) => vec![],
+        Target::SecretUrl(text) => vec![text.expose_secret(), url.as_str(), url.path()],
+    };
+    Known::new(of_credential.into_iter().chain(of_url))
 }
 
 fn present(secret: &SecretString) -> Result<&str, &'static str> {

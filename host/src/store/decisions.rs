@@ -81,3 +81,52 @@ impl Reader {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grant::Why;
+    use crate::store::tests::{Bench, NOW_MS};
+
+    #[tokio::test]
+    async fn decisions_of_a_minute_are_one_row_for_each_kind() {
+        let bench = Bench::new();
+        for number in 0..2 {
+            bench.accept("C1", &format!("{number}"), NOW_MS).await;
+        }
+        let mut decisions = Decisions::default();
+        decisions.note("chats.tag", Why::Denied);
+        decisions.note("chats.tag", Why::Denied);
+        decisions.note("http:crm", Why::OutOfBounds);
+        let minute = NOW_MS.div_euclid(MINUTE_MS) * MINUTE_MS;
+        bench.on_file(|file| {
+            for (delivery, at) in
+                [(1, minute), (2, minute + MINUTE_MS - 1), (2, minute + MINUTE_MS), (9, minute)]
+            {
+                record(file, DeliveryId(delivery), &decisions, at).expect("it is recorded");
+            }
+        });
+        let filter = |plugin: Option<&str>, limit| DecisionFilter {
+            plugin: plugin.map(str::to_owned),
+            since: None,
+            limit,
+        };
+        let listed = |filter| {
+            let reader = Reader::open(bench.folder.path()).expect("a reader").expect("a store");
+            let all = reader.decisions(&filter).expect("a list").into_iter();
+            all.map(|entry| (entry.capability, entry.why, entry.count, entry.delivery)).collect::<Vec<_>>()
+        };
+        let row = |capability: &str, why: &str, count, delivery: &str| {
+            (capability.to_owned(), why.to_owned(), count, delivery.to_owned())
+        };
+        let expected = [
+            row("chats.tag", "denied", 2, "dl-2"),
+            row("http:crm", "out of bounds", 1, "dl-2"),
+            row("chats.tag", "denied", 4, "dl-2"),
+            row("http:crm", "out of bounds", 2, "dl-2"),
+        ];
+        assert_eq!(listed(filter(None, 10)), expected, "that of a delivery that isn't there is left out");
+        assert_eq!(listed(filter(None, 1)), expected[..1]);
+        assert_eq!(listed(filter(Some("other"), 10)), []);
+    }
+}

@@ -25,77 +25,124 @@ fn a_grant_is_a_text_or_a_table_with_bounds() {
     assert_eq!(grants(r#""chats.tag", { allow = "chats.tag" }, "chats.*""#), ["chats.tag", "chats.*"]);
 }
 
+const KEY: &str = "`plugin.a.grants";
+
+/// Checks that an entry has exactly these problems, each at this text of the entry.
+fn problems(entry: &str, problems: &[(&str, &str)]) {
+    let at = |text: &str| "grants = [".len() + entry.find(text).expect("a part of the entry") + 1;
+    let expected: Vec<String> =
+        problems.iter().map(|(text, problem)| format!("8:{}: {problem}", at(text))).collect();
+    let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+    check(&format!("{CONNECTIONS}[plugin.a]\ngrants = [{entry}]\n"), &expected);
+}
+
 #[test]
-fn bounds_that_mean_nothing_are_refused_with_their_line() {
-    let check = |entry: &str, expected: &[&str]| {
-        let expected: Vec<String> = expected.iter().map(|rest| format!("7:{rest}")).collect();
-        let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
-        super::check(&format!("{CONNECTIONS}[plugin.a]\ngrants = [{entry}]\n"), &expected);
-    };
-    let key = "`plugin.a.grants";
-    check(
+fn a_bound_of_another_capability_is_refused() {
+    problems(
         r#"{ allow = "chats.transfer", group = [5] }"#,
-        &["40: unknown key `group` in [plugin.a.grants]; did you mean `groups`?"],
+        &[("group", "unknown key `group` in [plugin.a.grants]; did you mean `groups`?")],
     );
-    check(
+    problems(
         r#"{ allow = "chats.get-chat", tags = ["a"] }"#,
-        &[&format!("47: {key}.tags` doesn't narrow `chats.get-chat`, for which there is per_minute")],
-    );
-    check(
-        r#"{ allow = "http:crm", tags = ["a"] }"#,
-        &[&format!(
-            "41: {key}.tags` doesn't narrow `http:crm`, for which there is methods, paths, per_minute"
+        &[(
+            "[\"a\"]",
+            &format!("{KEY}.tags` doesn't narrow `chats.get-chat`, for which there is per_minute"),
         )],
     );
-    check(
-        r#"{ allow = "chats.*", groups = [1] }"#,
-        &[&format!("42: {key}.groups` doesn't narrow `chats.*`, for which there is per_minute")],
+    problems(
+        r#"{ allow = "http:crm", tags = ["a"] }"#,
+        &[(
+            "[\"a\"]",
+            &format!(
+                "{KEY}.tags` doesn't narrow `http:crm`, for which there is \
+             methods, paths, per_minute"
+            ),
+        )],
     );
-    check(
+    problems(
+        r#"{ allow = "chats.*", groups = [1] }"#,
+        &[("[1]", &format!("{KEY}.groups` doesn't narrow `chats.*`, for which there is per_minute"))],
+    );
+}
+
+#[test]
+fn methods_and_paths_that_mean_nothing_are_refused() {
+    problems(
         r#"{ allow = "http:crm", methods = ["GET", "post", "CONNECT"] }"#,
         &[
-            &format!("51: {key}.methods` has `post`, which is no method that is sent; did you mean `POST`?"),
-            &format!(
-                "59: {key}.methods` has `CONNECT`, which is no method that is sent; it is one of GET, HEAD, POST, PUT, \
-                 PATCH, DELETE"
+            (
+                "\"post\"",
+                &format!(
+                    "{KEY}.methods` has `post`, which is no method that is sent; \
+             did you mean `POST`?"
+                ),
+            ),
+            (
+                "\"CONNECT\"",
+                &format!(
+                    "{KEY}.methods` has `CONNECT`, which is no method that is sent; it is one of GET, HEAD, POST, PUT, \
+                     PATCH, DELETE"
+                ),
             ),
         ],
     );
-    check(
+    problems(
         r#"{ allow = "http:crm", paths = ["/a*"] }"#,
-        &[&format!(
-            "43: {key}.paths` has a wrong pattern: in the path `/a*`, `*` must stand alone between slashes or at the end"
+        &[(
+            "\"/a*\"",
+            &format!(
+                "{KEY}.paths` has a wrong pattern: in the path `/a*`, `*` \
+             must stand alone between slashes or at the end"
+            ),
         )],
     );
-    check(
+    problems(
         r#"{ allow = "http:hook", paths = ["/a"] }"#,
-        &[&format!(
-            "43: {key}.paths` narrows a connection whose whole URL is configured: its requests have no paths"
+        &[(
+            "[\"/a\"]",
+            &format!(
+                "{KEY}.paths` narrows a connection whose whole URL is configured: \
+             its requests have no paths"
+            ),
         )],
     );
-    check(
+}
+
+#[test]
+fn what_is_no_grant_is_refused() {
+    problems(
         r#"{ allow = "chats.transfer", groups = [] }"#,
-        &[&format!("49: {key}.groups` is empty: name what is granted, or put the capability into `denies`")],
-    );
-    check(
-        r#"{ allow = "chats.transfer", groups = 5 }"#,
-        &[&format!("49: {key}.groups` must be a list in brackets, not a whole number")],
-    );
-    check(
-        r#"{ allow = "chats.tag", per_minute = 0 }"#,
-        &[&format!("48: {key}.per_minute` must be from 1 to 10000")],
-    );
-    check(
-        r#"{ allow = "chats.tagg", tags = ["a"] }"#,
-        &[&format!(
-            "21: {key}.allow` has a wrong entry: `chats.tagg` is no capability; did you mean `chats.tag`?"
+        &[(
+            "[]",
+            &format!("{KEY}.groups` is empty: name what is granted, or put the capability into `denies`"),
         )],
     );
-    check(
-        r#"{ tags = ["a"] }"#,
-        &[&format!("11: {key}` has an entry without allow = \"…\", the capability that is granted")],
+    problems(
+        r#"{ allow = "chats.transfer", groups = 5 }"#,
+        &[("5", &format!("{KEY}.groups` must be a list in brackets, not a whole number"))],
     );
-    check("5", &[&format!("11: {key}` has an entry that is neither a text nor {{ allow = \"…\", … }}")]);
+    problems(
+        r#"{ allow = "chats.tag", per_minute = 0 }"#,
+        &[("0", &format!("{KEY}.per_minute` must be from 1 to 10000"))],
+    );
+    problems(
+        r#"{ allow = "chats.tagg", tags = ["a"] }"#,
+        &[(
+            "\"chats.tagg\"",
+            &format!(
+                "{KEY}.allow` has a wrong entry: `chats.tagg` is no capability; \
+             did you mean `chats.tag`?"
+            ),
+        )],
+    );
+    problems(
+        r#"{ tags = ["a"] }"#,
+        &[("{", &format!("{KEY}` has an entry without allow = \"…\", the capability that is granted"))],
+    );
+    problems(
+        "5",
+        &[("5", &format!("{KEY}` has an entry that is neither a text nor {{ allow = \"…\", … }}"))],
+    );
     let denied = format!("{CONNECTIONS}[plugin.a]\ndenies = [{{ allow = \"chats.tag\" }}]\n");
-    super::check(&denied, &["7:11: `plugin.a.denies` must be a text in quotes, not a table"]);
+    check(&denied, &["8:11: `plugin.a.denies` must be a text in quotes, not a table"]);
 }

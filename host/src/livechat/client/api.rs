@@ -18,6 +18,7 @@ use super::{Options, SetupError};
 use crate::action::Code;
 use crate::action::retry_after::retry_after;
 use crate::destination::tally::{HOST, Tally};
+use crate::egress::secret::Known;
 use crate::egress::{self, Reach, cause};
 
 /// The longest answer that is read, bytes.
@@ -28,7 +29,7 @@ pub(super) struct Api {
     http: reqwest::Client,
     base: String,
     pub(super) credentials: Credentials,
-    authorization: HeaderValue,
+    known: Known,
     timeout: Duration,
     tally: Arc<Tally>,
     region: ArcSwapOption<String>,
@@ -42,12 +43,14 @@ impl Api {
         if region.as_deref().is_some_and(|region| !is_region(region)) {
             return Err(SetupError::Region);
         }
+        // A credential that can't be sent is known now, not at the first request.
+        options.credentials.header()?;
         let base = base(&options.base_url, options.reach)?;
         let http = egress::client(options.reach).map_err(SetupError::Http)?;
         Ok(Api {
             http,
             base,
-            authorization: options.credentials.header()?,
+            known: options.credentials.known(),
             credentials: options.credentials.clone(),
             timeout: options.timeout,
             tally: options.tally.clone(),
@@ -78,7 +81,7 @@ impl Api {
     }
 
     async fn post_to(&self, request: &Request, region: Option<&String>) -> Result<String, Failure> {
-        let mut prepared = self.prepare(request).header(AUTHORIZATION, self.authorization.clone());
+        let mut prepared = self.prepare(request).header(AUTHORIZATION, self.authorization());
         if let Some(region) = region {
             prepared = prepared.header("X-Region", region);
         }
@@ -88,6 +91,10 @@ impl Api {
         let (trace, ms) = (request.trace.map(display), started.elapsed().as_millis() as u64);
         tracing::debug!(action = request.action, trace, ms, ok = read.is_ok(), "request to LiveChat");
         read
+    }
+
+    fn authorization(&self) -> HeaderValue {
+        self.credentials.header().expect("it was checked when the client was made")
     }
 
     fn prepare(&self, request: &Request) -> reqwest::RequestBuilder {
@@ -106,7 +113,7 @@ impl Api {
         let headers = std::mem::take(answer.headers_mut());
         self.announce(request.action, &headers);
         let body = match up_to_limit(&mut answer).await {
-            Ok(Some(body)) => body,
+            Ok(Some(body)) => self.known.clean(body),
             Ok(None) => return Err(too_long(request)),
             Err(error) => return Err(self.no_answer(request, error)),
         };

@@ -1,11 +1,11 @@
 //! Whose calls the client makes.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderValue;
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::SetupError;
+use crate::egress::secret::{Known, basic_pair, joined};
 
 /// What LiveChat takes for an identity.
 #[derive(Clone, Debug)]
@@ -25,7 +25,19 @@ pub enum Credentials {
 }
 
 impl Credentials {
-    /// The value of the header `Authorization`, marked as sensitive.
+    /// What LiveChat knows of us and must not tell a plugin.
+    pub(super) fn known(&self) -> Known {
+        match self {
+            Credentials::Pat { account_id, token } => {
+                let pair = basic_pair(account_id, token.expose_secret());
+                Known::new([token.expose_secret(), pair.expose_secret()])
+            }
+            Credentials::Bearer { token } => Known::new([token.expose_secret()]),
+        }
+    }
+
+    /// The value of the header `Authorization`, marked as sensitive. It is made for each request: what is kept is
+    /// wiped in the end, which this can't be.
     pub(super) fn header(&self) -> Result<HeaderValue, SetupError> {
         let text = match self {
             Credentials::Pat { account_id, token } => basic(account_id, token)?,
@@ -71,12 +83,13 @@ fn basic(account_id: &str, token: &SecretString) -> Result<SecretString, SetupEr
     if token.contains(|c: char| c.is_ascii_control()) {
         return Err(token_problem("holds a line break or another character that no token has"));
     }
-    Ok(format!("Basic {}", STANDARD.encode(format!("{account_id}:{token}"))).into())
+    Ok(joined(["Basic ", basic_pair(account_id, token).expose_secret()]))
 }
 
 fn bearer(token: &SecretString) -> Result<SecretString, SetupError> {
     // Tokens that were copied out of a redirect's URL still have their colon encoded.
-    Ok(format!("Bearer {}", present(token)?.replace("%3A", ":")).into())
+    let token = Zeroizing::new(present(token)?.replace("%3A", ":"));
+    Ok(joined(["Bearer ", &token]))
 }
 
 fn present(token: &SecretString) -> Result<&str, SetupError> {

@@ -125,7 +125,9 @@ async fn keys_ratings_the_audit_log_and_memory_go_by_their_own_days() {
             "INSERT INTO ratings VALUES ('C1', 'T1', '[]', {NOW_MS}), ('C1', 'T2', '[]', {NOW_MS} + 900000);
              INSERT INTO audit (at, who, action, subject) VALUES ({NOW_MS}, 'w', 'a', 's'), ({NOW_MS} + 900000, 'w', 'a', 's');
              INSERT INTO memory VALUES ('p', 'a', x'78', {NOW_MS}, NULL), ('p', 'b', x'78', NULL, NULL);
-             INSERT INTO memory_use VALUES ('p', 2, 4);"
+             INSERT INTO memory_use VALUES ('p', 2, 4);
+             INSERT INTO decisions VALUES ({NOW_MS} / 60000, 'p', 'chats.tag', 'denied', 1, 1),
+                ({NOW_MS} / 60000 + 15, 'p', 'chats.tag', 'denied', 1, 1);"
         ))
         .expect("rows")
     });
@@ -133,7 +135,7 @@ async fn keys_ratings_the_audit_log_and_memory_go_by_their_own_days() {
         assert_eq!(bench.number(&format!("SELECT count(*) FROM {table}")), count, "{table}");
     };
     prune_all(&bench, NOW_MS + 7 * DAY_MS).await;
-    for (table, count) in [("dedupe", 10), ("ratings", 2), ("audit", 2), ("memory", 1)] {
+    for (table, count) in [("dedupe", 10), ("ratings", 2), ("audit", 2), ("memory", 1), ("decisions", 2)] {
         check(table, count);
     }
     assert_eq!(bench.number("SELECT bytes FROM memory_use"), 2);
@@ -141,6 +143,7 @@ async fn keys_ratings_the_audit_log_and_memory_go_by_their_own_days() {
     check("dedupe", 7);
     prune_all(&bench, NOW_MS + 30 * DAY_MS + 1).await;
     check("ratings", 1);
+    check("decisions", 1);
     prune_all(&bench, NOW_MS + 400 * DAY_MS + 1).await;
     check("audit", 1);
 }

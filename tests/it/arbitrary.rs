@@ -1,0 +1,141 @@
+//! Bytes that nobody meant, where bytes come in from outside: nothing panics, and what is accepted is sound. The webhook
+//! door has tests of this kind beside its code, as has the path of a request.
+
+use std::fs;
+use std::time::Duration;
+
+use chatplug::action::path;
+use chatplug::action::retry_after::retry_after;
+use chatplug::config::{Config, DEFAULT};
+use chatplug::grant::PathPattern;
+use chatplug::runtime::inspect::inspect;
+use chatplug_tests::guest;
+use fastrand::Rng;
+use jiff::Timestamp;
+
+/// The same bytes each time: a failure can be looked at.
+const SEED: u64 = 4;
+
+/// What stands in config files, paths and headers, and means something there.
+const WORDS: [&str; 24] = [
+    "\"",
+    "'",
+    "{",
+    "}",
+    "[",
+    "]",
+    "=",
+    "\n",
+    "#",
+    "\\",
+    "%2e%2e",
+    "%2F",
+    "/",
+    "..",
+    "*",
+    "\0",
+    "\u{202e}",
+    "é",
+    "-1",
+    "1e999",
+    "99999999999999999999",
+    "GMT",
+    ",",
+    "[[[[[[[[",
+];
+
+/// A text with some of its bytes taken out and others put in.
+fn changed(rng: &mut Rng, bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..rng.usize(1..5) {
+        let at = rng.usize(0..=bytes.len());
+        let end = (at + rng.usize(0..8)).min(bytes.len());
+        let put_in: Vec<u8> = match rng.u8(0..3) {
+            0 => rng.choice(WORDS).expect("there are words").as_bytes().to_vec(),
+            1 => vec![rng.u8(..)],
+            _ => (0..rng.usize(0..20)).map(|_| rng.u8(..)).collect(),
+        };
+        bytes.splice(at..end, put_in);
+    }
+    if rng.u8(0..8) == 0 {
+        bytes.truncate(rng.usize(0..=bytes.len()));
+    }
+    bytes
+}
+
+#[test]
+fn any_component_is_looked_into_or_refused() {
+    let whole = fs::read(guest("guest_no_op")).expect("it was built");
+    let asks = inspect(&whole).expect("it is one").asks;
+    let mut rng = Rng::with_seed(SEED);
+    let mut refused = 0;
+    for _ in 0..300 {
+        let bytes = changed(&mut rng, &whole);
+        match inspect(&bytes) {
+            // What isn't there when it is refused can't have come by chance.
+            Ok(found) => assert!(found.asks.is_subset(&asks), "{found:?}"),
+            Err(reason) => {
+                assert!(!reason.is_empty());
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 100, "{refused} of 300 were refused");
+    for length in 0..200 {
+        let bytes: Vec<u8> = std::iter::repeat_with(|| rng.u8(..)).take(length).collect();
+        inspect(&bytes).expect_err("it is noise");
+        inspect(&[&whole[..8], &bytes].concat()).expect_err("it is noise behind a good beginning");
+    }
+}
+
+#[test]
+fn any_config_is_read_or_refused_with_lines_and_without_secrets() {
+    let env = |name: &str| Some(format!("https://value.example/value-of-{name}-long-enough"));
+    Config::parse(DEFAULT, "chatplug.toml", &env).expect("the default is one");
+    let mut rng = Rng::with_seed(SEED);
+    let mut refused = 0;
+    for _ in 0..1_000 {
+        let text = String::from_utf8_lossy(&changed(&mut rng, DEFAULT.as_bytes())).into_owned();
+        if let Err(problems) = Config::parse(&text, "chatplug.toml", &env) {
+            let shown = format!("{problems} {problems:?}");
+            assert!(!shown.contains("value-of-"), "{shown}");
+            assert!(shown.starts_with("chatplug.toml:"), "{shown}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 100, "{refused} of 1,000 were refused");
+}
+
+#[test]
+fn any_retry_after_is_a_wait_of_a_day_at_most() {
+    let now: Timestamp = "2026-03-01T12:00:00Z".parse().expect("a time");
+    let mut rng = Rng::with_seed(SEED);
+    let starts: [&str; 3] = ["120", "Sun, 01 Mar 2026 12:00:30 GMT", ""];
+    for _ in 0..20_000 {
+        let start = rng.choice(starts).expect("there are some");
+        let text = String::from_utf8_lossy(&changed(&mut rng, start.as_bytes())).into_owned();
+        if let Some(wait) = retry_after(&text, now) {
+            assert!(wait <= Duration::from_secs(86_400), "{text:?}: {wait:?}");
+        }
+    }
+}
+
+#[test]
+fn any_path_has_the_segments_that_it_shows_or_none() {
+    let mut rng = Rng::with_seed(SEED);
+    let all = PathPattern::parse("/crm/*").expect("a pattern");
+    for _ in 0..50_000 {
+        let text = String::from_utf8_lossy(&changed(&mut rng, b"/crm/v3/objects/a%40b")).into_owned();
+        let Some(segments) = path::segments(&text) else {
+            assert!(!all.matches(&text), "{text:?}");
+            continue;
+        };
+        assert_eq!(segments.len(), text.matches('/').count(), "{text:?}");
+        for segment in &segments {
+            assert!(segment != ".." && segment != "." && !segment.contains(['/', '\\']), "{text:?}");
+        }
+        if all.matches(&text) {
+            assert!(segments[0] == "crm" && segments.len() > 1, "{text:?}");
+        }
+    }
+}
