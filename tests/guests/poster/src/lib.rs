@@ -20,7 +20,9 @@ impl Plugin for Poster {
 
     fn handle(event: Event, settings: Settings) -> Result<(), Failure> {
         for number in 0..settings.posts {
-            http::post_json("hook", "/", &json!({ "event": event.id, "number": number })).send()?.success()?;
+            http::post_json("hook", "/", &json!({ "event": event.id, "number": number }))
+                .send()?
+                .success()?;
         }
         Ok(())
     }

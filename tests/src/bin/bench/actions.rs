@@ -19,9 +19,9 @@ pub(crate) fn measure() -> anyhow::Result<()> {
     std::thread::spawn(move || serve(&service));
     for actions in 0..=2 {
         let config = format!(
-            "[connections.hook]\nkind = \"generic\"\nbase_url = \"http://{address}\"\n\
+            "[connections.hook]\nkind = \"generic\"\nbase_url = \"http://{address}\"\nconcurrency = 256\nrate = 10000\n\
              [plugin.poster]\nevents = [\"incoming_event\"]\ngrants = [\"http:hook\"]\n\
-             settings = {{ posts = {actions} }}\nlimits = {{ chat_actions_per_minute = 1000000 }}\n"
+             settings = {{ posts = {actions} }}\n"
         );
         let host = started(Host::prepared(&config, &[guest("guest_poster")]));
         host.wait_for_plugin("poster", "active");

@@ -1,4 +1,4 @@
-//! From the commit of an event to the plugin's start, while the host has time.
+//! From accepting an event to the plugin's start, while the host has time.
 
 use chatplug_tests::{Host, guest};
 
@@ -23,7 +23,7 @@ pub(crate) fn measure() -> anyhow::Result<()> {
     let at = |name: &str, share: f64| within(&buckets(&metrics, name), share);
     println!("at {PER_SECOND} events/s: {usage}; answered: {report}");
     for (name, what) in [
-        ("chatplug_dispatch_lag_seconds", "from commit to the plugin's start"),
+        ("chatplug_dispatch_lag_seconds", "from accepting to the plugin's start"),
         ("chatplug_store_commit_seconds", "a commit"),
     ] {
         println!("at {PER_SECOND} events/s, {what}: p50 {}, p99 {}", at(name, 0.5), at(name, 0.99));
