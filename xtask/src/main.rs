@@ -19,8 +19,8 @@ cargo xtask crash [--cycles N] [--seed N] [--hostile [--ambiguous N]]
 cargo xtask power-cut [--cycles N] [--seed N]
                      cut the power under the host N times (200) while webhooks come in, and count what was lost
 cargo xtask plugins  build the plugins into target/plugins
-cargo xtask bench [accept|dispatch|drain|instance]
-                     measure; takes a release build of the host
+cargo xtask bench [NAME ...] [--events N] [--plugins N] [--pending N]
+                     measure, everything or what is named; takes a release build of the host
 ";
 
 fn main() -> ExitCode {

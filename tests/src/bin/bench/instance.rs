@@ -1,6 +1,5 @@
 //! What a fresh instance per attempt costs, without door and store.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,14 +11,20 @@ use chatplug::grant::Policy;
 use chatplug::journal::Run;
 use chatplug::limits::Limits;
 use chatplug::runtime::compile::Compiler;
-use chatplug::runtime::{Attempt, Runtime, Services, Terms, inspect};
+use chatplug::runtime::{Attempt, Runtime, Services, Terms, Version, inspect};
 use chatplug_tests::guest;
+
+use super::usage::memory_kib;
 
 const BATCHES: usize = 50;
 const BATCH: u32 = 1_000;
 
 /// Runs a plugin that does nothing, one attempt after the other.
-pub(crate) async fn measure() -> anyhow::Result<()> {
+pub(crate) fn measure() -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?.block_on(attempts())
+}
+
+async fn attempts() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let program = std::env::var_os("CHATPLUG_HOST").context("run it with `cargo xtask bench`")?;
     let compiler = Compiler::new(program.into(), folder.path()).map_err(anyhow::Error::msg)?;
@@ -27,9 +32,10 @@ pub(crate) async fn measure() -> anyhow::Result<()> {
     let bytes = std::fs::read(guest("guest_no_op"))?;
     let inspected = inspect::inspect(&bytes).map_err(anyhow::Error::msg)?;
     let compiled = compiler.compile("sha256:bench", &bytes).await.map_err(anyhow::Error::msg)?;
-    let before = resident_kib();
+    let resident = || memory_kib(std::process::id(), "VmRSS");
+    let before = resident();
     let version = Arc::new(runtime.load(&compiled, &inspected).await.map_err(anyhow::Error::msg)?);
-    let loaded = resident_kib().saturating_sub(before);
+    let loaded = resident().saturating_sub(before);
     let terms =
         Arc::new(Terms { policy: Policy::default(), settings: "{}".to_owned(), limits: Limits::default() });
     let event = Arc::new(event());
@@ -37,21 +43,7 @@ pub(crate) async fn measure() -> anyhow::Result<()> {
     for _ in 0..BATCHES {
         let began = Instant::now();
         for _ in 0..BATCH {
-            let attempt = Attempt {
-                version: version.clone(),
-                terms: terms.clone(),
-                event: event.clone(),
-                run: Run {
-                    delivery: DeliveryId(1),
-                    number: 0,
-                    root: DeliveryId(1),
-                    trace: TraceId::default(),
-                },
-                journal: None,
-                late: false,
-                number: 1,
-            };
-            let report = runtime.run(attempt).await;
+            let report = runtime.run(attempt(&version, &terms, &event)).await;
             anyhow::ensure!(report.outcome == Outcome::Handled, "{:?}", report.outcome);
         }
         times.push(began.elapsed() / BATCH);
@@ -59,12 +51,26 @@ pub(crate) async fn measure() -> anyhow::Result<()> {
     times.sort_unstable();
     let micros = |time: Duration| time.as_secs_f64() * 1e6;
     println!(
-        "a fresh instance and one call of a no-op plugin of {} kB: median {:.1} µs, best {:.1} µs (one thread); loading it took {loaded} KiB",
+        "a fresh instance and one call of a no-op plugin of {} kB: median {:.1} µs, best {:.1} µs (one thread); loading it, the \
+         first one, took {loaded} KiB",
         bytes.len() / 1000,
         micros(times[times.len() / 2]),
         micros(times[0])
     );
     Ok(())
+}
+
+fn attempt(version: &Arc<Version>, terms: &Arc<Terms>, event: &Arc<Event>) -> Attempt {
+    let run = Run { delivery: DeliveryId(1), number: 0, root: DeliveryId(1), trace: TraceId::default() };
+    Attempt {
+        version: version.clone(),
+        terms: terms.clone(),
+        event: event.clone(),
+        run,
+        journal: None,
+        late: false,
+        number: 1,
+    }
 }
 
 fn event() -> Event {
@@ -82,11 +88,4 @@ fn event() -> Event {
         payload: "{}".to_owned(),
         extra: "{}".to_owned(),
     }
-}
-
-/// Resident memory of this process.
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string(Path::new("/proc/self/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
 }

@@ -1,17 +1,19 @@
-//! A load generator that costs little: prepared bytes over plain sockets.
+//! A load generator that costs little: one thread, prepared bytes, plain sockets, each with one request under way.
 
-use std::fmt;
-use std::net::SocketAddr;
+use std::collections::VecDeque;
+use std::fmt::{self, Write as _};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{self, SocketAddr};
 use std::ops::Range;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use chatplug_tests::SECRET;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::task::JoinSet;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+
+/// How many chats the messages belong to.
+pub(crate) const CHATS: usize = 5_000;
 
 /// Where webhooks go, and how.
 #[derive(Clone, Copy)]
@@ -20,6 +22,8 @@ pub(crate) struct Load {
     pub(crate) connections: usize,
     /// The size of a body.
     pub(crate) bytes: usize,
+    /// Webhooks in a second; without it as many as the host takes.
+    pub(crate) pace: Option<f64>,
 }
 
 /// How it went.
@@ -29,75 +33,129 @@ pub(crate) struct Report {
     latencies: Vec<Duration>,
 }
 
+/// One connection.
+struct Client {
+    stream: TcpStream,
+    /// When the request under way was sent or, with a pace, should have been.
+    began: Instant,
+    answer: Vec<u8>,
+}
+
 impl Load {
     /// Posts one message webhook for each number, all of them different; fails on any answer but 200.
-    pub(crate) async fn run(self, numbers: Range<usize>) -> anyhow::Result<Report> {
-        let next = Arc::new(AtomicUsize::new(numbers.start));
-        let began = Instant::now();
-        let mut clients = JoinSet::new();
-        for _ in 0..self.connections {
-            clients.spawn(self.client(next.clone(), numbers.end));
-        }
-        let mut latencies = Vec::with_capacity(numbers.len());
-        while let Some(client) = clients.join_next().await {
-            latencies.extend(client??);
-        }
-        latencies.sort_unstable();
-        Ok(Report { count: numbers.len(), took: began.elapsed(), latencies })
-    }
-
-    async fn client(self, next: Arc<AtomicUsize>, end: usize) -> anyhow::Result<Vec<Duration>> {
-        let mut stream = TcpStream::connect(self.address).await?;
-        stream.set_nodelay(true)?;
-        let (mut latencies, mut answer) = (Vec::new(), vec![0; 4096]);
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= end {
-                return Ok(latencies);
+    pub(crate) fn run(self, numbers: Range<usize>) -> anyhow::Result<Report> {
+        let mut poll = Poll::new()?;
+        let mut clients = self.connect(&poll)?;
+        let mut free: VecDeque<usize> = (0..clients.len()).collect();
+        let mut request = Request::new(self.bytes);
+        let mut report = Report::new(numbers.len());
+        let mut ready = Events::with_capacity(clients.len());
+        let (began, mut next) = (Instant::now(), numbers.start);
+        while report.latencies.len() < numbers.len() {
+            while next < numbers.end
+                && self.is_due(began, next - numbers.start)
+                && let Some(index) = free.pop_front()
+            {
+                let client = &mut clients[index];
+                client.began = self.due(began, next - numbers.start);
+                client
+                    .stream
+                    .write_all(request.of(next))
+                    .context("the request does not fit into the socket")?;
+                next += 1;
             }
-            let request = self.request(number);
-            let began = Instant::now();
-            stream.write_all(&request).await?;
-            read_answer(&mut stream, &mut answer).await?;
-            latencies.push(began.elapsed());
+            let until = self.pace.map(|_| self.due(began, next - numbers.start));
+            poll.poll(&mut ready, until.map(|until| until.saturating_duration_since(Instant::now())))?;
+            for event in &ready {
+                let Token(index) = event.token();
+                if clients[index].has_answer()? {
+                    report.latencies.push(clients[index].began.elapsed());
+                    free.push_back(index);
+                }
+            }
         }
+        report.took = began.elapsed();
+        report.latencies.sort_unstable();
+        Ok(report)
     }
 
-    fn request(&self, number: usize) -> Vec<u8> {
-        let chat = format!("CH{:06}", number % 5_000);
-        let mut body = format!(
-            r#"{{"webhook_id":"wh_1","secret_key":"{SECRET}","action":"incoming_event","organization_id":"org-1","payload":{{"chat_id":"{chat}","thread_id":"{chat}T","event":{{"id":"{chat}T_{number}","type":"message","created_at":"2026-06-01T12:00:03.512000Z","visibility":"all","author_id":"b7eff798-f8df-4364-8059-649c35c9ed0c","text":""#
-        );
-        const END: &str = r#""}},"additional_data":{}}"#;
-        let padding = self.bytes.saturating_sub(body.len() + END.len());
-        body.extend(std::iter::repeat_n('x', padding));
-        body.push_str(END);
-        let head = format!(
-            "POST /webhooks/livechat HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        [head.into_bytes(), body.into_bytes()].concat()
+    fn connect(&self, poll: &Poll) -> anyhow::Result<Vec<Client>> {
+        let client = |index: usize| -> anyhow::Result<Client> {
+            let stream = net::TcpStream::connect(self.address)?;
+            stream.set_nodelay(true)?;
+            stream.set_nonblocking(true)?;
+            let mut stream = TcpStream::from_std(stream);
+            poll.registry().register(&mut stream, Token(index), Interest::READABLE)?;
+            Ok(Client { stream, began: Instant::now(), answer: Vec::with_capacity(1024) })
+        };
+        (0..self.connections).map(client).collect()
+    }
+
+    fn due(&self, began: Instant, count: usize) -> Instant {
+        self.pace.map_or_else(Instant::now, |pace| began + Duration::from_secs_f64(count as f64 / pace))
+    }
+
+    fn is_due(&self, began: Instant, count: usize) -> bool {
+        self.pace.is_none() || self.due(began, count) <= Instant::now()
     }
 }
 
-/// Reads one answer; its body is short and of a known length.
-async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> anyhow::Result<()> {
-    let mut filled = 0;
-    loop {
-        let read = stream.read(&mut buffer[filled..]).await?;
-        if read == 0 {
-            bail!("the host closed the connection");
+impl Client {
+    /// Whether the whole answer is there; its body is short and JSON.
+    fn has_answer(&mut self) -> anyhow::Result<bool> {
+        let mut buffer = [0; 1024];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => bail!("the host closed the connection"),
+            Ok(read) => self.answer.extend_from_slice(&buffer[..read]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(error) => return Err(error.into()),
         }
-        filled += read;
-        let text = std::str::from_utf8(&buffer[..filled]).context("the answer is text")?;
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            if !head.starts_with("HTTP/1.1 200") {
-                bail!("the host answered {text}");
-            }
-            if body.ends_with('}') {
-                return Ok(());
-            }
+        if !self.answer.ends_with(b"}") {
+            return Ok(false);
         }
+        if !self.answer.starts_with(b"HTTP/1.1 200") {
+            bail!("the host answered {}", String::from_utf8_lossy(&self.answer));
+        }
+        self.answer.clear();
+        Ok(true)
+    }
+}
+
+/// The bytes of a request, of which only the numbers change.
+struct Request {
+    text: String,
+    bytes: usize,
+    body: String,
+}
+
+impl Request {
+    fn new(bytes: usize) -> Request {
+        Request { text: String::new(), bytes, body: String::new() }
+    }
+
+    fn of(&mut self, number: usize) -> &[u8] {
+        const HEAD: &str =
+            "POST /webhooks/livechat HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n";
+        const END: &str = r#""}},"additional_data":{}}"#;
+        let chat = number % CHATS;
+        self.body.clear();
+        self.text.clear();
+        // Writing to a string can't fail.
+        let _ = write!(
+            self.body,
+            r#"{{"webhook_id":"wh_1","secret_key":"{SECRET}","action":"incoming_event","organization_id":"org-1","payload":{{"chat_id":"CH{chat:06}","thread_id":"CH{chat:06}T","event":{{"id":"CH{chat:06}T_{number}","type":"message","created_at":"2026-06-01T12:00:03.512000Z","visibility":"all","author_id":"b7eff798-f8df-4364-8059-649c35c9ed0c","text":""#
+        );
+        let padding = self.bytes.saturating_sub(self.body.len() + END.len());
+        self.body.extend(std::iter::repeat_n('x', padding));
+        self.body.push_str(END);
+        let _ = write!(self.text, "{HEAD}content-length: {}\r\n\r\n{}", self.body.len(), self.body);
+        self.text.as_bytes()
+    }
+}
+
+impl Report {
+    fn new(count: usize) -> Report {
+        Report { count, took: Duration::ZERO, latencies: Vec::with_capacity(count) }
     }
 }
 

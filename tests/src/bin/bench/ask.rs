@@ -1,0 +1,24 @@
+//! One GET at a time, for what the host tells of itself.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use anyhow::Context;
+use chatplug_tests::Host;
+
+/// The status and the body of a page.
+pub(crate) fn get(address: SocketAddr, path: &str) -> anyhow::Result<(u16, String)> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n")?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    let (head, body) = text.split_once("\r\n\r\n").context("the answer has a head")?;
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).context("it has a status")?;
+    Ok((status, body.to_owned()))
+}
+
+/// What the host measures, as Prometheus reads it.
+pub(crate) fn metrics(host: &Host) -> anyhow::Result<String> {
+    let address = std::fs::read_to_string(host.data().join("operator"))?.trim().parse()?;
+    Ok(get(address, "/metrics")?.1)
+}

@@ -1,0 +1,50 @@
+//! From accepting an event to the plugin's start, while the host has time.
+
+use chatplug_tests::{Host, guest};
+
+use super::ask::metrics;
+use super::load::Load;
+use super::usage::Usage;
+use super::{NO_OP, started, wait_until_done};
+
+const PER_SECOND: f64 = 1_000.0;
+const EVENTS: usize = 20_000;
+
+/// Posts 1,000 events in a second, for twenty seconds. The host itself measures, for its operator's metrics.
+pub(crate) fn measure() -> anyhow::Result<()> {
+    let host = started(Host::prepared(NO_OP, &[guest("guest_no_op")]));
+    host.wait_for_plugin("no-op", "active");
+    let load = Load { address: host.address(), connections: 64, bytes: 400, pace: Some(PER_SECOND) };
+    let usage = Usage::begin(host.pid());
+    let report = load.run(0..EVENTS)?;
+    let usage = usage.per(EVENTS);
+    wait_until_done(&host)?;
+    let metrics = metrics(&host)?;
+    let at = |name: &str, share: f64| within(&buckets(&metrics, name), share);
+    println!("at {PER_SECOND} events/s: {usage}; answered: {report}");
+    for (name, what) in [
+        ("chatplug_dispatch_lag_seconds", "from accepting to the plugin's start"),
+        ("chatplug_store_commit_seconds", "a commit"),
+    ] {
+        println!("at {PER_SECOND} events/s, {what}: p50 {}, p99 {}", at(name, 0.5), at(name, 0.99));
+    }
+    Ok(())
+}
+
+/// The buckets of a histogram in Prometheus' form: upper bound in seconds, and how many were at most that.
+fn buckets(metrics: &str, name: &str) -> Vec<(f64, f64)> {
+    let bucket = |line: &str| {
+        let (bound, count) = line.strip_prefix(name)?.strip_prefix("_bucket{le=\"")?.split_once("\"} ")?;
+        Some((bound.parse().unwrap_or(f64::INFINITY), count.parse().ok()?))
+    };
+    metrics.lines().filter_map(bucket).collect()
+}
+
+/// Within which bounds a share of what was measured ends.
+fn within(buckets: &[(f64, f64)], share: f64) -> String {
+    let all = buckets.last().map_or(0.0, |(_, count)| *count);
+    let place = buckets.iter().position(|(_, count)| *count >= all * share).unwrap_or(0);
+    let lower = place.checked_sub(1).map_or(0.0, |before| buckets[before].0);
+    let upper = buckets.get(place).map_or(0.0, |(bound, _)| *bound);
+    format!("{} to {} ms", lower * 1e3, upper * 1e3)
+}
