@@ -18,6 +18,8 @@ use crate::action::{Code, Error, Origin};
 use crate::delivery::Resource;
 use crate::journal::{Journal, Run};
 
+/// The most handles (streams, sleeps) that a guest may hold.
+pub(super) const HANDLES_MAX: usize = 1024;
 /// The most random bytes in one call.
 const RANDOM_BYTES_MAX: u64 = 64 << 10;
 
@@ -93,7 +95,7 @@ impl Guest {
             .max_random_size(RANDOM_BYTES_MAX)
             .build();
         let mut table = ResourceTable::new();
-        table.set_max_capacity(1024);
+        table.set_max_capacity(HANDLES_MAX);
         let memory = MemoryLimit::new(terms.limits.memory_bytes);
         Guest {
             terms,
@@ -167,6 +169,7 @@ impl Guest {
             trace: self.run.trace,
             step,
             accepted_at_ms: self.accepted_ms,
+            answer_bytes: self.terms.limits.http_body_bytes,
         }
     }
 }

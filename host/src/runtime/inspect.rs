@@ -6,10 +6,7 @@ use wasmparser::component_types::{ComponentEntityType, ComponentInstanceTypeId};
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
 use crate::grant::CAPABILITIES;
-use crate::limits::COMPONENT_BYTES_MAX;
-
-/// The largest body of one function, bytes. Compile time grows faster than this.
-const FUNCTION_BYTES_MAX: usize = 512 << 10;
+use crate::limits::Loading;
 
 const CONTRACT: &str = "chatplug:plugin/";
 
@@ -62,9 +59,10 @@ pub struct Inspected {
 ///
 /// # Errors
 /// A sentence for the plugin's author that says what is wrong and what to do.
-pub fn inspect(bytes: &[u8]) -> Result<Inspected, String> {
+pub fn inspect(bytes: &[u8], limits: &Loading) -> Result<Inspected, String> {
+    check_size(bytes.len() as u64, limits)?;
     check_kind(bytes)?;
-    check_functions(bytes)?;
+    check_functions(bytes, limits.function_bytes)?;
     let mut validator = Validator::new_with_features(WasmFeatures::default());
     let types =
         validator.validate_all(bytes).map_err(|error| format!("it is not a valid component: {error}"))?;
@@ -85,14 +83,21 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspected, String> {
     wanted.verdict(is_plugin)
 }
 
-fn check_kind(bytes: &[u8]) -> Result<(), String> {
-    if bytes.len() as u64 > COMPONENT_BYTES_MAX {
+/// Whether a file is small enough to be a component.
+///
+/// # Errors
+/// A sentence for the plugin's author.
+pub fn check_size(bytes: u64, limits: &Loading) -> Result<(), String> {
+    if bytes > limits.component_bytes {
         return Err(format!(
-            "it has {} MiB, at most {} are allowed: build with --release",
-            bytes.len() >> 20,
-            COMPONENT_BYTES_MAX >> 20
+            "it has {bytes} bytes, at most {} are allowed (plugins.component_bytes): build with --release",
+            limits.component_bytes
         ));
     }
+    Ok(())
+}
+
+fn check_kind(bytes: &[u8]) -> Result<(), String> {
     if !bytes.starts_with(b"\0asm") {
         return Err("it is not a WebAssembly file".to_owned());
     }
@@ -107,16 +112,16 @@ fn check_kind(bytes: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-fn check_functions(bytes: &[u8]) -> Result<(), String> {
+fn check_functions(bytes: &[u8], bytes_max: usize) -> Result<(), String> {
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|error| format!("it is not a whole component: {error}"))?;
         if let Payload::CodeSectionEntry(body) = payload
-            && body.range().len() > FUNCTION_BYTES_MAX
+            && body.range().len() > bytes_max
         {
             return Err(format!(
-                "one of its functions has {} KiB of code, at most {} are allowed: split it",
-                body.range().len() >> 10,
-                FUNCTION_BYTES_MAX >> 10
+                "one of its functions has {} bytes of code, at most {bytes_max} are allowed (plugins.function_bytes): \
+                 split it",
+                body.range().len()
             ));
         }
     }

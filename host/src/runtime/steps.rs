@@ -91,8 +91,8 @@ impl Guest {
         let (changes, step) = self.journal.own(number, call, now_ms());
         self.recorded = true;
         let ledger = self.services.ledger.clone();
-        let answered =
-            ledger.own(self.run, &self.plugin, changes, step, memory).await.map_err(not_recorded)?;
+        let owner = (&*self.plugin, self.terms.limits.room());
+        let answered = ledger.own(self.run, owner, changes, step, memory).await.map_err(not_recorded)?;
         self.journal.count(&answered);
         Ok(self.came(answered))
     }
