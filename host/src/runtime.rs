@@ -13,6 +13,7 @@ use crate::action::livechat::LiveChat;
 use crate::action::memory::{self as own_store, Memory};
 use crate::action::{self, BoxFuture, Code, Effect, Error, Failure, Origin};
 use crate::delivery::Outcome;
+use crate::delivery::crash::Crash;
 use crate::event::Event;
 use crate::grant::{self, Policy};
 use crate::journal::{Answered, Change, Header, Ledger, Lost, Run, Step};
@@ -25,6 +26,7 @@ mod capability;
 mod clock;
 pub mod compile;
 mod cpu;
+mod crash;
 mod engine;
 mod fuse;
 mod guest;
@@ -163,6 +165,8 @@ pub struct Report {
     pub outcome: Outcome,
     /// Its last log lines.
     pub log: String,
+    /// Where it was and what it had used, if it did not return.
+    pub crash: Option<Crash>,
     /// CPU time of the guest.
     pub cpu: Duration,
     /// Wall time, host calls included.
@@ -272,9 +276,8 @@ impl Runtime {
     /// Runs one attempt to its end, whatever the guest does.
     pub async fn run(&self, attempt: Attempt) -> Report {
         let began = Instant::now();
-        let mut report = attempt::run(self, attempt).await;
-        report.wall = began.elapsed();
-        report
+        let report = attempt::run(self, attempt).await;
+        Report { wall: began.elapsed(), ..report }
     }
 
     fn link(&self, component: &Component) -> Result<bindings::ComponentPre<Guest>, String> {

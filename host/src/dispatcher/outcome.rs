@@ -51,6 +51,7 @@ pub(super) fn finish(pending: &Pending, clues: Clues, report: &Report, version: 
         outcome: outcome.as_str(),
         reason,
         log: if state == State::Succeeded { String::new() } else { report.log.clone() },
+        crash: report.crash.clone(),
         anew: report.only_repeated && matches!(outcome, Outcome::Retry(_)),
     }
 }
@@ -71,6 +72,8 @@ pub(super) fn in_doubt(
 fn tell(pending: &Pending, trace: TraceId, report: &Report, attempt: u32, next: &Next) {
     let (plugin, event, delivery) = (&*pending.plugin, pending.event_id.to_string(), pending.id.to_string());
     let (outcome, reason) = (report.outcome.as_str(), report.outcome.reason());
+    let crash = report.crash.as_ref();
+    let backtrace = crash.map(|crash| crash.backtrace.join(" < ")).unwrap_or_default();
     let (wall_ms, cpu_us) = (report.wall.as_millis() as u64, report.cpu.as_micros() as u64);
     match next {
         Next::Succeeded => {
@@ -86,6 +89,7 @@ fn tell(pending: &Pending, trace: TraceId, report: &Report, attempt: u32, next: 
             reason,
             wall_ms,
             cpu_us,
+            backtrace,
             retry_ms = delay.as_millis() as u64,
             "{plugin} did not handle {event} ({outcome}); it is tried again"
         ),
@@ -99,7 +103,9 @@ fn tell(pending: &Pending, trace: TraceId, report: &Report, attempt: u32, next: 
             reason,
             wall_ms,
             cpu_us,
-            "{plugin} did not handle {event} ({outcome}); it is a dead letter now (chatplug events show {event})"
+            backtrace,
+            "{plugin} did not handle {event} ({outcome}); it is a dead letter now (chatplug dead show {delivery}; run it again \
+             with chatplug dead replay {delivery})"
         ),
     }
 }
@@ -117,6 +123,7 @@ pub(super) fn skip(pending: &Pending, reason: &str) -> Finish {
         outcome: "skipped",
         reason: reason.to_owned(),
         log: String::new(),
+        crash: None,
         anew: false,
     }
 }
@@ -127,6 +134,7 @@ pub(super) fn host_panic() -> Report {
     Report {
         outcome: Outcome::Trapped(reason),
         log: String::new(),
+        crash: None,
         cpu: Duration::ZERO,
         wall: Duration::ZERO,
         host_calls: 0,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use wasmtime::component::ResourceTableError;
@@ -11,6 +11,7 @@ use wasmtime::{Store, Trap, UpdateDeadline};
 use super::bindings::contract::types;
 use super::bindings::{ComponentPre, export};
 use super::cpu::{Meter, Metered};
+use super::crash;
 use super::fuse::Blown;
 use super::guest::{Guest, HANDLES_MAX, Parts, RanOut};
 use super::log::{Log, Speaker, plain};
@@ -36,6 +37,7 @@ pub(super) async fn run(runtime: &Runtime, attempt: Attempt) -> Report {
         chat: event.chat_id.clone(),
     };
     let mut guest = Guest::new(Parts {
+        engine: runtime.engine.clone(),
         log: Log::new(speaker, terms.limits.log_bytes),
         terms,
         services: runtime.services.clone(),
@@ -55,11 +57,15 @@ pub(super) async fn run(runtime: &Runtime, attempt: Attempt) -> Report {
         instance.chatplug_plugin_plugin().call_handle(&mut *store, &argument).await
     })
     .await;
-    let outcome = match ended {
-        Ok(Ok(())) => Outcome::Handled,
-        Ok(Err(export::Failure::Retry(reason))) => Outcome::Retry(plain(&reason)),
-        Ok(Err(export::Failure::Reject(reason))) => Outcome::Reject(plain(&reason)),
-        Err(failure) => failure,
+    let (outcome, crash) = match ended {
+        Ok(Ok(())) => (Outcome::Handled, None),
+        Ok(Err(export::Failure::Retry(reason))) => (Outcome::Retry(plain(&reason)), None),
+        Ok(Err(export::Failure::Reject(reason))) => (Outcome::Reject(plain(&reason)), None),
+        Err(Ended { outcome, backtrace }) => {
+            let is_crash = !matches!(outcome, Outcome::Suspended { .. } | Outcome::InDoubt(_));
+            let crash = is_crash.then(|| crash::report(backtrace, &run.guest, run.cpu, run.wall));
+            (outcome, crash)
+        }
     };
     let log = run.guest.log.lock().expect("nothing panics while it holds the log").tail();
     let only_repeated = run.guest.journal.only_repeated();
@@ -70,6 +76,7 @@ pub(super) async fn run(runtime: &Runtime, attempt: Attempt) -> Report {
     Report {
         outcome,
         log,
+        crash,
         cpu: run.cpu,
         wall: Duration::ZERO,
         host_calls,
@@ -106,6 +113,7 @@ pub(super) async fn describe(runtime: &Runtime, instance: &ComponentPre<Guest>) 
     let log = Log::new(speaker, limits.log_bytes);
     let nobody = DeliveryId(0);
     let guest = Guest::new(Parts {
+        engine: runtime.engine.clone(),
         terms,
         services: runtime.services.clone(),
         asks: Arc::new(BTreeSet::new()),
@@ -123,7 +131,7 @@ pub(super) async fn describe(runtime: &Runtime, instance: &ComponentPre<Guest>) 
         instance.chatplug_plugin_plugin().call_describe(&mut *store).await
     })
     .await;
-    let text = ended.map_err(|outcome| {
+    let text = ended.map_err(|Ended { outcome, .. }| {
         // No setting of the operator's raises these.
         let reason = outcome.reason().split(" (limits.").next().unwrap_or_default();
         format!("`describe` failed ({}): {reason}; it has only to say what the plugin is", outcome.as_str())
@@ -135,14 +143,22 @@ pub(super) async fn describe(runtime: &Runtime, instance: &ComponentPre<Guest>) 
 struct Ran {
     guest: Guest,
     cpu: Duration,
+    wall: Duration,
 }
 
-/// Makes one call into a guest under its limits. The error is the outcome of an attempt that did not return.
+/// How a call ended that did not return, and where.
+struct Ended {
+    outcome: Outcome,
+    backtrace: Vec<String>,
+}
+
+/// Makes one call into a guest under its limits. The error is that it did not return.
 async fn call<T>(
     runtime: &Runtime,
     guest: Guest,
     call: impl AsyncFnOnce(&mut Store<Guest>) -> wasmtime::Result<T>,
-) -> (Result<T, Outcome>, Ran) {
+) -> (Result<T, Ended>, Ran) {
+    let began = Instant::now();
     let limits = guest.terms.limits;
     let meter = Arc::new(Meter::default());
     let mut store = Store::new(&runtime.engine, guest);
@@ -163,13 +179,16 @@ async fn call<T>(
     let guest = store.into_data();
     let result = match ended {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(failure(&error, &guest, runtime.stack_bytes)),
+        Ok(Err(error)) => {
+            let outcome = failure(&error, &guest, runtime.stack_bytes);
+            Err(Ended { outcome, backtrace: crash::backtrace(&error) })
+        }
         Err(_) => {
             let message = format!("more than {} ms in one attempt (limits.wall_ms)", limits.wall_ms);
-            Err(Outcome::OutOf(Resource::Time, message))
+            Err(Ended { outcome: Outcome::OutOf(Resource::Time, message), backtrace: Vec::new() })
         }
     };
-    (result, Ran { guest, cpu: meter.used() })
+    (result, Ran { guest, cpu: meter.used(), wall: began.elapsed() })
 }
 
 /// What an error of the engine says about the attempt.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
+use wasmtime::Engine;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
@@ -25,6 +26,7 @@ const RANDOM_BYTES_MAX: u64 = 64 << 10;
 
 /// The data of an attempt's store.
 pub(super) struct Guest {
+    pub(super) engine: Engine,
     pub(super) terms: Arc<Terms>,
     pub(super) services: Arc<Services>,
     pub(super) asks: Arc<BTreeSet<String>>,
@@ -56,6 +58,7 @@ pub(super) struct Guest {
 
 /// What a guest is made of.
 pub(super) struct Parts {
+    pub(super) engine: Engine,
     pub(super) terms: Arc<Terms>,
     pub(super) services: Arc<Services>,
     pub(super) asks: Arc<BTreeSet<String>>,
@@ -83,8 +86,19 @@ impl std::error::Error for RanOut {}
 
 impl Guest {
     pub(super) fn new(made_of: Parts) -> Guest {
-        let Parts { terms, services, asks, plugin, run, journal, happened_ms, accepted_ms, recorded, log } =
-            made_of;
+        let Parts {
+            engine,
+            terms,
+            services,
+            asks,
+            plugin,
+            run,
+            journal,
+            happened_ms,
+            accepted_ms,
+            recorded,
+            log,
+        } = made_of;
         let (began_ms, seed) = (journal.header().began_ms, journal.header().seed);
         let wasi = WasiCtxBuilder::new()
             .secure_random(random(seed))
@@ -98,6 +112,7 @@ impl Guest {
         table.set_max_capacity(HANDLES_MAX);
         let memory = MemoryLimit::new(terms.limits.memory_bytes);
         Guest {
+            engine,
             terms,
             services,
             asks,

@@ -94,6 +94,11 @@ impl Log {
         self.emit(level, &one_line(message), &fields.join(" "));
     }
 
+    /// Bytes of the limit that were used.
+    pub(super) fn used(&self) -> usize {
+        self.bytes_max - self.left
+    }
+
     /// The last lines.
     pub(super) fn tail(&self) -> String {
         self.tail.iter().map(String::as_str).collect::<Vec<_>>().join("\n")

@@ -198,6 +198,9 @@ CREATE TABLE sweeps (
 CREATE TABLE spared (
     event INTEGER PRIMARY KEY
 ) STRICT;
+
+-- Where an attempt was that did not return, and what it had used of its limits: JSON.
+ALTER TABLE deliveries ADD COLUMN crash TEXT;
 ";
 
 /// Sets a write connection up and brings the tables up to date.
