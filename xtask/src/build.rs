@@ -17,8 +17,11 @@ pub(super) fn plugins() -> anyhow::Result<PathBuf> {
 }
 
 /// Those of the tests' guests that are built a second time: package, feature, and what is put behind its file's name.
-const SECOND: [(&str, &str, &str); 2] =
-    [("guest-recorder", "v2", "v2"), ("guest-answerer", "other", "other")];
+const SECOND: [(&str, &str, &str); 3] = [
+    ("guest-recorder", "v2", "v2"),
+    ("guest-answerer", "other", "other"),
+    ("guest-hostile", "outside", "outside"),
+];
 
 /// Builds the guests of the tests into [`guests_dir`]; some of them as two plugins or versions.
 pub(super) fn guests() -> anyhow::Result<()> {
