@@ -121,7 +121,7 @@ impl Guest {
             self.journal.note(number, call, answered.clone());
             return Ok(self.came(answered));
         }
-        self.services.ready(&outgoing)?;
+        self.services.ready(&outgoing).map_err(|suspend| self.suspend(suspend))?;
         self.check_fuse(&outgoing)?;
         let chat_id = self.chat_of(&outgoing).map(str::to_owned);
         let changes = self.journal.begin(number, call, now_ms());
