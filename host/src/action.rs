@@ -36,6 +36,8 @@ pub struct Origin {
     pub step: u32,
     /// When the delivery's event was accepted, milliseconds since 1970: what was read before that doesn't serve.
     pub accepted_at_ms: i64,
+    /// The longest answer that it takes from a connection, bytes.
+    pub answer_bytes: usize,
 }
 
 impl Origin {

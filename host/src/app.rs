@@ -243,8 +243,8 @@ pub async fn test_connection(
 fn loader(config: &Config, services: Services) -> anyhow::Result<Loader> {
     // This very file, even if another version was installed under its path meanwhile.
     let compiler = Compiler::new("/proc/self/exe".into(), &config.data_dir).map_err(anyhow::Error::msg)?;
-    let runtime =
-        Runtime::new(services).map_err(|error| anyhow::anyhow!("cannot start the engine: {error:#}"))?;
+    let runtime = Runtime::new(services, config.stack_bytes)
+        .map_err(|error| anyhow::anyhow!("cannot start the engine: {error:#}"))?;
     Ok(Loader { runtime, compiler })
 }
 

@@ -361,6 +361,12 @@ pub struct CompileArgs {
     /// Where the compiled component goes
     #[arg(value_name = "OUTPUT")]
     pub output: PathBuf,
+    /// Address space that it may use
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
+    pub memory_bytes: u64,
+    /// CPU time that it may use
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub cpu_seconds: u64,
 }
 
 fn event_type(name: &str) -> Result<String, String> {

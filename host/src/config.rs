@@ -16,6 +16,7 @@ mod differences;
 mod grants;
 mod item;
 mod livechat;
+mod loading;
 mod notify;
 mod operator;
 mod plugin;
@@ -40,7 +41,7 @@ use toml::de::DeTable;
 use item::{Item, Source};
 use table::Table;
 
-use crate::limits::Retention;
+use crate::limits::{Loading, Retention};
 
 /// The commented default file, with every key.
 pub const DEFAULT: &str = include_str!("config/default.toml");
@@ -66,6 +67,10 @@ pub struct Config {
     pub connections: Vec<Connection>,
     /// `plugins.dir`: the folder that is watched for components.
     pub plugins_dir: PathBuf,
+    /// The rest of `[plugins]`: what plugins may be before they run.
+    pub loading: Loading,
+    /// `plugins.stack_bytes`: the stack of an attempt, bytes.
+    pub stack_bytes: usize,
     /// `[plugin.NAME]`, by name.
     pub plugins: BTreeMap<String, Plugin>,
 }
@@ -186,7 +191,8 @@ fn read(mut root: Table<'_>) -> Config {
     let connections = root.named("connections", connection::read);
     let (operator, notify) =
         root.section("operator", |table| (operator::read(table), self::notify::read(table, &connections)));
-    let plugins_dir = root.section("plugins", |table| folder(table, "plugins"));
+    let (plugins_dir, (loading, stack_bytes)) =
+        root.section("plugins", |table| (folder(table, "plugins"), loading::read(table)));
     let plugins = root.named("plugin", |_, table| Some(plugin::read(table, &connections)));
     root.finish();
     Config {
@@ -198,6 +204,8 @@ fn read(mut root: Table<'_>) -> Config {
         notify,
         connections: connections.into_iter().filter_map(|(_, connection)| connection).collect(),
         plugins_dir,
+        loading,
+        stack_bytes,
         plugins: plugins.into_iter().filter_map(|(name, plugin)| Some((name, plugin?))).collect(),
     }
 }

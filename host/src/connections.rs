@@ -31,6 +31,9 @@ use route::Route;
 /// How long a request may take at most, answer included; the default, too.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
 
+/// The longest answer to what the host sends by itself, bytes.
+const OWN_ANSWER_BYTES: usize = 1 << 20;
+
 /// One connection, as the operator configured it.
 #[derive(Clone, Debug)]
 pub struct Connection {
@@ -171,7 +174,7 @@ impl Connections {
         let http = self.clients.of(route.reach());
         let prepared = exchange::prepare(http, &route, &request, Added::new(&route, origin, key))?;
         let started = Instant::now();
-        let answer = exchange::fetch(&route, prepared).await;
+        let answer = exchange::fetch(&route, prepared, origin.answer_bytes).await;
         tracing::debug!(
             plugin = &*origin.plugin,
             delivery = %DeliveryId(origin.delivery),

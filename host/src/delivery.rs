@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub mod crash;
 pub mod doubt;
 pub mod uptime;
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::action::memory::Room;
+
 /// The limits of one plugin. An operator changes them under `[plugin.NAME.limits]`.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -28,6 +30,14 @@ pub struct Limits {
     pub message_expiry_s: u64,
     /// Log text per attempt, bytes; what is beyond it is discarded with a note.
     pub log_bytes: usize,
+    /// The body of a request to a connection, and that of its answer, bytes.
+    pub http_body_bytes: usize,
+    /// Keys that the plugin may keep in its memory, the key-value store.
+    pub kept_keys: u32,
+    /// One value of these, bytes.
+    pub kept_value_bytes: usize,
+    /// All keys and values of these, bytes.
+    pub kept_bytes: u64,
     /// Attempts of the plugin that run at the same time.
     pub concurrency: usize,
 }
@@ -45,6 +55,10 @@ impl Default for Limits {
             journal_bytes: 4 << 20,
             message_expiry_s: 600,
             log_bytes: 64 << 10,
+            http_body_bytes: 1 << 20,
+            kept_keys: 100_000,
+            kept_value_bytes: 64 << 10,
+            kept_bytes: 64 << 20,
             concurrency: 16,
         }
     }
@@ -81,29 +95,56 @@ impl Limits {
     pub fn wall(&self) -> Duration {
         Duration::from_millis(self.wall_ms)
     }
+
+    /// What the plugin's memory may hold.
+    pub fn room(&self) -> Room {
+        Room { keys: self.kept_keys, value_bytes: self.kept_value_bytes, bytes: self.kept_bytes }
+    }
+}
+
+/// What a file of the plugin folder may be, and what compiling it may cost: before its name is known, so these are
+/// the same for all plugins. An operator changes them under `[plugins]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loading {
+    /// The largest component file, bytes.
+    pub component_bytes: u64,
+    /// The largest body of one function, bytes. Compile time grows faster than this.
+    pub function_bytes: usize,
+    /// Address space of the compiling child, bytes.
+    pub compile_memory_bytes: u64,
+    /// How long a compile may take, seconds.
+    pub compile_s: u64,
+}
+
+impl Default for Loading {
+    fn default() -> Loading {
+        Loading {
+            component_bytes: 16 << 20,
+            function_bytes: 512 << 10,
+            compile_memory_bytes: 1 << 30,
+            compile_s: 30,
+        }
+    }
+}
+
+/// What a webhook may be. An operator changes it under `[livechat.webhooks]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WebhookLimits {
+    /// The largest body, bytes.
+    pub body_bytes: usize,
+    /// The deepest nesting of its JSON.
+    pub json_depth: usize,
+}
+
+impl Default for WebhookLimits {
+    fn default() -> WebhookLimits {
+        WebhookLimits { body_bytes: 1 << 20, json_depth: 64 }
+    }
 }
 
 /// The most that [`Limits::actions_per_chat_minute`] may be.
 pub const ACTIONS_PER_CHAT_MINUTE_MAX: u64 = 1_000;
-/// The largest webhook body, bytes.
-pub const WEBHOOK_BYTES_MAX: usize = 1 << 20;
-/// The deepest nesting of a webhook's JSON.
-pub const JSON_DEPTH_MAX: usize = 64;
-/// The largest body of a request to a connection and of its answer, bytes.
-pub const HTTP_BODY_BYTES_MAX: usize = 1 << 20;
-/// The largest component file, bytes.
-pub const COMPONENT_BYTES_MAX: u64 = 16 << 20;
-/// Address space of the compiling child, bytes.
-pub const COMPILE_MEMORY_BYTES: u64 = 1 << 30;
-/// How long a compile may take.
-pub const COMPILE_TIME: Duration = Duration::from_secs(30);
-/// The stack of a guest, bytes.
+/// The stack of a guest, bytes, unless the operator sets `plugins.stack_bytes`: one engine has one size.
 pub const STACK_BYTES: usize = 512 << 10;
-/// Keys that one plugin may keep in its memory.
-pub const MEMORY_KEYS_MAX: i64 = 100_000;
-/// The longest key of a plugin's memory, bytes.
+/// The longest key of a plugin's memory, bytes: the contract says so.
 pub const MEMORY_KEY_BYTES_MAX: usize = 512;
-/// The largest value of a plugin's memory, bytes.
-pub const MEMORY_VALUE_BYTES_MAX: usize = 64 << 10;
-/// All values of one plugin's memory, bytes.
-pub const MEMORY_TOTAL_BYTES_MAX: i64 = 64 << 20;

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use chatplug::cli::{
-    Args, AuditCommand, Command, ConfigCommand, ConnectionsCommand, DeadCommand, EventsCommand, HeldCommand,
-    PluginsCommand,
+    Args, AuditCommand, Command, CompileArgs, ConfigCommand, ConnectionsCommand, DeadCommand, EventsCommand,
+    HeldCommand, PluginsCommand,
 };
 use chatplug::config::Config;
 use chatplug::delivery::State;
@@ -32,7 +32,9 @@ fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<bool> {
     let json = args.json;
     match &args.command {
         Command::Compile(compile) => {
-            runtime::compile::in_child(&compile.input, &compile.output).map_err(anyhow::Error::msg)?;
+            let CompileArgs { input, output, memory_bytes, cpu_seconds } = compile;
+            runtime::compile::in_child(input, output, *memory_bytes, *cpu_seconds)
+                .map_err(anyhow::Error::msg)?;
         }
         Command::Config(ConfigCommand::Default) => cli::config_default::run(json, out)?,
         Command::Events(EventsCommand::Types) => cli::events_types::run(json, out)?,

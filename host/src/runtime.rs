@@ -13,6 +13,7 @@ use crate::action::livechat::LiveChat;
 use crate::action::memory::{self as own_store, Memory};
 use crate::action::{self, BoxFuture, Code, Effect, Error, Failure, Origin};
 use crate::delivery::Outcome;
+use crate::delivery::crash::Crash;
 use crate::event::Event;
 use crate::grant::{self, Decisions, Policy};
 use crate::journal::{Answered, Change, Header, Ledger, Lost, Run, Step};
@@ -25,6 +26,7 @@ mod capability;
 mod clock;
 pub mod compile;
 mod cpu;
+mod crash;
 mod engine;
 mod fuse;
 mod guest;
@@ -118,7 +120,7 @@ impl Ledger for Nothing {
     fn own<'a>(
         &'a self,
         _: Run,
-        _: &'a str,
+        _: (&'a str, own_store::Room),
         _: Vec<Change>,
         _: Step,
         _: own_store::Call,
@@ -163,6 +165,8 @@ pub struct Report {
     pub outcome: Outcome,
     /// Its last log lines.
     pub log: String,
+    /// Where it was and what it had used, if it did not return.
+    pub crash: Option<Crash>,
     /// CPU time of the guest.
     pub cpu: Duration,
     /// Wall time, host calls included.
@@ -215,23 +219,25 @@ impl From<String> for LoadError {
 pub struct Runtime {
     engine: wasmtime::Engine,
     linker: Arc<Linker<Guest>>,
+    stack_bytes: usize,
     services: Arc<Services>,
     fuse: fuse::Shared,
     _ticker: Arc<engine::Ticker>,
 }
 
 impl Runtime {
-    /// Makes the process's one engine.
+    /// Makes the process's one engine; attempts on it have a stack of so many bytes.
     ///
     /// # Errors
     /// What the engine says.
-    pub fn new(services: Services) -> wasmtime::Result<Runtime> {
-        let engine = engine::for_running()?;
+    pub fn new(services: Services, stack_bytes: usize) -> wasmtime::Result<Runtime> {
+        let engine = engine::for_running(stack_bytes)?;
         let linker = Arc::new(bindings::linker(&engine)?);
         let ticker = Arc::new(engine::Ticker::start(&engine));
         Ok(Runtime {
             engine,
             linker,
+            stack_bytes,
             services: Arc::new(services),
             fuse: fuse::Shared::new(),
             _ticker: ticker,
@@ -254,7 +260,7 @@ impl Runtime {
     ) -> Result<Version, LoadError> {
         let component = self.deserialize(compiled).map_err(LoadError::Compiled)?;
         let instance = self.link(&component)?;
-        let manifest = attempt::describe(&self.engine, &instance, &self.services).await?;
+        let manifest = attempt::describe(self, &instance).await?;
         let mut asks = inspected.asks.clone();
         if inspected.sends_http {
             asks.extend(manifest.connections.iter().map(|connection| grant::http(connection)));
@@ -272,9 +278,8 @@ impl Runtime {
     /// Runs one attempt to its end, whatever the guest does.
     pub async fn run(&self, attempt: Attempt) -> Report {
         let began = Instant::now();
-        let mut report = attempt::run(&self.engine, attempt, self.services.clone(), self.fuse.clone()).await;
-        report.wall = began.elapsed();
-        report
+        let report = attempt::run(self, attempt).await;
+        Report { wall: began.elapsed(), ..report }
     }
 
     fn link(&self, component: &Component) -> Result<bindings::ComponentPre<Guest>, String> {

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::heartbeat::Heartbeat;
+use crate::limits::Loading;
 use crate::registry::{Registry, Slot, Slots, Verdict, judge};
 use crate::runtime::Version;
 use crate::store::{GoodVersion, PluginStatus, Store};
@@ -57,10 +58,21 @@ struct State {
     files: BTreeMap<String, (Stamp, Candidate)>,
     /// What runs, by plugin.
     active: HashMap<String, Active>,
+    /// The limits that the files were loaded by.
+    loaded_by: Option<Loading>,
     /// The config that was decided by last.
     decided_by: Option<Arc<Config>>,
     /// What was shown last.
     shown: Vec<PluginStatus>,
+}
+
+impl State {
+    /// Has rejected files looked at again if the limits are others now.
+    fn forget_rejected(&mut self, limits: Loading) {
+        if self.loaded_by.replace(limits).is_some_and(|before| before != limits) {
+            self.files.retain(|_, (_, candidate)| !matches!(candidate, Candidate::Rejected { .. }));
+        }
+    }
 }
 
 /// A version that runs, and the file that it came from.
@@ -97,14 +109,15 @@ impl Watcher {
     /// now: if that is worse, the good version goes on.
     async fn begin(&self) -> State {
         let mut state = State::default();
-        let folder = self.config.load().plugins_dir.clone();
+        let config = self.config.load_full();
+        let (folder, limits) = (&config.plugins_dir, &config.loading);
         for good in self.store.good_versions().await.unwrap_or_default() {
             self.heartbeat.beat();
-            match candidate::hash_of(&folder.join(&good.file)).await {
+            match candidate::hash_of(&folder.join(&good.file), limits).await {
                 Some(hash) if hash != good.hash => {}
                 _ => continue,
             }
-            match self.loader.kept(&good.hash).await {
+            match self.loader.kept(&good.hash, limits).await {
                 Ok(version) => {
                     state.active.insert(good.plugin, Active { version: Arc::new(version), file: good.file });
                 }
@@ -119,6 +132,7 @@ impl Watcher {
         let mut is_new =
             state.decided_by.as_ref().is_none_or(|config| !Arc::ptr_eq(config, &self.config.load()));
         let mut changed = Vec::new();
+        state.forget_rejected(self.config.load().loading);
         if let Some(found) = look(folder).await {
             let is_there = |file: &String| found.whole.contains_key(file) || found.changing.contains(file);
             let known = state.files.len();
@@ -146,7 +160,8 @@ impl Watcher {
     /// the host stops.
     async fn load(&mut self, state: &mut State, path: &Path, stop: &CancellationToken) -> Option<Candidate> {
         let loader = self.loader.clone();
-        let mut loading = std::pin::pin!(loader.load(path));
+        let limits = self.config.load().loading;
+        let mut loading = std::pin::pin!(loader.load(path, &limits));
         loop {
             self.heartbeat.beat();
             tokio::select! {
@@ -206,7 +221,7 @@ impl Watcher {
 pub async fn survey(loader: &Loader, config: &Config) -> (Vec<PluginStatus>, Vec<(String, Value)>) {
     let mut files = BTreeMap::new();
     for (file, stamp) in look(&config.plugins_dir).await.map(|found| found.whole).unwrap_or_default() {
-        let candidate = loader.load(&config.plugins_dir.join(&file)).await;
+        let candidate = loader.load(&config.plugins_dir.join(&file), &config.loading).await;
         files.insert(file, (stamp, candidate));
     }
     let statuses = status::of_all(config, &files, &HashMap::new(), &Slots::default());

@@ -10,8 +10,8 @@ mod rows;
 
 use serde_json::{Value, json};
 
-use caller::Caller;
-use rows::rows;
+pub(crate) use caller::Caller;
+pub(crate) use rows::rows;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_denied_reaches_nobody_and_the_log_says_so() {

@@ -35,6 +35,7 @@ impl Desk {
             secrets: Secrets::new([SecretString::from(SECRET)]),
             organization: None,
             us: Us::default(),
+            json_depth: 64,
         };
         let routes = Arc::new(all.map(|name| ((*name).to_owned(), routes.clone())).collect());
         Desk { store: opened.store.clone(), door, routes, opened, folder }

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 pub mod crash;
 pub mod disk;
 pub mod power;
+pub mod raw;
 
 /// The webhook secret of every test's host.
 pub const SECRET: &str = "fixture-secret";

@@ -17,10 +17,11 @@ pub(super) fn plugins() -> anyhow::Result<PathBuf> {
 }
 
 /// Those of the tests' guests that are built a second time: package, feature, and what is put behind its file's name.
-const SECOND: [(&str, &str, &str); 3] = [
+const SECOND: [(&str, &str, &str); 4] = [
     ("guest-recorder", "v2", "v2"),
     ("guest-answerer", "other", "other"),
     ("guest-no-op", "numbered", "numbered"),
+    ("guest-hostile", "outside", "outside"),
 ];
 
 /// Builds the guests of the tests into [`guests_dir`]; some of them as two plugins or versions.

@@ -64,6 +64,15 @@ pub enum Answer {
     Whether(bool),
 }
 
+/// What one plugin's store may hold; see [`Limits`](crate::limits::Limits).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is a row of `limits::Limits`")]
+pub struct Room {
+    pub keys: u32,
+    pub value_bytes: usize,
+    pub bytes: u64,
+}
+
 /// The plugins' key-value stores as a run sees them.
 pub trait Memory: Send + Sync {
     /// Answers a call that only reads. Those that change something go through the

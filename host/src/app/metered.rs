@@ -169,8 +169,14 @@ mod tests {
     async fn actions_are_counted_by_destination_and_outcome_and_reads_are_not() {
         let measures = Arc::new(Measures::new());
         let metered = Metered::new(Arc::new(Scripted), Arc::new(Scripted), measures.clone());
-        let origin =
-            Origin { plugin: "p".into(), delivery: 1, trace: Default::default(), step: 1, accepted_at_ms: 0 };
+        let origin = Origin {
+            plugin: "p".into(),
+            delivery: 1,
+            trace: Default::default(),
+            step: 1,
+            accepted_at_ms: 0,
+            answer_bytes: 1 << 20,
+        };
         let chat_id = || "C1".to_owned();
         for call in [
             Call::GetChat { chat_id: chat_id(), thread_id: None },

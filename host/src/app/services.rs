@@ -181,8 +181,9 @@ pub(super) fn reception(config: &Config) -> Reception {
         secrets: Secrets::new(config.livechat.webhook_secrets.iter().cloned()),
         organization: config.livechat.organization.clone(),
         us: Us { client_id: config.livechat.client_id.clone(), agent_id: config.livechat.agent_id.clone() },
+        json_depth: config.livechat.webhook_limits.json_depth,
     };
-    Reception { door, routes: Arc::new(routes) }
+    Reception { door, routes: Arc::new(routes), body_bytes: config.livechat.webhook_limits.body_bytes }
 }
 
 /// The destinations in front of LiveChat and the connections.

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::bail;
 
 use super::{table, text};
+use crate::delivery::State;
 use crate::event::EventId;
 use crate::store::{DeliveryView, EventView, Reader, StepView};
 
@@ -75,8 +76,12 @@ pub(super) fn print_delivery(delivery: &DeliveryView, out: &mut dyn Write) -> io
             writeln!(out, "  {name:<10}{}", text::escape(value))?;
         }
     }
+    print_crash(delivery, out)?;
     for line in delivery.log.as_deref().unwrap_or_default().lines() {
         writeln!(out, "  log       {}", text::escape(line))?;
+    }
+    if delivery.state == State::Dead.as_str() {
+        writeln!(out, "  again     chatplug dead replay {}", delivery.id)?;
     }
     match delivery.steps.as_deref() {
         None | Some([]) => Ok(()),
@@ -98,4 +103,16 @@ fn row(step: &StepView) -> [String; 7] {
         step.about.clone(),
         step.answer.clone().unwrap_or_default(),
     ]
+}
+
+/// Where the attempt was, and what it had used.
+fn print_crash(delivery: &DeliveryView, out: &mut dyn Write) -> io::Result<()> {
+    let Some(crash) = &delivery.crash else { return Ok(()) };
+    for frame in &crash.backtrace {
+        writeln!(out, "  in        {}", text::escape(frame))?;
+    }
+    for used in &crash.used {
+        writeln!(out, "  used      {}", text::escape(&used.to_string()))?;
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Address, Config, Connection, Credentials, Livechat, Operator, Plugin};
-use crate::limits::Retention;
+use crate::limits::{Loading, Retention};
 
 /// What is different in `new`, in words and without secrets.
 pub(super) fn between(old: &Config, new: &Config) -> Vec<String> {
@@ -10,6 +10,8 @@ pub(super) fn between(old: &Config, new: &Config) -> Vec<String> {
     operator(&mut changes, &old.operator, &new.operator);
     changes.note_at_restart("data.dir", old.data_dir != new.data_dir);
     changes.note("plugins.dir", old.plugins_dir != new.plugins_dir);
+    loading(&mut changes, &old.loading, &new.loading);
+    changes.note_at_restart("plugins.stack_bytes", old.stack_bytes != new.stack_bytes);
     retention(&mut changes, &old.retention, &new.retention);
     livechat(&mut changes, &old.livechat, &new.livechat);
     changes.note("operator.notify", old.notify != new.notify);
@@ -76,6 +78,13 @@ fn retention(changes: &mut Changes, old: &Retention, new: &Retention) {
     changes.note("retention.audit_days", old.audit_days != new.audit_days);
 }
 
+fn loading(changes: &mut Changes, old: &Loading, new: &Loading) {
+    changes.note("plugins.component_bytes", old.component_bytes != new.component_bytes);
+    changes.note("plugins.function_bytes", old.function_bytes != new.function_bytes);
+    changes.note("plugins.compile_memory_bytes", old.compile_memory_bytes != new.compile_memory_bytes);
+    changes.note("plugins.compile_s", old.compile_s != new.compile_s);
+}
+
 fn livechat(changes: &mut Changes, old: &Livechat, new: &Livechat) {
     changes.note("livechat.api", old.api != new.api);
     changes.note("livechat.base_url", old.base_url != new.base_url);
@@ -90,6 +99,9 @@ fn livechat(changes: &mut Changes, old: &Livechat, new: &Livechat) {
     changes.note("livechat.concurrency", old.terms.concurrency != new.terms.concurrency);
     changes.note("livechat.rate", old.terms.rate != new.terms.rate);
     changes.note("livechat.webhooks.secrets", texts(&old.webhook_secrets) != texts(&new.webhook_secrets));
+    let (before, after) = (&old.webhook_limits, &new.webhook_limits);
+    changes.note("livechat.webhooks.body_bytes", before.body_bytes != after.body_bytes);
+    changes.note("livechat.webhooks.json_depth", before.json_depth != after.json_depth);
 }
 
 fn connection(old: &Connection, new: &Connection) -> Vec<&'static str> {

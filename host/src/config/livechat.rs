@@ -7,6 +7,7 @@ use super::table::Table;
 use super::terms;
 use crate::destination::Terms;
 use crate::egress::Reach;
+use crate::limits::WebhookLimits;
 
 /// `[livechat]`: the account whose webhooks come in and whose API is called.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub struct Livechat {
     pub terms: Terms,
     /// The secrets that a webhook may prove itself with; with none, every webhook is refused.
     pub webhook_secrets: Vec<SecretString>,
+    /// What a webhook may be.
+    pub webhook_limits: WebhookLimits,
 }
 
 /// A version of the LiveChat API.
@@ -60,6 +63,8 @@ pub(super) fn read(table: &mut Table<'_>) -> Livechat {
     if let (Some(account_id), None) = (&account_id, &token) {
         account_id.report("is set, but `livechat.token` is not: add token = { env = \"LIVECHAT_PAT\" }");
     }
+    let (webhook_secrets, webhook_limits) =
+        table.section("webhooks", |table| (webhook_secrets(table), webhook_limits(table)));
     Livechat {
         api: Api::V36,
         base_url: base.unwrap_or_else(|| BASE_URL_DEFAULT.to_owned()),
@@ -72,13 +77,27 @@ pub(super) fn read(table: &mut Table<'_>) -> Livechat {
         agent_id: table.take("agent_id").and_then(|item| identifier(&item)),
         join: table.take("join").and_then(|item| item.boolean()).unwrap_or(false),
         terms: terms::read(table, TERMS_DEFAULT),
-        webhook_secrets: table.section("webhooks", webhook_secrets),
+        webhook_secrets,
+        webhook_limits,
     }
 }
 
 fn webhook_secrets(table: &mut Table<'_>) -> Vec<SecretString> {
     let items = table.take("secrets").map(|item| item.items()).unwrap_or_default();
     items.iter().filter_map(secret).collect()
+}
+
+fn webhook_limits(table: &mut Table<'_>) -> WebhookLimits {
+    let default = WebhookLimits::default();
+    let mut limit = |key, range, default: usize| {
+        // Lossless: the ranges end below what `usize` can hold.
+        table.take(key).and_then(|item| item.integer(range)).map_or(default, |number| number as usize)
+    };
+    WebhookLimits {
+        body_bytes: limit("body_bytes", 1 << 10..=16 << 20, default.body_bytes),
+        // The parser itself ends at 128.
+        json_depth: limit("json_depth", 4..=100, default.json_depth),
+    }
 }
 
 fn check_api(item: &Item<'_>) {

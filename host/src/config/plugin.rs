@@ -69,6 +69,10 @@ fn limits(table: &mut Table<'_>) -> Limits {
         journal_bytes: limit("journal_bytes", 64 << 10..=1 << 30, default.journal_bytes as u64) as usize,
         message_expiry_s: limit("message_expiry_s", 1..=7 * 86_400, default.message_expiry_s),
         log_bytes: limit("log_bytes", 0..=16 << 20, default.log_bytes as u64) as usize,
+        http_body_bytes: limit("http_body_bytes", 0..=64 << 20, default.http_body_bytes as u64) as usize,
+        kept_keys: limit("kept_keys", 0..=10_000_000, default.kept_keys.into()) as u32,
+        kept_value_bytes: limit("kept_value_bytes", 0..=16 << 20, default.kept_value_bytes as u64) as usize,
+        kept_bytes: limit("kept_bytes", 0..=64 << 30, default.kept_bytes),
         concurrency: limit("concurrency", 1..=1024, default.concurrency as u64) as usize,
     }
 }

@@ -52,6 +52,8 @@ fn the_default_file_is_a_config_and_holds_every_default() {
         config.connections.iter().map(|one| one.post).collect::<Vec<_>>(),
         [Effect::Unknown, Effect::Repeatable]
     );
+    assert_eq!(config.livechat.webhook_limits, empty.livechat.webhook_limits);
+    assert_eq!((config.loading, config.stack_bytes), (empty.loading, empty.stack_bytes));
     let plugin = &config.plugins["low-rating-alert"];
     assert_eq!(plugin.limits, crate::limits::Limits::default());
     assert_eq!(plugin.settings, json!({ "low": { "0-1": 0, "1-5": 2 } }));
@@ -452,11 +454,17 @@ fn differences_are_named_without_secrets() {
         .replace("[connections.slack]", "[connections.chat]")
         .replace("http:slack", "http:chat")
         .replace("events = [\"chat_rated\"]", "events = []")
+        .replace("body_bytes = 1048576\njson_depth", "body_bytes = 2048\njson_depth")
+        .replace("compile_s = 30", "compile_s = 60")
+        .replace("stack_bytes = 524288", "stack_bytes = 1048576")
         .replace("cpu_ms = 250", "cpu_ms = 500");
     let expected = [
         "`server.listen` changed, which takes effect only after a restart",
+        "`plugins.compile_s` changed",
+        "`plugins.stack_bytes` changed, which takes effect only after a restart",
         "`livechat.token` changed",
         "`livechat.webhooks.secrets` changed",
+        "`livechat.webhooks.body_bytes` changed",
         "`connections.hubspot.credentials` changed",
         "[connections.slack] is gone",
         "[connections.chat] is new",

@@ -10,7 +10,6 @@ use super::{Kind, TIMEOUT, headers, path};
 use crate::action::http::{Request, Response};
 use crate::action::{Code, Error, Failure, Origin};
 use crate::egress::cause;
-use crate::limits::HTTP_BODY_BYTES_MAX;
 
 const METHODS: [Method; 6] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
@@ -34,7 +33,7 @@ impl Added {
 /// Checks a plugin's request and adds what is the host's: URL, credential, and the headers that are `added`.
 ///
 /// # Errors
-/// `invalid` or `limit`, saying what is wrong with the request.
+/// `invalid`, saying what is wrong with the request.
 pub(super) fn prepare(
     http: &reqwest::Client,
     route: &Route,
@@ -57,18 +56,10 @@ pub(super) fn prepare(
     let timeout = timeout(request)?;
     let prepared = http.request(method, url(route, request)?).headers(headers).timeout(timeout);
     let prepared = route.prove(prepared);
-    match &request.body {
-        Some(body) if body.len() > HTTP_BODY_BYTES_MAX => Err(Error::new(
-            Code::Limit,
-            format!(
-                "the body for `{}` has {} bytes, {HTTP_BODY_BYTES_MAX} are allowed",
-                route.name(),
-                body.len()
-            ),
-        )),
-        Some(body) => Ok(prepared.body(body.clone())),
-        None => Ok(prepared),
-    }
+    Ok(match &request.body {
+        Some(body) => prepared.body(body.clone()),
+        None => prepared,
+    })
 }
 
 /// A GET of the base URL itself.
@@ -76,12 +67,16 @@ pub(super) fn get_base(http: &reqwest::Client, route: &Route) -> RequestBuilder 
     route.prove(http.get(route.url()).timeout(TIMEOUT))
 }
 
-/// Sends and reads the whole answer.
+/// Sends and reads the whole answer, if it has at most so many bytes.
 ///
 /// # Errors
 /// `unavailable` without an answer, `limit` for one that is too long. Both leave in doubt what the service did,
 /// unless it could not be reached at all.
-pub(super) async fn fetch(route: &Route, prepared: RequestBuilder) -> Result<Response, Failure> {
+pub(super) async fn fetch(
+    route: &Route,
+    prepared: RequestBuilder,
+    bytes_max: usize,
+) -> Result<Response, Failure> {
     let mut answer = prepared.send().await.map_err(|error| no_answer(route, error))?;
     if route.is_secret_url() && answer.status().is_redirection() {
         // The answer may repeat the URL, which is the secret, in its headers or its body.
@@ -98,9 +93,9 @@ pub(super) async fn fetch(route: &Route, prepared: RequestBuilder) -> Result<Res
         body: Vec::new(),
     };
     while let Some(chunk) = answer.chunk().await.map_err(|error| no_answer(route, error))? {
-        if response.body.len() + chunk.len() > HTTP_BODY_BYTES_MAX {
+        if response.body.len() + chunk.len() > bytes_max {
             let message = format!(
-                "the answer of `{}` (HTTP {}) is longer than {HTTP_BODY_BYTES_MAX} bytes: ask for less",
+                "the answer of `{}` (HTTP {}) is longer than {bytes_max} bytes (limits.http_body_bytes): ask for less",
                 route.name(),
                 response.status
             );

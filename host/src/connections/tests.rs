@@ -46,7 +46,14 @@ fn request(method: &str, path: &str) -> Request {
 }
 
 fn origin() -> Origin {
-    Origin { plugin: Arc::from("notes"), delivery: 7, trace: TraceId::default(), step: 3, accepted_at_ms: 0 }
+    Origin {
+        plugin: Arc::from("notes"),
+        delivery: 7,
+        trace: TraceId::default(),
+        step: 3,
+        accepted_at_ms: 0,
+        answer_bytes: 1 << 20,
+    }
 }
 
 fn pair(name: &str, value: &str) -> (String, String) {

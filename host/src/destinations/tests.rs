@@ -138,7 +138,14 @@ fn terms(terms: Terms) -> [(String, Terms); 2] {
 
 /// Delivery 1 and so on, of an event that was accepted long ago.
 fn origin(delivery: i64) -> Origin {
-    Origin { plugin: Arc::from("notes"), delivery, trace: TraceId::default(), step: 1, accepted_at_ms: 0 }
+    Origin {
+        plugin: Arc::from("notes"),
+        delivery,
+        trace: TraceId::default(),
+        step: 1,
+        accepted_at_ms: 0,
+        answer_bytes: 1 << 20,
+    }
 }
 
 async fn note(destinations: &Destinations) -> Result<String, Failure> {

@@ -52,6 +52,7 @@ pub(super) fn finish(pending: &Pending, clues: Clues, report: &Report, version: 
         outcome: outcome.as_str(),
         reason,
         log: if state == State::Succeeded { String::new() } else { report.log.clone() },
+        crash: report.crash.clone(),
         anew: report.only_repeated && matches!(outcome, Outcome::Retry(_)),
         decisions: report.decisions.clone(),
     }
@@ -73,6 +74,8 @@ pub(super) fn in_doubt(
 fn tell(pending: &Pending, trace: TraceId, report: &Report, attempt: u32, next: &Next) {
     let Pending { plugin, event_id: event, id: delivery, .. } = pending;
     let (outcome, reason) = (report.outcome.as_str(), report.outcome.reason());
+    let crash = report.crash.as_ref();
+    let backtrace = crash.map(|crash| crash.backtrace.join(" < ")).unwrap_or_default();
     let (wall_ms, cpu_us) = (report.wall.as_millis() as u64, report.cpu.as_micros() as u64);
     match next {
         Next::Succeeded => {
@@ -88,6 +91,7 @@ fn tell(pending: &Pending, trace: TraceId, report: &Report, attempt: u32, next: 
             reason,
             wall_ms,
             cpu_us,
+            backtrace,
             retry_ms = delay.as_millis() as u64,
             "{plugin} did not handle {event} ({outcome}); it is tried again"
         ),
@@ -101,7 +105,9 @@ fn tell(pending: &Pending, trace: TraceId, report: &Report, attempt: u32, next: 
             reason,
             wall_ms,
             cpu_us,
-            "{plugin} did not handle {event} ({outcome}); it is a dead letter now (chatplug events show {event})"
+            backtrace,
+            "{plugin} did not handle {event} ({outcome}); it is a dead letter now (chatplug dead show {delivery}; run it again \
+             with chatplug dead replay {delivery})"
         ),
     }
 }
@@ -119,6 +125,7 @@ pub(super) fn skip(pending: &Pending, reason: &str) -> Finish {
         outcome: "skipped",
         reason: reason.to_owned(),
         log: String::new(),
+        crash: None,
         anew: false,
         decisions: Decisions::default(),
     }
@@ -130,6 +137,7 @@ pub(super) fn host_panic() -> Report {
     Report {
         outcome: Outcome::Trapped(reason),
         log: String::new(),
+        crash: None,
         cpu: Duration::ZERO,
         wall: Duration::ZERO,
         host_calls: 0,

@@ -9,6 +9,7 @@ use crate::action::http::Request;
 use crate::action::{Code, Effect, Failure, Origin, Outgoing};
 use crate::delivery::doubt::{self, Finding, Settled};
 use crate::journal::{Answer, Answered, Kind, Run, Step};
+use crate::limits::Limits;
 use crate::store::{self, Pending};
 
 /// So long a service may be at the first request when it answers the second with a conflict; later the conflict is
@@ -60,6 +61,10 @@ impl Dispatcher {
         Ok(settled)
     }
 
+    fn limits(&self, plugin: &str) -> Limits {
+        self.config.load().plugins.get(plugin).map(|found| found.limits).unwrap_or_default()
+    }
+
     async fn find(&self, pending: &Pending, step: &Step, lasting: Duration) -> Finding {
         let origin = Origin {
             plugin: pending.plugin.clone(),
@@ -67,6 +72,7 @@ impl Dispatcher {
             trace: self.store.trace(pending.event_id),
             step: step.number,
             accepted_at_ms: pending.accepted_at_ms,
+            answer_bytes: self.limits(&pending.plugin).http_body_bytes,
         };
         let outgoing = step.call.request.as_deref().map(Outgoing::from_json);
         match (step.call.kind, outgoing) {

@@ -90,7 +90,7 @@ mod tests {
         #[test]
         fn every_plugin_is_found_again(plugin in "[a-z][a-z0-9]{0,5}(-[a-z0-9]{1,5}){0,4}", store: u64, delivery in 0_i64.., step: u32) {
             let trace = TraceIds::new(store).of(EventId(1));
-            let origin = Origin { plugin: plugin.as_str().into(), delivery, trace, step, accepted_at_ms: 0 };
+            let origin = Origin { plugin: plugin.as_str().into(), delivery, trace, step, accepted_at_ms: 0, answer_bytes: 0 };
             let custom_id = origin.custom_id();
             prop_assert_eq!(plugin_of(&custom_id), Some(plugin.as_str()));
         }

@@ -19,7 +19,6 @@ use tokio::sync::Semaphore;
 
 use super::AppState;
 use crate::crash_point::CrashPoint;
-use crate::limits::WEBHOOK_BYTES_MAX;
 use crate::livechat::webhook::{Door, Webhook};
 use crate::refusals::Refusals;
 use crate::store::{self, NewWebhook, Routes, Store};
@@ -40,6 +39,8 @@ pub struct Reception {
     pub door: Door,
     /// Which plugins get which events.
     pub routes: Arc<Routes>,
+    /// The longest body, bytes.
+    pub body_bytes: usize,
 }
 
 /// What the webhook handler works with.
@@ -83,20 +84,25 @@ pub struct Meters {
 pub(super) async fn receive(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Response {
     let began = Instant::now();
     let webhooks = &state.webhooks;
-    let refuse = |status, reason, action| {
+    let refuse = |status, reason, action, why: String| {
         let count = webhooks.refusals.count(reason, action);
         // Anybody can send these: the log must not grow with them.
         if count.is_power_of_two() {
-            tracing::warn!(reason, action, count, "refused a webhook ({reason}), {count} since the start");
+            tracing::warn!(
+                reason,
+                action,
+                count,
+                "refused a webhook ({reason}), {count} since the start: {why}"
+            );
         }
         answer(status, reason)
     };
-    let body = match read(body, &webhooks.room).await {
+    let reception = webhooks.reception.load_full();
+    let body = match read(body, reception.body_bytes, &webhooks.room).await {
         Ok(body) => body,
-        Err((status, reason)) => return refuse(status, reason, "none"),
+        Err((status, reason)) => return refuse(status, reason, "none", unread(reason, reception.body_bytes)),
     };
     let now_ms = Timestamp::now().as_millisecond();
-    let reception = webhooks.reception.load_full();
     let signature = headers.get("x-livechat-signature").map(HeaderValue::as_bytes);
     match reception.door.receive(&body, signature, now_ms) {
         Ok(webhook) => {
@@ -109,7 +115,7 @@ pub(super) async fn receive(State(state): State<AppState>, headers: HeaderMap, b
         Err(refusal) => {
             let status =
                 if refusal.reason.is_malformed() { StatusCode::BAD_REQUEST } else { StatusCode::FORBIDDEN };
-            refuse(status, refusal.reason.word(), refusal.action)
+            refuse(status, refusal.reason.word(), refusal.action, refusal.reason.to_string())
         }
     }
 }
@@ -155,18 +161,27 @@ async fn accept(webhooks: &Webhooks, reception: &Reception, webhook: Webhook, no
 }
 
 /// Reads a body, up to the limit, when there is room for it.
-async fn read(body: Body, room: &Semaphore) -> Result<Bytes, (StatusCode, &'static str)> {
-    let size = body.size_hint().upper().unwrap_or(u64::MAX).min(WEBHOOK_BYTES_MAX as u64);
+async fn read(body: Body, bytes_max: usize, room: &Semaphore) -> Result<Bytes, (StatusCode, &'static str)> {
+    let size = body.size_hint().upper().unwrap_or(u64::MAX).min(bytes_max as u64);
     let read = async {
         let kib = u32::try_from(size / 1024 + 1).unwrap_or(u32::MAX);
         let _room = room.acquire_many(kib).await;
-        Limited::new(body, WEBHOOK_BYTES_MAX).collect().await
+        Limited::new(body, bytes_max).collect().await
     };
     match tokio::time::timeout(BODY_TIME, read).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err((StatusCode::PAYLOAD_TOO_LARGE, "too-large")),
         Ok(Err(_)) => Err((StatusCode::BAD_REQUEST, "broken-off")),
         Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "too-slow")),
+    }
+}
+
+/// Why a body was not read to its end, for the operator.
+fn unread(reason: &str, bytes_max: usize) -> String {
+    match reason {
+        "too-large" => format!("its body has more than {bytes_max} bytes (livechat.webhooks.body_bytes)"),
+        "too-slow" => format!("its body was not there within {} s", BODY_TIME.as_secs()),
+        _ => "the client broke off".to_owned(),
     }
 }
 

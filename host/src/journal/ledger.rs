@@ -33,12 +33,12 @@ pub trait Ledger: Send + Sync {
     /// Writes changes; when it returns they are on disk.
     fn record<'a>(&'a self, run: Run, changes: Vec<Change>) -> BoxFuture<'a, Result<(), Lost>>;
 
-    /// Applies a call to the plugin's own store and records it as `step`, with `changes` before it, all in one
-    /// transaction; answers what was recorded.
+    /// Applies a call to the plugin's own store, as far as there is room, and records it as `step`, with `changes`
+    /// before it, all in one transaction; answers what was recorded.
     fn own<'a>(
         &'a self,
         run: Run,
-        plugin: &'a str,
+        owner: (&'a str, memory::Room),
         changes: Vec<Change>,
         step: Step,
         call: memory::Call,

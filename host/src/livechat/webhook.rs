@@ -36,6 +36,8 @@ pub struct Door {
     pub organization: Option<String>,
     /// By whom the host's own doing is recognised.
     pub us: Us,
+    /// How deep the JSON of a body may nest.
+    pub json_depth: usize,
 }
 
 /// What a webhook says.
@@ -61,14 +63,14 @@ impl Door {
         signature: Option<&[u8]>,
         received_at_ms: i64,
     ) -> Result<Webhook, Refusal> {
-        let refuse = |reason| Refusal::new(reason, body);
+        let refuse = |reason| Refusal::new(reason, body, self.json_depth);
         if self.secrets.is_empty() {
             return Err(refuse(Reason::NoSecretConfigured));
         }
         if signature.is_some_and(|signature| !self.secrets.signed(body, signature)) {
             return Err(refuse(Reason::WrongSignature));
         }
-        let text = body::text(body).map_err(refuse)?;
+        let text = body::text(body, self.json_depth).map_err(refuse)?;
         let mut object = Object::parse(&text).map_err(refuse)?;
         let wrapped;
         if signature.is_some() && !text.trim_start().starts_with('{') {

@@ -114,6 +114,7 @@ impl Stage {
             outcome: "reject",
             reason: "the customer smith@example.com".to_owned(),
             log: String::new(),
+            crash: None,
         };
         self.notifier.store.finish(finish, now_ms).await.unwrap();
     }

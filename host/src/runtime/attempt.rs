@@ -2,19 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use wasmtime::{Engine, Store, Trap, UpdateDeadline};
+use wasmtime::component::ResourceTableError;
+use wasmtime::{Store, Trap, UpdateDeadline};
 
 use super::bindings::contract::types;
 use super::bindings::{ComponentPre, export};
 use super::cpu::{Meter, Metered};
-use super::fuse::{self, Blown};
-use super::guest::{Guest, Parts, RanOut};
+use super::crash;
+use super::fuse::Blown;
+use super::guest::{Guest, HANDLES_MAX, Parts, RanOut};
 use super::log::{Log, Speaker, plain};
 use super::steps::Suspend;
-use super::{Attempt, Report, Services, Terms};
+use super::{Attempt, Report, Runtime, Terms};
 use crate::delivery::{DeliveryId, Outcome, Resource};
 use crate::event::Event;
 use crate::event::trace_id::TraceId;
@@ -24,12 +26,7 @@ use crate::limits::Limits;
 use crate::manifest::Manifest;
 
 /// Runs one event through a plugin.
-pub(super) async fn run(
-    engine: &Engine,
-    attempt: Attempt,
-    services: Arc<Services>,
-    fuse: fuse::Shared,
-) -> Report {
+pub(super) async fn run(runtime: &Runtime, attempt: Attempt) -> Report {
     let Attempt { version, terms, event, run, journal, late, number } = attempt;
     let plugin = version.name.clone();
     let speaker = Speaker {
@@ -40,9 +37,10 @@ pub(super) async fn run(
         chat: event.chat_id.clone(),
     };
     let mut guest = Guest::new(Parts {
+        engine: runtime.engine.clone(),
         log: Log::new(speaker, terms.limits.log_bytes),
         terms,
-        services,
+        services: runtime.services.clone(),
         asks: version.asks.clone(),
         plugin,
         run,
@@ -52,18 +50,22 @@ pub(super) async fn run(
         accepted_ms: event.received_at_ms,
     });
     guest.chat_id = event.chat_id.clone();
-    guest.fuse = Some(fuse);
+    guest.fuse = Some(runtime.fuse.clone());
     let argument = contract_event(&event, number, late);
-    let (ended, run) = call(engine, guest, async |store| {
+    let (ended, run) = call(runtime, guest, async |store| {
         let instance = version.instance.instantiate_async(&mut *store).await?;
         instance.chatplug_plugin_plugin().call_handle(&mut *store, &argument).await
     })
     .await;
-    let outcome = match ended {
-        Ok(Ok(())) => Outcome::Handled,
-        Ok(Err(export::Failure::Retry(reason))) => Outcome::Retry(plain(&reason)),
-        Ok(Err(export::Failure::Reject(reason))) => Outcome::Reject(plain(&reason)),
-        Err(failure) => failure,
+    let (outcome, crash) = match ended {
+        Ok(Ok(())) => (Outcome::Handled, None),
+        Ok(Err(export::Failure::Retry(reason))) => (Outcome::Retry(plain(&reason)), None),
+        Ok(Err(export::Failure::Reject(reason))) => (Outcome::Reject(plain(&reason)), None),
+        Err(Ended { outcome, backtrace }) => {
+            let is_crash = !matches!(outcome, Outcome::Suspended { .. } | Outcome::InDoubt(_));
+            let crash = is_crash.then(|| crash::report(backtrace, &run.guest, run.cpu, run.wall));
+            (outcome, crash)
+        }
     };
     let log = run.guest.log.lock().expect("nothing panics while it holds the log").tail();
     let only_repeated = run.guest.journal.only_repeated();
@@ -74,6 +76,7 @@ pub(super) async fn run(
     Report {
         outcome,
         log,
+        crash,
         cpu: run.cpu,
         wall: Duration::ZERO,
         host_calls,
@@ -93,20 +96,27 @@ fn open(recorded: Option<(Header, Vec<Step>)>, version: &str) -> Journal {
     }
 }
 
+/// What `describe` may use.
+const DESCRIBE_CPU_MS: u64 = 100;
+const DESCRIBE_WALL_MS: u64 = 2_000;
+
 /// Asks a component for its manifest, with nothing granted and little to spend.
-pub(super) async fn describe(
-    engine: &Engine,
-    instance: &ComponentPre<Guest>,
-    services: &Arc<Services>,
-) -> Result<Manifest, String> {
-    let limits = Limits { cpu_ms: 100, wall_ms: 2_000, host_calls: 0, actions: 0, ..Limits::default() };
+pub(super) async fn describe(runtime: &Runtime, instance: &ComponentPre<Guest>) -> Result<Manifest, String> {
+    let limits = Limits {
+        cpu_ms: DESCRIBE_CPU_MS,
+        wall_ms: DESCRIBE_WALL_MS,
+        host_calls: 0,
+        actions: 0,
+        ..Limits::default()
+    };
     let terms = Arc::new(Terms { policy: Policy::default(), settings: "{}".to_owned(), limits });
     let speaker = Speaker { plugin: Arc::from("(describe)"), ..Speaker::default() };
     let log = Log::new(speaker, limits.log_bytes);
     let nobody = DeliveryId(0);
     let guest = Guest::new(Parts {
+        engine: runtime.engine.clone(),
         terms,
-        services: services.clone(),
+        services: runtime.services.clone(),
         asks: Arc::new(BTreeSet::new()),
         plugin: Arc::from(""),
         run: Run { delivery: nobody, number: 0, root: nobody, trace: TraceId::default() },
@@ -117,13 +127,16 @@ pub(super) async fn describe(
         accepted_ms: 0,
         log,
     });
-    let (ended, _) = call(engine, guest, async |store| {
+    let (ended, _) = call(runtime, guest, async |store| {
         let instance = instance.instantiate_async(&mut *store).await?;
         instance.chatplug_plugin_plugin().call_describe(&mut *store).await
     })
     .await;
-    let text =
-        ended.map_err(|outcome| format!("`describe` failed ({}): {}", outcome.as_str(), outcome.reason()))?;
+    let text = ended.map_err(|Ended { outcome, .. }| {
+        // No setting of the operator's raises these.
+        let reason = outcome.reason().split(" (limits.").next().unwrap_or_default();
+        format!("`describe` failed ({}): {reason}; it has only to say what the plugin is", outcome.as_str())
+    })?;
     Manifest::parse(&text)
 }
 
@@ -131,17 +144,25 @@ pub(super) async fn describe(
 struct Ran {
     guest: Guest,
     cpu: Duration,
+    wall: Duration,
 }
 
-/// Makes one call into a guest under its limits. The error is the outcome of an attempt that did not return.
+/// How a call ended that did not return, and where.
+struct Ended {
+    outcome: Outcome,
+    backtrace: Vec<String>,
+}
+
+/// Makes one call into a guest under its limits. The error is that it did not return.
 async fn call<T>(
-    engine: &Engine,
+    runtime: &Runtime,
     guest: Guest,
     call: impl AsyncFnOnce(&mut Store<Guest>) -> wasmtime::Result<T>,
-) -> (Result<T, Outcome>, Ran) {
+) -> (Result<T, Ended>, Ran) {
+    let began = Instant::now();
     let limits = guest.terms.limits;
     let meter = Arc::new(Meter::default());
-    let mut store = Store::new(engine, guest);
+    let mut store = Store::new(&runtime.engine, guest);
     store.limiter(|guest| &mut guest.memory);
     store.set_hostcall_fuel(limits.hostcall_bytes);
     store.set_epoch_deadline(1);
@@ -159,17 +180,20 @@ async fn call<T>(
     let guest = store.into_data();
     let result = match ended {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(failure(&error, &guest)),
+        Ok(Err(error)) => {
+            let outcome = failure(&error, &guest, runtime.stack_bytes);
+            Err(Ended { outcome, backtrace: crash::backtrace(&error) })
+        }
         Err(_) => {
             let message = format!("more than {} ms in one attempt (limits.wall_ms)", limits.wall_ms);
-            Err(Outcome::OutOf(Resource::Time, message))
+            Err(Ended { outcome: Outcome::OutOf(Resource::Time, message), backtrace: Vec::new() })
         }
     };
-    (result, Ran { guest, cpu: meter.used() })
+    (result, Ran { guest, cpu: meter.used(), wall: began.elapsed() })
 }
 
 /// What an error of the engine says about the attempt.
-fn failure(error: &wasmtime::Error, guest: &Guest) -> Outcome {
+fn failure(error: &wasmtime::Error, guest: &Guest, stack_bytes: usize) -> Outcome {
     if let Some(RanOut(resource, message)) = error.downcast_ref::<RanOut>() {
         return Outcome::OutOf(*resource, message.clone());
     }
@@ -187,13 +211,12 @@ fn failure(error: &wasmtime::Error, guest: &Guest) -> Outcome {
         let reason = "the pool of instances is full".to_owned();
         return Outcome::Suspended { reason, wait: Duration::from_secs(1) };
     }
-    if guest.memory.refused {
+    if let Some(Trap::StackOverflow) = error.downcast_ref::<Trap>() {
         let message =
-            format!("more than {} bytes of memory (limits.memory_bytes)", guest.terms.limits.memory_bytes);
+            format!("more than {stack_bytes} bytes of stack (plugins.stack_bytes): endless recursion?");
         return Outcome::OutOf(Resource::Memory, message);
     }
-    if let Some(Trap::StackOverflow) = error.downcast_ref::<Trap>() {
-        let message = format!("the stack is full ({} bytes): endless recursion?", crate::limits::STACK_BYTES);
+    if let Some(message) = full(error, guest) {
         return Outcome::OutOf(Resource::Memory, message);
     }
     if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
@@ -201,6 +224,23 @@ fn failure(error: &wasmtime::Error, guest: &Guest) -> Outcome {
     }
     let panic = guest.log.lock().expect("nothing panics while it holds the log").panic.clone();
     Outcome::Trapped(panic.unwrap_or_else(|| format!("{}", error.root_cause())))
+}
+
+/// Which room was full, if that is what ended the guest.
+fn full(error: &wasmtime::Error, guest: &Guest) -> Option<String> {
+    if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
+        return Some(format!(
+            "more than {HANDLES_MAX} open handles: drop those that are not needed any more"
+        ));
+    }
+    // The engine has no type for it that could be named here.
+    if error.root_cause().to_string().contains("fuel allocated for hostcalls") {
+        let max = guest.terms.limits.hostcall_bytes;
+        return Some(format!(
+            "more than {max} bytes in one call between plugin and host (limits.hostcall_bytes)"
+        ));
+    }
+    guest.memory.refused().map(str::to_owned)
 }
 
 fn contract_event(event: &Event, number: u32, late: bool) -> types::Event {

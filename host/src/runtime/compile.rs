@@ -5,13 +5,14 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 use tokio::process::Command;
 
 use super::engine;
-use crate::limits::{COMPILE_MEMORY_BYTES, COMPILE_TIME};
+use crate::limits::Loading;
 
 /// Compiled code that this program's compiler has written into the host's own folder.
 #[derive(Debug, Clone)]
@@ -59,14 +60,14 @@ impl Compiler {
     ///
     /// # Errors
     /// A sentence for the plugin's author.
-    pub async fn compile(&self, hash: &str, bytes: &[u8]) -> Result<Compiled, String> {
+    pub async fn compile(&self, hash: &str, bytes: &[u8], limits: &Loading) -> Result<Compiled, String> {
         let path = self.dir.join(format!("{}.{}.cwasm", file_stem(hash), self.engine));
         let compiled = Compiled { hash: hash.to_owned(), path };
         if compiled.path.exists() {
             return Ok(compiled);
         }
         let source = self.keep(hash, bytes)?;
-        self.run_child(&source, &compiled.path).await?;
+        self.run_child(&source, &compiled.path, limits).await?;
         Ok(compiled)
     }
 
@@ -91,10 +92,12 @@ impl Compiler {
         self.dir.join(format!("{}.wasm", file_stem(hash)))
     }
 
-    async fn run_child(&self, source: &Path, target: &Path) -> Result<(), String> {
+    async fn run_child(&self, source: &Path, target: &Path, limits: &Loading) -> Result<(), String> {
         let child = Command::new(&self.program)
             .arg("compile")
             .args([source, target])
+            .args(["--memory-bytes", &limits.compile_memory_bytes.to_string()])
+            .args(["--cpu-seconds", &(2 * limits.compile_s).to_string()])
             .env_clear()
             // On machines with many cores, threads and their heaps would use the limit up before any code.
             .env("RAYON_NUM_THREADS", "2")
@@ -104,40 +107,46 @@ impl Compiler {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .output();
-        let output = match tokio::time::timeout(COMPILE_TIME, child).await {
-            Ok(output) => output.map_err(|error| format!("cannot start the compiler: {error}"))?,
-            Err(_) => {
-                return Err(format!(
-                    "compiling it took more than {} s: is there one very large function?",
-                    COMPILE_TIME.as_secs()
-                ));
+        match tokio::time::timeout(Duration::from_secs(limits.compile_s), child).await {
+            Ok(output) => {
+                verdict(&output.map_err(|error| format!("cannot start the compiler: {error}"))?, limits)
             }
-        };
-        if output.status.success() {
-            return Ok(());
-        }
-        let said = String::from_utf8_lossy(&output.stderr);
-        match said.trim() {
-            "" => Err(format!(
-                "compiling it failed ({}); it may need more than {} MiB of memory",
-                output.status,
-                COMPILE_MEMORY_BYTES >> 20
+            Err(_) => Err(format!(
+                "compiling it took more than {} s (plugins.compile_s): is there one very large function?",
+                limits.compile_s
             )),
-            said => Err(format!("compiling it failed: {}", said.chars().take(500).collect::<String>())),
         }
     }
 }
 
-/// What `chatplug compile` does: reads a component and writes its compiled form, under a memory limit.
+/// What the end of the compiling child means.
+fn verdict(output: &Output, limits: &Loading) -> Result<(), String> {
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said = said.trim();
+    // What Rust's allocator says before it aborts; a library in C may end without a word.
+    if said.is_empty() || said.contains("memory allocation of") {
+        return Err(format!(
+            "compiling it failed ({}): it needs more than {} bytes of memory (plugins.compile_memory_bytes); is there \
+             one very large function?",
+            output.status, limits.compile_memory_bytes
+        ));
+    }
+    Err(format!("compiling it failed: {}", said.chars().take(500).collect::<String>()))
+}
+
+/// What `chatplug compile` does: reads a component and writes its compiled form, with this much address space, bytes,
+/// and CPU time, seconds.
 ///
 /// # Errors
 /// A sentence for the plugin's author.
-pub fn in_child(source: &Path, target: &Path) -> Result<(), String> {
-    let limit = |bytes| Rlimit { current: Some(bytes), maximum: Some(bytes) };
-    setrlimit(Resource::As, limit(COMPILE_MEMORY_BYTES))
+pub fn in_child(source: &Path, target: &Path, memory_bytes: u64, cpu_seconds: u64) -> Result<(), String> {
+    let limit = |max| Rlimit { current: Some(max), maximum: Some(max) };
+    setrlimit(Resource::As, limit(memory_bytes))
         .map_err(|error| format!("cannot limit the memory: {error}"))?;
-    setrlimit(Resource::Cpu, limit(2 * COMPILE_TIME.as_secs()))
-        .map_err(|error| format!("cannot limit CPU: {error}"))?;
+    setrlimit(Resource::Cpu, limit(cpu_seconds)).map_err(|error| format!("cannot limit CPU: {error}"))?;
     let engine = engine::for_compiling().map_err(|error| format!("{error:#}"))?;
     let bytes = fs::read(source).map_err(|error| format!("cannot read {}: {error}", source.display()))?;
     let code = engine.precompile_component(&bytes).map_err(|error| format!("{error:#}"))?;

@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
+};
 
-use crate::limits::{COMPONENT_BYTES_MAX, STACK_BYTES};
+use crate::limits::STACK_BYTES;
 
 /// How often running guests are interrupted, so that others get their turn and the CPU limit is looked at.
 const TICK: Duration = Duration::from_millis(5);
@@ -17,38 +19,46 @@ pub(super) const INSTANCES_MAX: u32 = 256;
 
 // What one component may have. The pool holds as much for each instance: one plugin's components must not
 // use up what others need.
-const CORE_INSTANCES_MAX: u32 = 20;
-const MEMORIES_MAX: u32 = 2;
-const TABLES_MAX: u32 = 4;
+pub(super) const CORE_INSTANCES_MAX: u32 = 20;
+pub(super) const MEMORIES_MAX: u32 = 2;
+pub(super) const TABLES_MAX: u32 = 4;
+const TABLE_ELEMENTS_MAX: usize = 20_000;
+/// The host's own record of one instance; grows with what the component has.
+const INSTANCE_BYTES_MAX: usize = 16 << 20;
+/// What a call into the host may need of the stack, beyond what the guest has.
+const HOST_STACK_BYTES: usize = 512 << 10;
 
-/// The engine that the host runs plugins on.
-pub(super) fn for_running() -> wasmtime::Result<Engine> {
-    let mut config = settings();
+/// The engine that the host runs plugins on, each with a stack of so many bytes.
+pub(super) fn for_running(stack_bytes: usize) -> wasmtime::Result<Engine> {
+    let mut config = settings(stack_bytes);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
     match Engine::new(&config) {
         Ok(engine) => Ok(engine),
         Err(error) => {
             // Small machines and some containers can't reserve the address space.
             tracing::warn!(%error, "no room for the pool of instances; each attempt will allocate its own");
-            Engine::new(&settings())
+            Engine::new(&settings(stack_bytes))
         }
     }
 }
 
-/// The engine that the compiling child uses: the same code comes out, without a pool.
+/// The engine that the compiling child uses: the same code comes out, without a pool. The size of the stack isn't in
+/// the code.
 pub(super) fn for_compiling() -> wasmtime::Result<Engine> {
-    Engine::new(&settings())
+    Engine::new(&settings(STACK_BYTES))
 }
 
 /// What decides the compiled code, and what every guest is subject to.
-fn settings() -> Config {
+fn settings(stack_bytes: usize) -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
         .concurrency_support(false)
         .epoch_interruption(true)
-        .max_wasm_stack(STACK_BYTES)
-        .async_stack_size(STACK_BYTES + (512 << 10))
+        // Lines and files of a component that has them: kept beside the code, and read only where a guest traps.
+        .wasm_backtrace_details(WasmBacktraceDetails::Enable)
+        .max_wasm_stack(stack_bytes)
+        .async_stack_size(stack_bytes + HOST_STACK_BYTES)
         .wasm_memory64(false)
         .wasm_multi_memory(true)
         .wasm_relaxed_simd(false);
@@ -65,9 +75,9 @@ fn pool() -> PoolingAllocationConfig {
         .max_memories_per_component(MEMORIES_MAX)
         .total_tables(INSTANCES_MAX * TABLES_MAX)
         .max_tables_per_component(TABLES_MAX)
-        .table_elements(20_000)
+        .table_elements(TABLE_ELEMENTS_MAX)
         .total_stacks(INSTANCES_MAX)
-        .max_component_instance_size(COMPONENT_BYTES_MAX as usize)
+        .max_component_instance_size(INSTANCE_BYTES_MAX)
         .max_unused_warm_slots(64)
         // What a small plugin touches stays mapped and is cleared by writing zeroes, which is cheaper than
         // giving it back to the kernel and faulting it in again.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
+use wasmtime::Engine;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
@@ -19,11 +20,14 @@ use crate::delivery::Resource;
 use crate::grant::{Asked, Decisions};
 use crate::journal::{Journal, Run};
 
+/// The most handles (streams, sleeps) that a guest may hold.
+pub(super) const HANDLES_MAX: usize = 1024;
 /// The most random bytes in one call.
 const RANDOM_BYTES_MAX: u64 = 64 << 10;
 
 /// The data of an attempt's store.
 pub(super) struct Guest {
+    pub(super) engine: Engine,
     pub(super) terms: Arc<Terms>,
     pub(super) services: Arc<Services>,
     pub(super) asks: Arc<BTreeSet<String>>,
@@ -57,6 +61,7 @@ pub(super) struct Guest {
 
 /// What a guest is made of.
 pub(super) struct Parts {
+    pub(super) engine: Engine,
     pub(super) terms: Arc<Terms>,
     pub(super) services: Arc<Services>,
     pub(super) asks: Arc<BTreeSet<String>>,
@@ -84,8 +89,19 @@ impl std::error::Error for RanOut {}
 
 impl Guest {
     pub(super) fn new(made_of: Parts) -> Guest {
-        let Parts { terms, services, asks, plugin, run, journal, happened_ms, accepted_ms, recorded, log } =
-            made_of;
+        let Parts {
+            engine,
+            terms,
+            services,
+            asks,
+            plugin,
+            run,
+            journal,
+            happened_ms,
+            accepted_ms,
+            recorded,
+            log,
+        } = made_of;
         let (began_ms, seed) = (journal.header().began_ms, journal.header().seed);
         let wasi = WasiCtxBuilder::new()
             .secure_random(random(seed))
@@ -96,9 +112,10 @@ impl Guest {
             .max_random_size(RANDOM_BYTES_MAX)
             .build();
         let mut table = ResourceTable::new();
-        table.set_max_capacity(1024);
+        table.set_max_capacity(HANDLES_MAX);
         let memory = MemoryLimit::new(terms.limits.memory_bytes);
         Guest {
+            engine,
             terms,
             services,
             asks,
@@ -172,6 +189,7 @@ impl Guest {
             trace: self.run.trace,
             step,
             accepted_at_ms: self.accepted_ms,
+            answer_bytes: self.terms.limits.http_body_bytes,
         }
     }
 }

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use wasmparser::component_types::{ComponentEntityType, ComponentInstanceTypeId};
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
-use crate::grant::CAPABILITIES;
-use crate::limits::COMPONENT_BYTES_MAX;
+use super::engine::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
 
-/// The largest body of one function, bytes. Compile time grows faster than this.
-const FUNCTION_BYTES_MAX: usize = 512 << 10;
+use crate::grant::CAPABILITIES;
+use crate::limits::Loading;
 
 const CONTRACT: &str = "chatplug:plugin/";
+/// The contract's version in `wit`. Components of all of 0.1 run.
+const VERSION: &str = "0.1.0";
 
 /// Functions that need no grant.
 const FREE: &[&str] = &[
@@ -62,15 +63,16 @@ pub struct Inspected {
 ///
 /// # Errors
 /// A sentence for the plugin's author that says what is wrong and what to do.
-pub fn inspect(bytes: &[u8]) -> Result<Inspected, String> {
+pub fn inspect(bytes: &[u8], limits: &Loading) -> Result<Inspected, String> {
+    check_size(bytes.len() as u64, limits)?;
     check_kind(bytes)?;
-    check_functions(bytes)?;
+    check_contract(bytes)?;
+    check_parts(bytes, limits.function_bytes)?;
     let mut validator = Validator::new_with_features(WasmFeatures::default());
     let types =
         validator.validate_all(bytes).map_err(|error| format!("it is not a valid component: {error}"))?;
     let types = types.as_ref();
     let mut wanted = Wanted::default();
-    let mut is_plugin = false;
     for_each_name(bytes, |name, is_import| {
         if is_import {
             let functions = match types.component_item_for_import(name).map(|item| item.ty) {
@@ -78,21 +80,26 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspected, String> {
                 _ => Vec::new(),
             };
             wanted.import(name, &functions);
-        } else if interface(name) == Some("plugin") {
-            is_plugin = true;
         }
     })?;
-    wanted.verdict(is_plugin)
+    wanted.verdict()
+}
+
+/// Whether a file is small enough to be a component.
+///
+/// # Errors
+/// A sentence for the plugin's author.
+pub fn check_size(bytes: u64, limits: &Loading) -> Result<(), String> {
+    if bytes > limits.component_bytes {
+        return Err(format!(
+            "it has {bytes} bytes, at most {} are allowed (plugins.component_bytes): build with --release",
+            limits.component_bytes
+        ));
+    }
+    Ok(())
 }
 
 fn check_kind(bytes: &[u8]) -> Result<(), String> {
-    if bytes.len() as u64 > COMPONENT_BYTES_MAX {
-        return Err(format!(
-            "it has {} MiB, at most {} are allowed: build with --release",
-            bytes.len() >> 20,
-            COMPONENT_BYTES_MAX >> 20
-        ));
-    }
     if !bytes.starts_with(b"\0asm") {
         return Err("it is not a WebAssembly file".to_owned());
     }
@@ -107,20 +114,66 @@ fn check_kind(bytes: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-fn check_functions(bytes: &[u8]) -> Result<(), String> {
+/// Whether it is a plugin of this contract. Asked before anything else is: what was built for another one may use
+/// what this host's engine doesn't know.
+fn check_contract(bytes: &[u8]) -> Result<(), String> {
+    let (mut other, mut is_plugin, mut exports) = (None, false, Vec::new());
+    for_each_name(bytes, |name, is_import| {
+        if name.starts_with(CONTRACT) && interface(name).is_none() {
+            other = Some(name.to_owned());
+        }
+        if !is_import {
+            is_plugin |= interface(name) == Some("plugin");
+            exports.push(name.escape_debug().to_string());
+        }
+    })?;
+    if let Some(name) = other {
+        return Err(format!(
+            "it was built for `{}`, this host offers chatplug:plugin@{VERSION} and takes all of 0.1: build it with \
+             chatplug-sdk 0.1, or update the host",
+            name.escape_debug()
+        ));
+    }
+    if !is_plugin {
+        let exports = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
+        return Err(format!(
+            "it exports {exports}, and not `chatplug:plugin/plugin@{VERSION}`: write \
+             `chatplug_sdk::plugin!(YourPlugin)` in lib.rs"
+        ));
+    }
+    Ok(())
+}
+
+/// Whether its parts are such that the host can hold and compile it.
+fn check_parts(bytes: &[u8], bytes_max: usize) -> Result<(), String> {
+    let (mut memories, mut tables, mut instances) = (0, 0, 0);
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|error| format!("it is not a whole component: {error}"))?;
+        match &payload {
+            Payload::MemorySection(section) => memories += section.count(),
+            Payload::TableSection(section) => tables += section.count(),
+            Payload::InstanceSection(section) => instances += section.count(),
+            _ => {}
+        }
         if let Payload::CodeSectionEntry(body) = payload
-            && body.range().len() > FUNCTION_BYTES_MAX
+            && body.range().len() > bytes_max
         {
             return Err(format!(
-                "one of its functions has {} KiB of code, at most {} are allowed: split it",
-                body.range().len() >> 10,
-                FUNCTION_BYTES_MAX >> 10
+                "one of its functions has {} bytes of code, at most {bytes_max} are allowed (plugins.function_bytes): \
+                 split it",
+                body.range().len()
             ));
         }
     }
-    Ok(())
+    let parts = [
+        ("linear memories", memories, MEMORIES_MAX),
+        ("tables", tables, TABLES_MAX),
+        ("module instances", instances, CORE_INSTANCES_MAX),
+    ];
+    match parts.into_iter().find(|(_, count, max)| count > max) {
+        Some((what, count, max)) => Err(format!("it has {count} {what}, at most {max} are allowed")),
+        None => Ok(()),
+    }
 }
 
 /// Calls `each` with the imports (true) and exports (false) of the outermost component.
@@ -167,17 +220,20 @@ struct Wanted {
     asks: BTreeSet<String>,
     sends_http: bool,
     missing: BTreeSet<String>,
-    other_contract: Option<String>,
+    /// The newest contract that it imports something of which this host hasn't.
+    newer: Option<String>,
 }
 
 impl Wanted {
     fn import(&mut self, name: &str, functions: &[String]) {
         if let Some(interface) = interface(name) {
+            let before = self.missing.len();
             for function in functions {
                 self.call(&format!("{interface}.{function}"));
             }
-        } else if name.starts_with(CONTRACT) {
-            self.other_contract = Some(name.to_owned());
+            if self.missing.len() > before {
+                self.newer = name.split_once('@').map(|(_, version)| version.to_owned());
+            }
         } else {
             let (bare, version) = name.split_once('@').unwrap_or((name, ""));
             if !WASI.contains(&bare) || !version.starts_with("0.2.") {
@@ -196,22 +252,44 @@ impl Wanted {
         }
     }
 
-    fn verdict(self, is_plugin: bool) -> Result<Inspected, String> {
-        if let Some(name) = self.other_contract {
-            return Err(format!(
-                "it was built for `{name}`, this host offers 0.1: build it with a chatplug-sdk 0.1, or update the host"
-            ));
-        }
+    fn verdict(self) -> Result<Inspected, String> {
         if !self.missing.is_empty() {
             let list: Vec<&str> = self.missing.iter().map(String::as_str).collect();
-            return Err(format!("it wants what this host does not offer: {}", list.join(", ")));
-        }
-        if !is_plugin {
-            return Err(
-                "it does not export `chatplug:plugin/plugin`: write `chatplug_sdk::plugin!(YourPlugin)` in lib.rs"
-                    .to_owned(),
-            );
+            let hint = match self.newer {
+                Some(version) if version != VERSION => format!(
+                    "; it was built for chatplug:plugin@{version}, this host has {VERSION}: update the host, or build it \
+                     with an older chatplug-sdk"
+                ),
+                _ => String::new(),
+            };
+            return Err(format!("it wants what this host does not offer: {}{hint}", list.join(", ")));
         }
         Ok(Inspected { asks: self.asks, sends_http: self.sends_http })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_that_of_the_contract() {
+        let contract = include_str!("../../../wit/world.wit");
+        assert!(contract.contains(&format!("package chatplug:plugin@{VERSION};")), "{contract}");
+    }
+
+    #[test]
+    fn all_of_0_1_is_this_contract() {
+        for (name, expected) in [
+            ("chatplug:plugin/plugin@0.1.0", Some("plugin")),
+            ("chatplug:plugin/memory@0.1.17", Some("memory")),
+            ("chatplug:plugin/memory@0.2.0", None),
+            ("chatplug:plugin/memory@0.10.0", None),
+            ("chatplug:plugin/memory@1.1.0", None),
+            ("chatplug:plugin/memory", None),
+            ("chatplug:plugins/memory@0.1.0", None),
+        ] {
+            assert_eq!(interface(name), expected, "{name}");
+        }
     }
 }

@@ -43,6 +43,7 @@ pub(super) struct Speaker {
 #[derive(Debug)]
 pub(super) struct Log {
     speaker: Speaker,
+    bytes_max: usize,
     left: usize,
     discarded: bool,
     tail: VecDeque<String>,
@@ -58,6 +59,7 @@ impl Log {
     pub(super) fn new(speaker: Speaker, bytes_max: usize) -> SharedLog {
         let log = Log {
             speaker,
+            bytes_max,
             left: bytes_max,
             discarded: false,
             tail: VecDeque::new(),
@@ -78,11 +80,11 @@ impl Log {
         if self.discarded || size > self.left {
             if !self.discarded {
                 self.discarded = true;
-                self.emit(
-                    Level::Warn,
-                    "the attempt's log is full; further lines are discarded (limit: limits.log_bytes)",
-                    "",
+                let message = format!(
+                    "more than {} bytes of log in one attempt (limits.log_bytes); further lines are discarded",
+                    self.bytes_max
                 );
+                self.emit(Level::Warn, &message, "");
             }
             return;
         }
@@ -90,6 +92,11 @@ impl Log {
         let fields: Vec<String> =
             fields.iter().map(|(name, value)| format!("{}={value:?}", one_line(name))).collect();
         self.emit(level, &one_line(message), &fields.join(" "));
+    }
+
+    /// Bytes of the limit that were used.
+    pub(super) fn used(&self) -> usize {
+        self.bytes_max - self.left
     }
 
     /// The last lines.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use wasmtime::{Store, WasmBacktrace};
 
 use super::Services;
 use super::guest::{Guest, RanOut};
@@ -59,7 +60,7 @@ impl Guest {
             Ok(answered) => answered,
             Err(Failure::Closed { reason, wait }) => {
                 self.spare_grant(used.as_ref());
-                return Err(Suspend::Wait(reason, wait).into());
+                return Err(self.suspend(Suspend::Wait(reason, wait)));
             }
             Err(failure) => failed(failure.into_error()),
         };
@@ -95,8 +96,9 @@ impl Guest {
         let (changes, step) = self.journal.own(number, call, now_ms());
         self.recorded = true;
         let ledger = self.services.ledger.clone();
-        let answered =
-            ledger.own(self.run, &self.plugin, changes, step, memory).await.map_err(not_recorded)?;
+        let owner = (&*self.plugin, self.terms.limits.room());
+        let answered = ledger.own(self.run, owner, changes, step, memory).await;
+        let answered = answered.map_err(|lost| self.suspend(not_recorded(lost)))?;
         self.journal.count(&answered);
         Ok(self.came(answered))
     }
@@ -115,7 +117,7 @@ impl Guest {
         };
         if self.services.stopping.is_cancelled() {
             let reason = "the host is stopping: no new action is begun".to_owned();
-            return Err(Suspend::Wait(reason, Duration::ZERO).into());
+            return Err(self.suspend(Suspend::Wait(reason, Duration::ZERO)));
         }
         if let Err(error) = self.check_expiry(&outgoing) {
             // Recorded, though it was never sent: a run that repeats this one must find it on its way.
@@ -123,7 +125,7 @@ impl Guest {
             self.journal.note(number, call, answered.clone());
             return Ok(self.came(answered));
         }
-        self.services.ready(&outgoing)?;
+        self.services.ready(&outgoing).map_err(|suspend| self.suspend(suspend))?;
         let used = self.use_grant(&outgoing)?;
         self.check_fuse(&outgoing)?;
         let chat_id = self.chat_of(&outgoing).map(str::to_owned);
@@ -143,10 +145,18 @@ impl Guest {
                     self.spare_fuse(chat_id.as_deref());
                     self.spare_grant(used.as_ref());
                 }
-                Err(suspend.into())
+                Err(self.suspend(suspend))
             }
-            Err(panic) => Err(Suspend::Doubt(format!("the host failed: {panic}")).into()),
+            Err(panic) => Err(self.suspend(Suspend::Doubt(format!("the host failed: {panic}")))),
         }
+    }
+
+    /// The error that ends a run without a fault of the plugin's. The engine looks where the guest is for each error
+    /// that has no backtrace yet, which takes time and memory that nobody has a use for here: this one has an empty
+    /// one, that of a store in which nothing runs.
+    fn suspend(&self, suspend: Suspend) -> wasmtime::Error {
+        let nowhere = WasmBacktrace::capture(Store::new(&self.engine, ()));
+        wasmtime::Error::new(suspend).context(nowhere)
     }
 
     /// Whether a call is to be repeated or done.

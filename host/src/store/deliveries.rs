@@ -6,6 +6,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::queries::{EVENT_COLUMNS, event};
 use super::{Error, Store, decisions};
+use crate::delivery::crash::Crash;
 use crate::delivery::{DeliveryId, State};
 use crate::event::{Event, EventId};
 use crate::grant::Decisions;
@@ -79,6 +80,8 @@ pub struct Finish {
     pub reason: String,
     /// The attempt's last log lines, kept unless it succeeded.
     pub log: String,
+    /// Where it was and what it had used, if it did not return.
+    pub crash: Option<Crash>,
     /// Whether the next run has to look anew, see [`Journal`](crate::journal::Journal::only_repeated).
     pub anew: bool,
     /// What was decided about its calls, where that was not a plain yes.
@@ -104,11 +107,14 @@ impl Store {
     /// See [`Error`].
     pub async fn finish(&self, finish: Finish, now_ms: i64) -> Result<bool, Error> {
         self.write(move |group| {
+            let crash = finish.crash.as_ref();
+            let crash = crash.map(|crash| serde_json::to_string(crash).expect("a crash can be written as JSON"));
             let ended_at = (finish.state != State::Pending).then_some(now_ms);
             let mut update = group.connection.prepare_cached(
                 "UPDATE deliveries SET state = ?2, due_at = ?3, attempts = ?4, crashes = ?5, version = coalesce(?6, version),
                     outcome = ?7, reason = nullif(?8, ''), ended_at = ?10, set_at = ?12, runs = runs + 1,
-                    log = coalesce(nullif(?9, ''), CASE WHEN ?2 IN ('pending', 'held') THEN log END)
+                    log = coalesce(nullif(?9, ''), CASE WHEN ?2 IN ('pending', 'held') THEN log END),
+                    crash = coalesce(?13, CASE WHEN ?2 IN ('pending', 'held') THEN crash END)
                  WHERE id = ?1 AND state = 'pending' AND runs = ?11",
             )?;
             let changed = update.execute(params![
@@ -124,6 +130,7 @@ impl Store {
                 ended_at,
                 finish.run,
                 now_ms,
+                crash,
             ])?;
             if changed == 1 && finish.anew {
                 let sql = "UPDATE journals SET anew = 1 WHERE delivery = ?1";

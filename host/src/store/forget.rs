@@ -190,12 +190,12 @@ fn securely<T>(
 /// Skips what has not ended well, and takes away what attempts said.
 fn skip(connection: &Connection, event: i64, now_ms: i64) -> rusqlite::Result<u64> {
     let mut update = connection.prepare_cached(
-        "UPDATE deliveries SET state = 'skipped', outcome = 'skipped', reason = ?2, log = NULL,
+        "UPDATE deliveries SET state = 'skipped', outcome = 'skipped', reason = ?2, log = NULL, crash = NULL,
             ended_at = ?3, set_at = ?3 WHERE event = ?1 AND state IN ('pending', 'held', 'dead')",
     )?;
     let skipped = update.execute(params![event, REASON, now_ms])?;
     let mut update = connection.prepare_cached(
-        "UPDATE deliveries SET reason = NULL, log = NULL WHERE event = ?1 AND reason IS NOT ?2",
+        "UPDATE deliveries SET reason = NULL, log = NULL, crash = NULL WHERE event = ?1 AND reason IS NOT ?2",
     )?;
     update.execute(params![event, REASON])?;
     Ok(skipped as u64)

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::writer::Group;
 use super::{Error, Store, memory, own};
 use crate::action::BoxFuture;
-use crate::action::memory::Call as MemoryCall;
+use crate::action::memory::{Call as MemoryCall, Room};
 use crate::delivery::DeliveryId;
 use crate::journal::{Answer, Answered, Call, Change, Header, Kind, Ledger, Lost, Run, Step};
 
@@ -25,7 +25,7 @@ impl Ledger for Store {
     fn own<'a>(
         &'a self,
         run: Run,
-        plugin: &'a str,
+        (plugin, room): (&'a str, Room),
         changes: Vec<Change>,
         step: Step,
         call: MemoryCall,
@@ -38,7 +38,7 @@ impl Ledger for Store {
                 }
                 changes.iter().try_for_each(|change| apply(group, run.delivery, change))?;
                 let at_ms = step.at_ms;
-                let result = memory::change(group, &plugin, run.root.0, call, at_ms)?;
+                let result = memory::change(group, (&plugin, room), run.root.0, call, at_ms)?;
                 let answered = Answered {
                     at_ms,
                     // A claim or a swap that wasn't made changed nothing: a later run looks again.

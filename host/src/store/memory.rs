@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::writer::Group;
 use super::{Error as StoreError, Store};
-use crate::action::memory::{Answer, Call, Memory};
+use crate::action::memory::{Answer, Call, Memory, Room};
 use crate::action::{BoxFuture, Code, Error};
 use crate::limits;
 
@@ -16,7 +16,7 @@ impl Memory for Store {
     fn read<'a>(&'a self, plugin: &'a str, call: Call) -> BoxFuture<'a, Result<Answer, Error>> {
         Box::pin(async move {
             let now_ms = jiff::Timestamp::now().as_millisecond();
-            check_size(&call)?;
+            check_key(&call)?;
             let plugin = plugin.to_owned();
             let answer = self.read(move |connection| look(connection, &plugin, call, now_ms)).await;
             answer.unwrap_or_else(|error| Err(unavailable(&error)))
@@ -45,30 +45,27 @@ fn look(
 /// that claims.
 pub(super) fn change(
     group: &mut Group<'_>,
-    plugin: &str,
+    (plugin, room): (&str, Room),
     owner: i64,
     call: Call,
     now_ms: i64,
 ) -> rusqlite::Result<Result<Answer, Error>> {
-    if let Err(error) = check_size(&call) {
+    if let Err(error) = check_key(&call).and_then(|()| check_value(&call, room)) {
         return Ok(Err(error));
     }
     sweep(group, now_ms, SWEEP)?;
-    apply(&mut Entries { group, plugin, now_ms }, owner, call)
+    apply(&mut Entries { group, plugin, room, now_ms }, owner, call)
 }
 
 fn unavailable(error: &StoreError) -> Error {
     Error::new(Code::Unavailable, format!("the plugin's memory: {error}"))
 }
 
-fn check_size(call: &Call) -> Result<(), Error> {
-    let (key, value) = match call {
-        Call::ListKeys { .. } => return Ok(()),
-        Call::Set { key, value, .. } | Call::CompareAndSwap { key, value, .. } => (key, value.len()),
-        Call::Get { key } | Call::Delete { key } | Call::Increment { key, .. } | Call::Claim { key, .. } => {
-            (key, 0)
-        }
-    };
+fn check_key(call: &Call) -> Result<(), Error> {
+    if matches!(call, Call::ListKeys { .. }) {
+        return Ok(());
+    }
+    let key = call.key();
     if key.is_empty() || key.len() > limits::MEMORY_KEY_BYTES_MAX {
         let message = format!(
             "a key of memory has 1 to {} bytes, this one has {}",
@@ -77,14 +74,23 @@ fn check_size(call: &Call) -> Result<(), Error> {
         );
         return Err(Error::new(Code::Invalid, message));
     }
-    if value > limits::MEMORY_VALUE_BYTES_MAX {
-        let message = format!(
-            "a value of memory has at most {} bytes, that of `{key}` has {value}",
-            limits::MEMORY_VALUE_BYTES_MAX
-        );
-        return Err(Error::new(Code::Limit, message));
-    }
     Ok(())
+}
+
+fn check_value(call: &Call, room: Room) -> Result<(), Error> {
+    match call {
+        Call::Set { key, value, .. } | Call::CompareAndSwap { key, value, .. }
+            if value.len() > room.value_bytes =>
+        {
+            let message = format!(
+                "a value of memory has at most {} bytes, that of `{key}` has {} (limits.kept_value_bytes)",
+                room.value_bytes,
+                value.len()
+            );
+            Err(Error::new(Code::Limit, message))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn get(
@@ -124,6 +130,7 @@ fn list(
 struct Entries<'a, 'g> {
     group: &'a mut Group<'g>,
     plugin: &'a str,
+    room: Room,
     now_ms: i64,
 }
 
@@ -224,16 +231,18 @@ impl Entries<'_, '_> {
             .query_row([self.plugin], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?
             .unwrap_or_default();
-        if keys > 0 && used_keys + keys > limits::MEMORY_KEYS_MAX {
+        if keys > 0 && used_keys + keys > i64::from(self.room.keys) {
             let message = format!(
-                "the plugin's memory holds {used_keys} keys already, the limit: delete some, or let them expire"
+                "the plugin's memory holds {used_keys} of {} keys: delete some, or let them expire (limits.kept_keys)",
+                self.room.keys
             );
             return Ok(Err(Error::new(Code::Limit, message)));
         }
-        if bytes > 0 && used_bytes + bytes > limits::MEMORY_TOTAL_BYTES_MAX {
+        if bytes > 0 && used_bytes + bytes > i64::try_from(self.room.bytes).unwrap_or(i64::MAX) {
             let message = format!(
-                "the plugin's memory holds {used_bytes} of {} bytes: delete some keys, or let them expire",
-                limits::MEMORY_TOTAL_BYTES_MAX
+                "the plugin's memory holds {used_bytes} of {} bytes, {bytes} more don't fit: delete some keys, or let \
+                 them expire (limits.kept_bytes)",
+                self.room.bytes
             );
             return Ok(Err(Error::new(Code::Limit, message)));
         }

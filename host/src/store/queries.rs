@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Error, Reader, StepView, Store, schema};
 use crate::delivery::DeliveryId;
+use crate::delivery::crash::Crash;
 use crate::event::{Event, EventId};
 
 /// Which events a listing shows.
@@ -86,13 +87,16 @@ pub struct DeliveryView {
     /// The recorded host calls, in order; only where one event or delivery is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<Vec<StepView>>,
+    /// Where an attempt was that did not return, and what it had used; only where one event is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crash: Option<Crash>,
 }
 
 pub(super) const EVENT_COLUMNS: &str =
     "events.id, type, source, organization, occurred_at, received_at, chat_id,
     thread_id, possible_duplicate, payload, extra, own";
 pub(super) const DELIVERY_COLUMNS: &str =
-    "deliveries.id, plugin, state, attempts, outcome, reason, version, due_at, ended_at, log";
+    "deliveries.id, plugin, state, attempts, outcome, reason, version, due_at, ended_at, log, crash";
 
 impl Store {
     /// An event, if it is still there with what it says.
@@ -229,7 +233,13 @@ pub(super) fn delivery(row: &Row<'_>, with_log: bool) -> rusqlite::Result<Delive
         ended_at: row.get::<_, Option<i64>>(8)?.map(rfc3339),
         log: if with_log { row.get(9)? } else { None },
         steps: None,
+        crash: if with_log { row.get::<_, Option<String>>(10)?.and_then(crash) } else { None },
     })
+}
+
+/// What a later version wrote, and this one can't read, is not shown.
+fn crash(text: String) -> Option<Crash> {
+    serde_json::from_str(&text).ok()
 }
 
 /// With milliseconds always, so that times line up and sort as text.

@@ -207,9 +207,10 @@ impl Batch<'_> {
     fn empty(&self, event: i64) -> rusqlite::Result<()> {
         empty(self.connection, event, "retention")?;
         CrashPoint::InRetention.reached();
-        let mut update = self
-            .connection
-            .prepare_cached("UPDATE deliveries SET log = NULL WHERE event = ?1 AND log IS NOT NULL")?;
+        let mut update = self.connection.prepare_cached(
+            "UPDATE deliveries SET log = NULL, crash = NULL WHERE event = ?1
+                AND (log IS NOT NULL OR crash IS NOT NULL)",
+        )?;
         update.execute([event]).map(|_| ())
     }
 

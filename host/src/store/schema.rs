@@ -209,6 +209,9 @@ CREATE TABLE decisions (
     delivery INTEGER NOT NULL,
     PRIMARY KEY (minute, plugin, capability, why)
 ) STRICT, WITHOUT ROWID;
+
+-- Where an attempt was that did not return, and what it had used of its limits: JSON.
+ALTER TABLE deliveries ADD COLUMN crash TEXT;
 ";
 
 /// Sets a write connection up and brings the tables up to date.

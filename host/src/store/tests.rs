@@ -102,6 +102,7 @@ impl Bench {
             outcome: "as the test says",
             reason: "a reason".to_owned(),
             log: "a log".to_owned(),
+            crash: None,
             anew: false,
             decisions: Default::default(),
         };

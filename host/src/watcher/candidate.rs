@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::limits::COMPONENT_BYTES_MAX;
+use crate::limits::Loading;
 use crate::runtime::compile::Compiler;
 use crate::runtime::{LoadError, Runtime, Version, inspect};
 
@@ -30,14 +30,14 @@ pub struct Loader {
 }
 
 impl Loader {
-    pub(super) async fn load(&self, path: &Path) -> Candidate {
-        let bytes = match read(path).await {
+    pub(super) async fn load(&self, path: &Path, limits: &Loading) -> Candidate {
+        let bytes = match read(path, limits).await {
             Ok(bytes) => bytes,
             Err(reason) => return Candidate::Rejected { hash: None, reason },
         };
         let hash = content_hash(&bytes);
         tracing::debug!(file = %path.display(), version = hash, "loading a component");
-        match self.version(&hash, bytes).await {
+        match self.version(&hash, bytes, limits).await {
             Ok(version) => Candidate::Loaded(Arc::new(version)),
             Err(reason) => Candidate::Rejected { hash: Some(hash), reason },
         }
@@ -47,53 +47,47 @@ impl Loader {
     ///
     /// # Errors
     /// If its component is gone or no longer loads.
-    pub(super) async fn kept(&self, hash: &str) -> Result<Version, String> {
+    pub(super) async fn kept(&self, hash: &str, limits: &Loading) -> Result<Version, String> {
         let bytes =
             self.compiler.kept(hash).map_err(|error| format!("{hash} is not kept any more: {error}"))?;
         if content_hash(&bytes) != hash {
             return Err(format!("the kept component of {hash} was changed"));
         }
-        self.version(hash, bytes).await
+        self.version(hash, bytes, limits).await
     }
 
-    async fn version(&self, hash: &str, bytes: Vec<u8>) -> Result<Version, String> {
+    async fn version(&self, hash: &str, bytes: Vec<u8>, limits: &Loading) -> Result<Version, String> {
         let bytes = Arc::new(bytes);
         let inspected = {
-            let bytes = bytes.clone();
-            tokio::task::spawn_blocking(move || inspect::inspect(&bytes))
+            let (bytes, limits) = (bytes.clone(), *limits);
+            tokio::task::spawn_blocking(move || inspect::inspect(&bytes, &limits))
                 .await
                 .unwrap_or_else(|_| Err("it could not be inspected: please report it".to_owned()))?
         };
-        let compiled = self.compiler.compile(hash, &bytes).await?;
+        let compiled = self.compiler.compile(hash, &bytes, limits).await?;
         match self.runtime.load(&compiled, &inspected).await {
             Ok(version) => Ok(version),
             Err(LoadError::Plugin(reason)) => Err(reason),
             Err(LoadError::Compiled(reason)) => {
                 tracing::warn!(version = hash, reason, "compiling a component again");
                 self.compiler.discard(&compiled);
-                let compiled = self.compiler.compile(hash, &bytes).await?;
+                let compiled = self.compiler.compile(hash, &bytes, limits).await?;
                 self.runtime.load(&compiled, &inspected).await.map_err(|error| error.to_string())
             }
         }
     }
 }
 
-async fn read(path: &Path) -> Result<Vec<u8>, String> {
+async fn read(path: &Path, limits: &Loading) -> Result<Vec<u8>, String> {
     let unreadable = |error| format!("it cannot be read: {error}");
     let size = tokio::fs::metadata(path).await.map_err(unreadable)?.len();
-    if size > COMPONENT_BYTES_MAX {
-        return Err(format!(
-            "it has {} MiB, at most {} are allowed: build with --release",
-            size >> 20,
-            COMPONENT_BYTES_MAX >> 20
-        ));
-    }
+    inspect::check_size(size, limits)?;
     tokio::fs::read(path).await.map_err(unreadable)
 }
 
 /// The content hash of a file; `None` if it can't be read, or is too large to be a component.
-pub(super) async fn hash_of(path: &Path) -> Option<String> {
-    read(path).await.ok().map(|bytes| content_hash(&bytes))
+pub(super) async fn hash_of(path: &Path, limits: &Loading) -> Option<String> {
+    read(path, limits).await.ok().map(|bytes| content_hash(&bytes))
 }
 
 fn content_hash(bytes: &[u8]) -> String {

@@ -1,5 +1,7 @@
 //! A host whose plugin makes the calls that messages name.
 
+use std::path::PathBuf;
+
 use chatplug::simulator::Recorded;
 use chatplug::simulator::livechat::{EndedBy, Opening};
 use chatplug_tests::{deliveries, guest};
@@ -27,8 +29,8 @@ bearer = { env = "SLACK_TOKEN" }
 "#;
 
 /// A host whose plugin makes the calls of [`Caller::call`].
-pub(super) struct Caller {
-    pub(super) stage: Stage,
+pub(crate) struct Caller {
+    pub(crate) stage: Stage,
     calls: usize,
     /// When the events happened on the platform; by default now.
     happened: Option<&'static str>,
@@ -52,11 +54,20 @@ impl Caller {
         Caller::with(&format!("denies = {denies}")).await
     }
 
+    /// The same with a component that was built long ago.
+    pub(crate) async fn granted_to(component: PathBuf) -> Caller {
+        Caller::of(component, GRANTS).await
+    }
+
     /// A host with these grants and denies.
     pub(super) async fn with(policy: &str) -> Caller {
+        Caller::of(guest("guest_caller"), policy).await
+    }
+
+    async fn of(component: PathBuf, policy: &str) -> Caller {
         let config = format!("{CONNECTIONS}\n[plugin.caller]\nevents = [\"incoming_event\"]\n{policy}\n");
         let config: Table = config.parse().expect("TOML");
-        Caller { stage: Stage::with(config, guest("guest_caller")).await, calls: 0, happened: None }
+        Caller { stage: Stage::with(config, component).await, calls: 0, happened: None }
     }
 
     /// Events happen then from now on.
@@ -85,7 +96,7 @@ impl Caller {
     }
 
     /// Has the plugin make a call; answers what it was told.
-    pub(super) async fn call(&mut self, name: &str, with: &Value) -> Value {
+    pub(crate) async fn call(&mut self, name: &str, with: &Value) -> Value {
         self.ask(name, with).await;
         let delivery = self.last_delivery();
         let reason = delivery["reason"].as_str().unwrap_or_default();

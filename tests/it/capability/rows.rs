@@ -7,12 +7,12 @@ use super::caller::Caller;
 use crate::services::SMITH;
 
 /// A call, the one request that it makes, and the answer. A `custom_id` of ours stands as `ours`.
-pub(super) struct Row {
-    pub(super) name: &'static str,
-    pub(super) with: Value,
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) with: Value,
     pub(super) action: &'static str,
     pub(super) body: Value,
-    pub(super) answer: Value,
+    pub(crate) answer: Value,
 }
 
 /// The chats that the calls are about.
@@ -26,7 +26,7 @@ struct Chats {
 }
 
 /// All calls, in an order in which they can be made.
-pub(super) fn rows(caller: &Caller) -> Vec<Row> {
+pub(crate) fn rows(caller: &Caller) -> Vec<Row> {
     let chats =
         Chats { chat: caller.chat("Dana"), quiet: caller.chat("Omar").0, ended: caller.ended_chat("Mia") };
     caller.stage.livechat.agent_joins(&chats.chat.0, PAT_OWNER).expect("it joins");

@@ -215,6 +215,7 @@ mod tests {
             version: None,
             due_at: None,
             ended_at: None,
+            crash: None,
             log: None,
             steps: None,
         };

@@ -52,8 +52,8 @@ impl Scene {
             known: counter(),
             flagged: counter(),
         };
-        let door = Door { secrets: Secrets::new([]), organization: None, us: Us::default() };
-        let reception = Reception { door, routes: Arc::default() };
+        let door = Door { secrets: Secrets::new([]), organization: None, us: Us::default(), json_depth: 64 };
+        let reception = Reception { door, routes: Arc::default(), body_bytes: 1 << 20 };
         let webhooks = Webhooks::new(self.store.clone(), reception, Arc::default(), meters);
         let health = Health::new(self.store.clone(), vec![("dispatcher", Arc::default())]);
         let doors = AppState { webhooks: Arc::new(webhooks), health: Arc::new(health) };

@@ -34,7 +34,14 @@ fn client(double: &Double) -> Client {
 }
 
 fn origin() -> Origin {
-    Origin { plugin: Arc::from("notes"), delivery: 7, trace: TraceId::default(), step: 3, accepted_at_ms: 0 }
+    Origin {
+        plugin: Arc::from("notes"),
+        delivery: 7,
+        trace: TraceId::default(),
+        step: 3,
+        accepted_at_ms: 0,
+        answer_bytes: 1 << 20,
+    }
 }
 
 fn ok(body: &str) -> Answer {

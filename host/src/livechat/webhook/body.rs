@@ -3,19 +3,18 @@
 use std::borrow::Cow;
 
 use super::Reason;
-use crate::limits::JSON_DEPTH_MAX;
 
 /// A request body as text, fit to be read without recursing too deep.
-pub(super) fn text(body: &[u8]) -> Result<Cow<'_, str>, Reason> {
+pub(super) fn text(body: &[u8], depth_max: usize) -> Result<Cow<'_, str>, Reason> {
     let text = std::str::from_utf8(body)
         .map_err(|error| Reason::NotJson(format!("it is not UTF-8 from byte {} on", error.valid_up_to())))?;
-    if too_deep(body) { Err(Reason::TooDeep) } else { Ok(mend_surrogates(text)) }
+    if too_deep(body, depth_max) { Err(Reason::TooDeep(depth_max)) } else { Ok(mend_surrogates(text)) }
 }
 
-fn too_deep(body: &[u8]) -> bool {
+fn too_deep(body: &[u8], depth_max: usize) -> bool {
     let opens = |byte: u8| byte == b'{' || byte == b'[';
     // So few can't nest too deep; nearly every webhook ends here.
-    if body.iter().filter(|byte| opens(**byte)).count() <= JSON_DEPTH_MAX {
+    if body.iter().filter(|byte| opens(**byte)).count() <= depth_max {
         return false;
     }
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
@@ -29,7 +28,7 @@ fn too_deep(body: &[u8]) -> bool {
             open if opens(*open) => depth += 1,
             _ => {}
         }
-        if depth > JSON_DEPTH_MAX {
+        if depth > depth_max {
             return true;
         }
     }
@@ -86,7 +85,7 @@ mod tests {
             ("]".repeat(100) + &nested(65), true),
         ];
         for (text, expected) in cases {
-            assert_eq!(too_deep(text.as_bytes()), expected, "{text:.80}");
+            assert_eq!(too_deep(text.as_bytes(), 64), expected, "{text:.80}");
         }
     }
 

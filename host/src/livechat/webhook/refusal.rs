@@ -5,7 +5,6 @@ use thiserror::Error;
 use super::json::Object;
 use super::{body, secrets};
 use crate::event::types;
-use crate::limits::JSON_DEPTH_MAX;
 
 /// A webhook that is not accepted. Holds nothing that the sender chose but a number or two.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -23,9 +22,9 @@ pub enum Reason {
     /// The body is no JSON.
     #[error("the webhook's body is no JSON: {0}")]
     NotJson(String),
-    /// The body nests deeper than [`JSON_DEPTH_MAX`].
-    #[error("the webhook's body nests deeper than {JSON_DEPTH_MAX} levels")]
-    TooDeep,
+    /// The body nests deeper than this.
+    #[error("the webhook's body nests deeper than {0} levels (livechat.webhooks.json_depth)")]
+    TooDeep(usize),
     /// No webhook can be authenticated.
     #[error("no webhook secret is configured; set `secrets` under [livechat.webhooks]")]
     NoSecretConfigured,
@@ -51,7 +50,7 @@ impl Reason {
     pub fn word(&self) -> &'static str {
         match self {
             Reason::NotJson(_) => "not-json",
-            Reason::TooDeep => "too-deep",
+            Reason::TooDeep(_) => "too-deep",
             Reason::NoSecretConfigured => "no-secret-configured",
             Reason::UnknownFormat => "unknown-format",
             Reason::MissingSecret => "missing-secret",
@@ -63,20 +62,20 @@ impl Reason {
 
     /// Whether the body itself is at fault (400), rather than its authentication (403).
     pub fn is_malformed(&self) -> bool {
-        matches!(self, Reason::NotJson(_) | Reason::TooDeep)
+        matches!(self, Reason::NotJson(_) | Reason::TooDeep(_))
     }
 }
 
 impl Refusal {
-    pub(super) fn new(reason: Reason, body: &[u8]) -> Refusal {
-        let action = if reason.is_malformed() { "none" } else { claimed(body) };
+    pub(super) fn new(reason: Reason, body: &[u8], depth_max: usize) -> Refusal {
+        let action = if reason.is_malformed() { "none" } else { claimed(body, depth_max) };
         Refusal { reason, action }
     }
 }
 
 /// The known name of the type that a refused body claims. Senders can't invent names for counters.
-fn claimed(bytes: &[u8]) -> &'static str {
-    let Ok(text) = body::text(bytes) else { return "none" };
+fn claimed(bytes: &[u8], depth_max: usize) -> &'static str {
+    let Ok(text) = body::text(bytes, depth_max) else { return "none" };
     let Ok(object) = Object::parse(&text) else { return "none" };
     match object.text("action").or(object.text("event_type")) {
         None => "none",

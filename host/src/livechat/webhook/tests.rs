@@ -16,7 +16,7 @@ const NOW: i64 = 1_780_400_000_000;
 
 fn door() -> Door {
     let secrets = ["another-valid-secret", SECRET].map(SecretString::from);
-    Door { secrets: Secrets::new(secrets), organization: None, us: Us::default() }
+    Door { secrets: Secrets::new(secrets), organization: None, us: Us::default(), json_depth: 64 }
 }
 
 /// Path below `tests/payloads` and text of each fixture.

@@ -1,13 +1,33 @@
 //! `http`: see `wit/http.wit`.
 
 use crate::action::http::Request;
-use crate::action::{self, Effect, Outgoing};
+use crate::action::{self, Code, Effect, Outgoing};
 use crate::runtime::bindings::contract::http::{self, Error, Response};
 use crate::runtime::guest::Guest;
+
+impl Guest {
+    fn check_body(&self, request: &http::Request) -> Result<(), action::Error> {
+        let max = self.terms.limits.http_body_bytes;
+        match &request.body {
+            Some(body) if body.len() > max => {
+                let message = format!(
+                    "the body for `{}` has {} bytes, {max} are allowed (limits.http_body_bytes)",
+                    request.connection.escape_debug(),
+                    body.len()
+                );
+                Err(action::Error::new(Code::Limit, message))
+            }
+            _ => Ok(()),
+        }
+    }
+}
 
 impl http::Host for Guest {
     async fn send(&mut self, request: http::Request) -> wasmtime::Result<Result<Response, Error>> {
         self.count_call()?;
+        if let Err(limit) = self.check_body(&request) {
+            return Ok(Err(limit.into()));
+        }
         let once = request.once;
         let request = Request {
             connection: request.connection,

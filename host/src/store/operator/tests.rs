@@ -6,6 +6,7 @@ use super::*;
 use crate::action::memory::{Answer as MemoryAnswer, Call};
 use crate::event::trace::Trace;
 use crate::event::{Dedupe, NewEvent, Source};
+use crate::limits::Limits;
 use crate::store::{Committed, NewWebhook, Opened, Pending, Reader, Route, Routes, memory};
 
 const NOW: i64 = 1_790_000_000_000;
@@ -89,7 +90,9 @@ impl Scene {
     /// Whether a delivery gets what only one may have.
     async fn claims(&self, delivery: DeliveryId) -> bool {
         let call = Call::Claim { key: "told".into(), ttl_ms: 60_000 };
-        let claim = self.store.write(move |group| memory::change(group, "p", delivery.0, call, NOW));
+        let claim = self.store.write(move |group| {
+            memory::change(group, ("p", Limits::default().room()), delivery.0, call, NOW)
+        });
         claim.await.unwrap() == Ok(MemoryAnswer::Whether(true))
     }
 

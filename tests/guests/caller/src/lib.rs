@@ -9,6 +9,8 @@ use chatplug_sdk::payload::EventInChat;
 use chatplug_sdk::prelude::*;
 use chatplug_sdk::serde_json;
 
+const HOUR: Duration = Duration::from_secs(3600);
+
 /// The author's name for the action, the same in every attempt.
 const ONCE: &str = "call";
 
@@ -30,6 +32,7 @@ impl Plugin for Caller {
         let wanted: Value =
             serde_json::from_str(text).map_err(|error| Failure::reject(format!("{text:?}: {error}")))?;
         let name = wanted["call"].as_str().unwrap_or_default();
+        info!(call = name, "making a call");
         let came = match call(name, &wanted["with"]) {
             Ok(answer) => json!({ "ok": answer }),
             Err(error) => json!({
@@ -68,7 +71,26 @@ fn call(name: &str, with: &Value) -> Result<Value, Error> {
             let groups: Vec<i64> = with.as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
             agents::routing_statuses(&groups).map(|all| all.into_iter().map(|one| one.agent_id).collect())
         }
+        "memory.get" => memory::get(text(0)).map(|found: Option<Value>| found.unwrap_or_default()),
+        "memory.set" => memory::set(text(0), &with[1]).map(done),
+        "memory.set-for" => memory::set_for(text(0), &with[1], HOUR).map(done),
+        "memory.delete" => memory::delete(text(0)).map(done),
+        "memory.increment" => {
+            memory::increment(text(0), with[1].as_i64().unwrap_or_default()).map(Value::from)
+        }
+        "memory.claim" => memory::claim(text(0), HOUR).map(Value::from),
+        "memory.list-keys" => memory::keys(text(0), with[1].as_str(), 100).map(Value::from),
+        "memory.compare-and-swap" => {
+            let expected = with[1].as_str().map(str::as_bytes);
+            memory::compare_and_swap(text(0), expected, text(2).as_bytes(), None).map(Value::from)
+        }
         "http" => send(with),
+        "http flood" => {
+            for _ in 0..1_000 {
+                send(with)?;
+            }
+            Ok(Value::Null)
+        }
         other => Err(Error::new(ErrorCode::Unsupported, format!("the caller has no call `{other}`"))),
     }
 }

@@ -1,10 +1,13 @@
-//! Does what its settings say, and none of it is nice.
+//! Does what its settings say, or else what the message says, and none of it is nice.
 
+use std::io::Read;
+
+use chatplug_sdk::payload::EventInChat;
 use chatplug_sdk::prelude::*;
 
 #[derive(Deserialize, JsonSchema)]
 struct Settings {
-    r#do: String,
+    r#do: Option<String>,
 }
 
 struct Hostile;
@@ -17,7 +20,9 @@ impl Plugin for Hostile {
     }
 
     fn handle(event: Event, settings: Settings) -> Result<(), Failure> {
-        match settings.r#do.as_str() {
+        let said: EventInChat = event.payload_as()?;
+        let said = said.event.message().unwrap_or_default();
+        match settings.r#do.as_deref().unwrap_or(said) {
             "loop" => loop {
                 std::hint::black_box(0);
             },
@@ -45,6 +50,14 @@ impl Plugin for Hostile {
                 }
                 Ok(())
             }
+            "panic" => panic!("told to panic in {}", event.chat_id.as_deref().unwrap_or_default()),
+            "giant" => {
+                memory::set_bytes("giant", &vec![1; GIANT_BYTES], None)?;
+                Ok(())
+            }
+            "giant-answer" => Err(Failure::reject("x".repeat(GIANT_BYTES))),
+            "look" => Err(Failure::reject(look_around())),
+            "outside" => Err(Failure::reject(outside())),
             "tag" => {
                 chats::tag(event.chat_id.as_deref().unwrap_or_default(), "T", "tag").send()?;
                 Ok(())
@@ -52,6 +65,30 @@ impl Plugin for Hostile {
             other => Err(Failure::reject(format!("no such misdeed: {other}"))),
         }
     }
+}
+
+/// More than may cross between plugin and host in one call.
+const GIANT_BYTES: usize = 5 << 20;
+
+/// What can be seen of the host's process.
+fn look_around() -> String {
+    let variables = std::env::vars().count();
+    let arguments = std::env::args().count();
+    let mut input = Vec::new();
+    let read = std::io::stdin().read_to_end(&mut input).map_err(|error| error.kind());
+    format!("{variables} variables, {arguments} arguments, input: {read:?}")
+}
+
+#[cfg(feature = "outside")]
+fn outside() -> String {
+    let file = std::fs::read_to_string("/etc/passwd").map_err(|error| error.kind());
+    let stream = std::net::TcpStream::connect("127.0.0.1:80").map_err(|error| error.kind());
+    format!("{file:?} {stream:?}")
+}
+
+#[cfg(not(feature = "outside"))]
+fn outside() -> String {
+    "there is no way out".to_owned()
 }
 
 #[expect(clippy::disallowed_methods, reason = "that is the misbehaviour")]

@@ -9,7 +9,7 @@ use chatplug::event::trace_id::TraceId;
 use chatplug::event::{Event, EventId};
 use chatplug::grant::Policy;
 use chatplug::journal::Run;
-use chatplug::limits::Limits;
+use chatplug::limits::{Limits, Loading, STACK_BYTES};
 use chatplug::runtime::compile::Compiler;
 use chatplug::runtime::{Attempt, Runtime, Services, Terms, Version, inspect};
 use chatplug_tests::guest;
@@ -28,10 +28,12 @@ async fn attempts() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let program = std::env::var_os("CHATPLUG_HOST").context("run it with `cargo xtask bench`")?;
     let compiler = Compiler::new(program.into(), folder.path()).map_err(anyhow::Error::msg)?;
-    let runtime = Runtime::new(Services::none()).map_err(|error| anyhow::anyhow!("{error:#}"))?;
+    let runtime =
+        Runtime::new(Services::none(), STACK_BYTES).map_err(|error| anyhow::anyhow!("{error:#}"))?;
+    let loading = Loading::default();
     let bytes = std::fs::read(guest("guest_no_op"))?;
-    let inspected = inspect::inspect(&bytes).map_err(anyhow::Error::msg)?;
-    let compiled = compiler.compile("sha256:bench", &bytes).await.map_err(anyhow::Error::msg)?;
+    let inspected = inspect::inspect(&bytes, &loading).map_err(anyhow::Error::msg)?;
+    let compiled = compiler.compile("sha256:bench", &bytes, &loading).await.map_err(anyhow::Error::msg)?;
     let resident = || memory_kib(std::process::id(), "VmRSS");
     let before = resident();
     let version = Arc::new(runtime.load(&compiled, &inspected).await.map_err(anyhow::Error::msg)?);

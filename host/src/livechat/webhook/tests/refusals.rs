@@ -42,7 +42,7 @@ fn malformed_bodies() {
     check(deep("{\"a\":", "}"), None, "too-deep none");
     check(EVENT.replace("{}", &format!("{}{}", "[".repeat(64), "]".repeat(64))), None, "too-deep none");
     check(EVENT.replace("{}", &format!("{}{}", "[".repeat(63), "]".repeat(63))), None, "ok");
-    assert!(Reason::TooDeep.is_malformed() && !Reason::WrongSecret.is_malformed());
+    assert!(Reason::TooDeep(64).is_malformed() && !Reason::WrongSecret.is_malformed());
 }
 
 #[test]
