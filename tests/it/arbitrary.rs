@@ -8,6 +8,7 @@ use chatplug::action::path;
 use chatplug::action::retry_after::retry_after;
 use chatplug::config::{Config, DEFAULT};
 use chatplug::grant::PathPattern;
+use chatplug::limits::Loading;
 use chatplug::runtime::inspect::inspect;
 use chatplug_tests::guest;
 use fastrand::Rng;
@@ -66,12 +67,12 @@ fn changed(rng: &mut Rng, bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn any_component_is_looked_into_or_refused() {
     let whole = fs::read(guest("guest_no_op")).expect("it was built");
-    let asks = inspect(&whole).expect("it is one").asks;
+    let asks = inspect(&whole, &Loading::default()).expect("it is one").asks;
     let mut rng = Rng::with_seed(SEED);
     let mut refused = 0;
     for _ in 0..300 {
         let bytes = changed(&mut rng, &whole);
-        match inspect(&bytes) {
+        match inspect(&bytes, &Loading::default()) {
             // What isn't there when it is refused can't have come by chance.
             Ok(found) => assert!(found.asks.is_subset(&asks), "{found:?}"),
             Err(reason) => {
@@ -83,8 +84,9 @@ fn any_component_is_looked_into_or_refused() {
     assert!(refused > 100, "{refused} of 300 were refused");
     for length in 0..200 {
         let bytes: Vec<u8> = std::iter::repeat_with(|| rng.u8(..)).take(length).collect();
-        inspect(&bytes).expect_err("it is noise");
-        inspect(&[&whole[..8], &bytes].concat()).expect_err("it is noise behind a good beginning");
+        inspect(&bytes, &Loading::default()).expect_err("it is noise");
+        inspect(&[&whole[..8], &bytes].concat(), &Loading::default())
+            .expect_err("it is noise behind a good beginning");
     }
 }
 

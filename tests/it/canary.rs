@@ -168,7 +168,7 @@ fn message(chat: usize, text: &str) -> String {
         "id": "1", "type": "message", "created_at": jiff::Timestamp::now().to_string(), "visibility": "all",
         "author_id": "b7eff798", "text": text,
     });
-    let own = if chat % 2 == 0 { "CANARY_HOOK_1" } else { "CANARY_HOOK_2" };
+    let own = if chat.is_multiple_of(2) { "CANARY_HOOK_1" } else { "CANARY_HOOK_2" };
     json!({
         "webhook_id": "wh_1",
         "secret_key": secret(own),
