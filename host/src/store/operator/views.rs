@@ -103,9 +103,9 @@ fn select(condition: &str) -> String {
 
 fn stopped(row: &Row<'_>) -> rusqlite::Result<StoppedDelivery> {
     Ok(StoppedDelivery {
-        event: EventId(row.get(10)?).to_string(),
-        event_type: row.get(11)?,
-        chat_id: row.get(12)?,
+        event: EventId(row.get(11)?).to_string(),
+        event_type: row.get(12)?,
+        chat_id: row.get(13)?,
         delivery: delivery(row, true)?,
     })
 }
