@@ -1,5 +1,5 @@
 //! The store: one SQLite file in the data folder. Commands go to one writer thread, which commits them in
-//! groups, and are answered by another, which syncs the groups; queries use short-lived read connections beside it.
+//! groups; queries use short-lived read connections beside it.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -35,7 +35,6 @@ mod retention;
 mod schema;
 mod starts;
 mod steps;
-mod sync;
 mod visits;
 mod writer;
 
@@ -57,7 +56,6 @@ pub use steps::StepView;
 
 use failure::{Failure, is_damage};
 use starts::Epoch;
-use sync::Syncing;
 use writer::{Writer, Writing};
 
 use crate::delivery::Uptime;
@@ -86,9 +84,6 @@ pub enum Error {
     /// The disk is full: what was asked is not stored, and asking again later may help.
     #[error("the disk of the data folder is full")]
     Full,
-    /// What was written may not be on disk.
-    #[error("the disk of the data folder failed to sync: {0}")]
-    Sync(Arc<std::io::Error>),
     /// SQLite failed.
     #[error("the store failed: {0}")]
     Sqlite(#[from] Arc<rusqlite::Error>),
@@ -253,15 +248,15 @@ impl Store {
         let (epoch, uptime) = Epoch::begin(&connection, clock.now_ms())?;
         let (sender, batches) = mpsc::channel(COMMITTED_BATCHES_MAX);
         let (gap, failure) = (Arc::new(AtomicBool::new(false)), Failure::none());
-        let log = sync::take_over(&connection, &path)?;
-        let syncing = Syncing { log, committed: sender, gap: gap.clone(), failure: failure.clone(), meters };
         let writing = Writing {
             connection,
             path: path.clone(),
             epoch,
             clock: clock.clone(),
+            committed: sender,
+            gap: gap.clone(),
             failure: failure.clone(),
-            syncing,
+            meters,
         };
         let (writer, ended) = writing.start();
         lock.ended = Some(Mutex::new(ended));

@@ -72,19 +72,19 @@ pub(super) fn in_doubt(
 
 /// A line for each attempt.
 fn tell(pending: &Pending, trace: TraceId, report: &Report, attempt: u32, next: &Next) {
-    let Pending { plugin, event_id: event, id: delivery, .. } = pending;
+    let (plugin, event, delivery) = (&*pending.plugin, pending.event_id.to_string(), pending.id.to_string());
     let (outcome, reason) = (report.outcome.as_str(), report.outcome.reason());
     let crash = report.crash.as_ref();
     let backtrace = crash.map(|crash| crash.backtrace.join(" < ")).unwrap_or_default();
     let (wall_ms, cpu_us) = (report.wall.as_millis() as u64, report.cpu.as_micros() as u64);
     match next {
         Next::Succeeded => {
-            tracing::debug!(%plugin, %event, %delivery, %trace, attempt, wall_ms, cpu_us, "{plugin} handled {event}");
+            tracing::debug!(plugin, event, delivery, %trace, attempt, wall_ms, cpu_us, "{plugin} handled {event}");
         }
         Next::Again(delay) => tracing::warn!(
-            %plugin,
-            %event,
-            %delivery,
+            plugin,
+            event,
+            delivery,
             %trace,
             attempt,
             outcome,
@@ -96,9 +96,9 @@ fn tell(pending: &Pending, trace: TraceId, report: &Report, attempt: u32, next: 
             "{plugin} did not handle {event} ({outcome}); it is tried again"
         ),
         Next::Dead(_) => tracing::error!(
-            %plugin,
-            %event,
-            %delivery,
+            plugin,
+            event,
+            delivery,
             %trace,
             attempt,
             outcome,

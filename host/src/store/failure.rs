@@ -57,9 +57,7 @@ impl Store {
 
 /// Whether a write that failed like this is the fault of the disk, the file or another host, not of the command.
 pub(super) fn is_final(error: &Error) -> bool {
-    matches!(error, Error::TakenOver | Error::Sync(_))
-        || is_damage(error)
-        || code(error) == Some(ErrorCode::CannotOpen)
+    matches!(error, Error::TakenOver) || is_damage(error) || code(error) == Some(ErrorCode::CannotOpen)
 }
 
 /// Whether what was read can't be trusted, or can't be read.

@@ -1,8 +1,9 @@
-//! The writer thread: owns the only write connection and commits what is queued as one group. Another thread syncs
-//! the group and answers all who wait for it (`sync.rs`); a third one moves the log into the database.
+//! The writer thread: owns the only write connection, commits what is queued as one group, then answers all.
+//! The log is moved into the database by another thread, off the commit path.
 
 use std::path::PathBuf;
-use std::sync::mpsc::SyncSender;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -13,8 +14,7 @@ use super::clock::Clock;
 use super::failure::{Failure, Watch, is_final};
 use super::log::{IsLong, checkpoint};
 use super::starts::{ALIVE_EVERY, Epoch};
-use super::sync::{Committed, Syncing};
-use super::{Error, Pending, Store};
+use super::{Error, Meters, Pending, Store};
 use crate::crash_point::CrashPoint;
 
 /// Commands that wait for the writer; beyond it callers wait.
@@ -46,10 +46,14 @@ pub(super) struct Writing {
     pub(super) epoch: Epoch,
     /// When that is.
     pub(super) clock: Clock,
+    /// Takes what was committed.
+    pub(super) committed: mpsc::Sender<Vec<Pending>>,
+    /// Whether it did not take all.
+    pub(super) gap: Arc<AtomicBool>,
     /// Takes the error that ends the store.
     pub(super) failure: Failure,
-    /// Makes durable what was committed.
-    pub(super) syncing: Syncing,
+    /// Count what is committed.
+    pub(super) meters: Meters,
 }
 
 impl Writing {
@@ -58,47 +62,28 @@ impl Writing {
         let (queue, commands) = mpsc::channel(QUEUE_MAX);
         let (alive, ended) = std::sync::mpsc::channel::<()>();
         let (done, all_done) = std::sync::mpsc::channel();
+        let also_done = done.clone();
         let is_long = IsLong::default();
         let (path, failure, told) = (self.path.clone(), self.failure.clone(), is_long.clone());
-        // The queue is closed once all who write are gone, whatever the other threads do.
+        // The queue is closed once all who write are gone, whatever the other thread does.
         let more = beat(self.epoch, self.clock.clone(), queue.downgrade());
-        let [writer_done, syncing_done] = [(); 2].map(|()| done.clone());
-        // Without room: while a group is synced one more is committed, and then the queue fills for a large one.
-        let (synced, groups) = std::sync::mpsc::sync_channel(0);
-        let Writing { connection, epoch, clock, syncing, .. } = self;
-        let writing = Committing { connection, epoch, clock, failure: failure.clone(), synced };
-        thread::spawn(move || {
-            let _done = syncing_done;
-            syncing.run(&groups);
-        });
         thread::spawn(move || {
             // Dropped from the last to the first: the connection is closed before the thread is done.
-            let _done = writer_done;
+            let _done = done;
             let _alive = alive;
-            let writing = writing;
+            let writing = self;
             let _watch = Watch(writing.failure.clone());
             if let Err(error) = writing.write(commands, &is_long) {
                 writing.failure.report(error);
             }
         });
         thread::spawn(move || {
-            let _done = done;
+            let _done = also_done;
             checkpoint(&path, &ended, &told, &failure, more);
         });
         (Writer { queue }, all_done)
     }
-}
 
-/// The writer thread's own.
-struct Committing {
-    connection: Connection,
-    epoch: Epoch,
-    clock: Clock,
-    failure: Failure,
-    synced: SyncSender<Committed>,
-}
-
-impl Committing {
     /// Commits group after group until all senders are gone.
     ///
     /// # Errors
@@ -112,13 +97,15 @@ impl Committing {
                 Some(error) => Err(error),
                 None => self.commit(&mut group, &mut made),
             };
-            let commands = std::mem::replace(&mut group, Vec::with_capacity(GROUP_MAX));
-            if let Err(error) = &outcome {
-                commands.into_iter().for_each(|command| command.answer(Err(error.clone())));
-            } else {
-                let rows = self.connection.total_changes() - rows;
-                let committed = Committed { commands, made, began, rows };
-                self.synced.send(committed).map_err(|_| self.failure.get().unwrap_or(Error::Closed))?;
+            if outcome.is_ok() {
+                self.meters.committed(began, self.connection.total_changes() - rows);
+            }
+            if outcome.is_ok() && !made.is_empty() && self.committed.try_send(made).is_err() {
+                // Nothing is lost: the dispatcher notices the gap and reads the table.
+                self.gap.store(true, Ordering::Release);
+            }
+            for command in group.drain(..) {
+                command.answer(outcome.clone());
             }
             if let Some(error) = self.failure.get() {
                 return Err(error);
@@ -147,6 +134,7 @@ impl Committing {
             }
             CrashPoint::BeforeCommit.reached();
             connection.prepare_cached("COMMIT")?.execute([])?;
+            CrashPoint::AfterCommit.reached();
             Ok(())
         };
         run().inspect_err(|_| {
@@ -190,10 +178,8 @@ impl Store {
 }
 
 /// A command of any result type.
-pub(super) trait Command: Send {
-    /// Does its work inside of the group's transaction.
+trait Command: Send {
     fn run(&mut self, group: &mut Group<'_>) -> rusqlite::Result<()>;
-    /// Tells who waits what became of the group.
     fn answer(self: Box<Self>, outcome: Result<(), Error>);
 }
 
