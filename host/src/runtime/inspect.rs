@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use wasmparser::component_types::{ComponentEntityType, ComponentInstanceTypeId};
-use wasmparser::{Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{Instance, InstanceSectionReader, Parser, Payload, Validator, WasmFeatures};
 
 use super::engine::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
 
@@ -152,7 +152,7 @@ fn check_parts(bytes: &[u8], bytes_max: usize) -> Result<(), String> {
         match &payload {
             Payload::MemorySection(section) => memories += section.count(),
             Payload::TableSection(section) => tables += section.count(),
-            Payload::InstanceSection(section) => instances += section.count(),
+            Payload::InstanceSection(section) => instances += made_of_modules(section)?,
             _ => {}
         }
         if let Payload::CodeSectionEntry(body) = payload
@@ -174,6 +174,16 @@ fn check_parts(bytes: &[u8], bytes_max: usize) -> Result<(), String> {
         Some((what, count, max)) => Err(format!("it has {count} {what}, at most {max} are allowed")),
         None => Ok(()),
     }
+}
+
+/// How many of a section's instances are instances of modules; the others only give names to what there is.
+fn made_of_modules(section: &InstanceSectionReader<'_>) -> Result<u32, String> {
+    let mut count = 0;
+    for instance in section.clone() {
+        let instance = instance.map_err(|error| format!("it is not a valid component: {error}"))?;
+        count += u32::from(matches!(instance, Instance::Instantiate { .. }));
+    }
+    Ok(count)
 }
 
 /// Calls `each` with the imports (true) and exports (false) of the outermost component.
