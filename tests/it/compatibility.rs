@@ -71,7 +71,9 @@ async fn the_old_component_still_does_all_that_it_did() {
         let told = caller.call(row.name, &row.with).await;
         assert_eq!(told, json!({ "ok": row.answer }), "{} {}", row.name, row.with);
     }
-    let contact = json!({ "connection": "hubspot", "method": "GET", "path": "/crm/v3/objects/contacts/501" });
+    let id = caller.stage.hubspot.add_contact("dana@example.com");
+    let path = format!("/crm/v3/objects/contacts/{id}");
+    let contact = json!({ "connection": "hubspot", "method": "GET", "path": path });
     assert_eq!(caller.call("http", &contact).await["ok"]["status"], 200);
     let own: &[(&str, Value, Value)] = &[
         ("memory.set", json!(["a", { "n": 1 }]), Value::Null),
@@ -115,7 +117,7 @@ async fn another_contract_is_refused_with_a_sentence_that_says_what_to_do() {
         (
             "next.wasm",
             of("0.2.0"),
-            "built for `chatplug:plugin/types@0.2.0`, this host offers chatplug:plugin@0.1.0",
+            "built for `chatplug:plugin/plugin@0.2.0`, this host offers chatplug:plugin@0.1.0",
         ),
         ("first.wasm", of("1.0.0"), "build it with chatplug-sdk 0.1, or update the host"),
         (
