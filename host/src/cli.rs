@@ -106,9 +106,9 @@ pub enum Command {
     Restore(RestoreArgs),
     /// Take away what is stored of a person
     Forget(ForgetArgs),
-    /// Compile a component; the host starts this in a process of its own
+    /// Compile a component from stdin to stdout; the host starts this in a process of its own
     #[command(hide = true)]
-    Compile(CompileArgs),
+    Compile,
 }
 
 /// The arguments of `demo`.
@@ -335,17 +335,6 @@ pub struct ForgetArgs {
     pub dry_run: bool,
 }
 
-/// The arguments of `compile`.
-#[derive(Debug, clap::Args)]
-pub struct CompileArgs {
-    /// The component
-    #[arg(value_name = "INPUT")]
-    pub input: PathBuf,
-    /// Where the compiled component goes
-    #[arg(value_name = "OUTPUT")]
-    pub output: PathBuf,
-}
-
 fn event_type(name: &str) -> Result<String, String> {
     types::resolve(name).map(str::to_owned)
 }
@@ -388,7 +377,7 @@ mod tests {
         check("chatplug held resolve dl-1 --sent --look", false);
         check("chatplug held resolve --sent", false);
         check("chatplug demo --once --break slack --plugins dir", true);
-        check("chatplug compile in.wasm out", true);
+        check("chatplug compile", true);
         check("chatplug backup copy.db", true);
         check("chatplug restore copy.db --verify", true);
         check("chatplug forget --chat C1 --dry-run", true);

@@ -31,8 +31,9 @@ fn main() -> ExitCode {
 fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<bool> {
     let json = args.json;
     match &args.command {
-        Command::Compile(compile) => {
-            runtime::compile::in_child(&compile.input, &compile.output).map_err(anyhow::Error::msg)?;
+        Command::Compile => {
+            let source = &mut std::io::stdin().lock();
+            runtime::compile::in_child(source, out).map_err(anyhow::Error::msg)?;
         }
         Command::Config(ConfigCommand::Default) => cli::config_default::run(json, out)?,
         Command::Events(EventsCommand::Types) => cli::events_types::run(json, out)?,
@@ -80,7 +81,7 @@ fn with_config(command: &Command, config: &Config, json: bool, out: &mut dyn Wri
         Command::Webhooks(command) => return block_on(app::webhooks::run(config, command, json, out)),
         Command::Serve
         | Command::Demo(_)
-        | Command::Compile(_)
+        | Command::Compile
         | Command::Config(_)
         | Command::Events(EventsCommand::Types) => {
             unreachable!("these were taken before the config was read")

@@ -48,8 +48,8 @@ impl Loader {
     /// # Errors
     /// If its component is gone or no longer loads.
     pub(super) async fn kept(&self, hash: &str) -> Result<Version, String> {
-        let bytes =
-            self.compiler.kept(hash).map_err(|error| format!("{hash} is not kept any more: {error}"))?;
+        let kept = self.compiler.kept(hash).await;
+        let bytes = kept.map_err(|error| format!("{hash} is not kept any more: {error}"))?;
         if content_hash(&bytes) != hash {
             return Err(format!("the kept component of {hash} was changed"));
         }
@@ -70,7 +70,7 @@ impl Loader {
             Err(LoadError::Plugin(reason)) => Err(reason),
             Err(LoadError::Compiled(reason)) => {
                 tracing::warn!(version = hash, reason, "compiling a component again");
-                self.compiler.discard(&compiled);
+                self.compiler.discard(hash);
                 let compiled = self.compiler.compile(hash, &bytes).await?;
                 self.runtime.load(&compiled, &inspected).await.map_err(|error| error.to_string())
             }
