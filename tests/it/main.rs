@@ -1,5 +1,6 @@
 //! The real executable, real components, real HTTP. A file is named by what it proves.
 
+mod approval;
 mod bad_input;
 mod capability;
 mod cli;
@@ -13,6 +14,7 @@ mod disk;
 mod door;
 mod fairness;
 mod folder;
+mod folder_faults;
 mod from_a_webhook_server;
 mod incidents;
 mod keeping;
@@ -21,6 +23,7 @@ mod low_rating_alert;
 mod operator;
 mod outside;
 mod own_events;
+mod probation;
 mod reload;
 mod restart;
 mod routing_rules;

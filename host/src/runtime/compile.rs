@@ -75,7 +75,9 @@ impl Compiler {
             let (hash, bytes) = (hash.to_owned(), bytes.to_vec());
             self.blocking(move |contents| contents.keep(&hash, &bytes).map(|()| contents.code(&hash))).await
         };
-        let code = match found.map_err(|error| format!("its bytes can't be kept in the data folder: {error}"))? {
+        let code = match found
+            .map_err(|error| format!("its bytes can't be kept in the data folder: {error}"))?
+        {
             Ok(code) => return Ok(Compiled { hash: hash.to_owned(), code }),
             Err(NoCode::Absent) => self.run_child(bytes).await?,
             Err(NoCode::Foreign(reason)) => {

@@ -30,12 +30,16 @@ pub struct Loader {
 }
 
 impl Loader {
-    pub(super) async fn load(&self, path: &Path) -> Candidate {
+    /// What a file is. Of versions that run there is only one each, however often their files are looked at.
+    pub(super) async fn load(&self, path: &Path, running: &[Arc<Version>]) -> Candidate {
         let bytes = match read(path).await {
             Ok(bytes) => bytes,
             Err(reason) => return Candidate::Rejected { hash: None, reason },
         };
         let hash = content_hash(&bytes);
+        if let Some(version) = running.iter().find(|version| version.hash == hash) {
+            return Candidate::Loaded(version.clone());
+        }
         tracing::debug!(file = %path.display(), version = hash, "loading a component");
         match self.version(&hash, bytes).await {
             Ok(version) => Candidate::Loaded(Arc::new(version)),
@@ -47,13 +51,18 @@ impl Loader {
     ///
     /// # Errors
     /// If its component is gone or no longer loads.
-    pub(super) async fn kept(&self, hash: &str) -> Result<Version, String> {
+    pub(super) async fn kept(&self, hash: &str) -> Result<Arc<Version>, String> {
         let kept = self.compiler.kept(hash).await;
         let bytes = kept.map_err(|error| format!("{hash} is not kept any more: {error}"))?;
         if content_hash(&bytes) != hash {
             return Err(format!("the kept component of {hash} was changed"));
         }
-        self.version(hash, bytes).await
+        self.version(hash, bytes).await.map(Arc::new)
+    }
+
+    /// Whether a file holds what was compiled before: then it is whole, however young it is.
+    pub(super) async fn is_known(&self, path: &Path) -> bool {
+        hash_of(path).await.is_some_and(|hash| self.compiler.has(&hash))
     }
 
     async fn version(&self, hash: &str, bytes: Vec<u8>) -> Result<Version, String> {
@@ -91,8 +100,8 @@ async fn read(path: &Path) -> Result<Vec<u8>, String> {
     tokio::fs::read(path).await.map_err(unreadable)
 }
 
-/// The content hash of a file; `None` if it can't be read, or is too large to be a component.
-pub(super) async fn hash_of(path: &Path) -> Option<String> {
+/// The content hash of a file; `None` if it can't be read, or is too large for a component.
+async fn hash_of(path: &Path) -> Option<String> {
     read(path).await.ok().map(|bytes| content_hash(&bytes))
 }
 

@@ -40,6 +40,7 @@ const ROWS: &[Row] = &[
             "keeper",
             "measures",
             "notifier",
+            "plugins",
             "refusals",
             "registry",
             "watcher",
