@@ -93,8 +93,8 @@ impl Watcher {
             match self.loader.kept(&good.hash).await {
                 Ok(version) => {
                     let trial = self.trial_again(&state.marks, &good.plugin, &version).await;
-                    let strikes = trial.as_ref().map_or(0, |(_, strikes)| *strikes);
-                    let trial = trial.map(|(trial, _)| trial);
+                    let (trial, strikes) = trial.unzip();
+                    let strikes = strikes.unwrap_or(0);
                     let active = Active { version, file: good.file, trial, strikes };
                     state.active.insert(good.plugin, active);
                 }
@@ -104,18 +104,23 @@ impl Watcher {
         state
     }
 
-    /// The probation that a version was on when the host stopped; with its strikes.
+    /// The probation of a version that takes the place of none that runs: it has one if an older version is kept and
+    /// it has not proved itself before. With its strikes.
     async fn trial_again(
         &self,
         marks: &Marks,
         plugin: &str,
         version: &Arc<Version>,
     ) -> Option<(Arc<Trial>, u32)> {
-        let known = marks.of(plugin, &version.hash).filter(|known| !known.is_proved)?;
+        let known = marks.of(plugin, &version.hash);
+        if known.is_some_and(|known| known.is_proved) {
+            return None;
+        }
+        let strikes = known.map_or(0, |known| known.strikes);
         let older = marks.good(plugin).into_iter().find(|older| older.name.hash != version.hash)?;
         let standby = self.loader.kept(&older.name.hash).await.ok()?;
         let attention = self.registry.attention().clone();
-        Some((Arc::new(Trial::new(standby, known.strikes, attention)), known.strikes))
+        Some((Arc::new(Trial::new(standby, strikes, attention)), strikes))
     }
 
     /// Brings the registry in step with folder and config.

@@ -211,9 +211,11 @@ async fn two_hundred_files_at_once_hold_up_nobody() {
         .filter_map(|one| one["plugin"].as_str())
         .collect();
     assert_eq!(plugins.len(), PLUGINS + 1, "{all:#?}");
-    let Value::Array(statuses) = host.json(&["plugins", "list"]) else { panic!("a list") };
-    let rejected = statuses.iter().filter(|status| status["state"] == "rejected").count();
-    assert_eq!(rejected, 200 - PLUGINS);
+    host.wait_for("the others to be rejected", || {
+        let Value::Array(statuses) = host.json(&["plugins", "list"]) else { panic!("a list") };
+        let rejected = statuses.iter().filter(|status| status["state"] == "rejected").count();
+        (rejected == 200 - PLUGINS).then_some(())
+    });
 }
 
 /// A component with another text of the same length in the place of one.
@@ -239,17 +241,17 @@ async fn compiled_code_that_was_changed_or_swapped_is_not_loaded_but_made_anew()
     const AGAIN: &str = "compiled code is not to be trusted; compiling again";
     let config = format!("{RECORDER}[plugin.no-op]\nevents = [\"incoming_event\"]\n");
     let mut host = Host::start(&config, &[guest("guest_recorder"), guest("guest_no_op")]);
-    let both = |host: &Host| {
-        host.wait_for_plugin("recorder", "active");
-        host.wait_for_plugin("no-op", "active");
+    // So often was compiled again when both plugins have handled an event.
+    let again = async |host: &Host| {
+        handled_by(host).await;
+        host.log().matches(AGAIN).count()
     };
-    both(&host);
+    assert_eq!(again(&host).await, 0);
     assert!(host.stop());
     let files = compiled(&host);
     assert_eq!(files.len(), 2);
     host.run();
-    both(&host);
-    assert!(!host.log().contains(AGAIN), "what is as it was is loaded");
+    assert_eq!(again(&host).await, 0, "what is as it was is loaded");
     assert!(host.stop());
 
     let mut code = fs::read(&files[0]).expect("the code");
@@ -257,8 +259,7 @@ async fn compiled_code_that_was_changed_or_swapped_is_not_loaded_but_made_anew()
     code[middle] ^= 1;
     fs::write(&files[0], code).expect("the code can be changed");
     host.run();
-    both(&host);
-    assert_eq!(host.log().matches(AGAIN).count(), 1, "{}", host.log_end());
+    assert_eq!(again(&host).await, 1, "{}", host.log_end());
     assert!(host.stop());
 
     let aside = host.data().join("aside");
@@ -266,7 +267,5 @@ async fn compiled_code_that_was_changed_or_swapped_is_not_loaded_but_made_anew()
         fs::rename(from, to).expect("the files can be swapped");
     }
     host.run();
-    both(&host);
-    assert_eq!(host.log().matches(AGAIN).count(), 3, "{}", host.log_end());
-    handled_by(&host).await;
+    assert_eq!(again(&host).await, 3, "{}", host.log_end());
 }

@@ -19,7 +19,7 @@ cargo xtask crash [--cycles N] [--seed N] [--hostile [--ambiguous N]]
 cargo xtask power-cut [--cycles N] [--seed N]
                      cut the power under the host N times (200) while webhooks come in, and count what was lost
 cargo xtask plugins  build the plugins into target/plugins
-cargo xtask bench [accept|dispatch|drain|instance]
+cargo xtask bench [accept|dispatch|drain|instance|swap]
                      measure; takes a release build of the host
 ";
 

@@ -10,7 +10,7 @@ use crate::cli::{PluginsCommand, plugins_change, plugins_list, plugins_show};
 use crate::config::Config;
 use crate::plugins::{Approve, GoBack, Plugins, Switch, view};
 use crate::runtime::Services;
-use crate::store::{Opened, PluginStatus, Reader, Store};
+use crate::store::{PluginStatus, Reader, Store};
 use crate::watcher;
 
 /// Entries of a history that are shown.

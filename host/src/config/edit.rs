@@ -70,12 +70,19 @@ fn section<'a>(
 ) -> Result<&'a mut dyn TableLike, String> {
     let mut group = Table::new();
     group.set_implicit(true);
+    let trailing = text(Some(document.trailing())).to_owned();
+    let found = document.get("plugin");
+    let is_known = found.and_then(|plugins| plugins.get(plugin)).is_some();
+    if may_make && !is_known && !found.is_some_and(Item::is_inline_table) {
+        // What stands at the end of the file stays above what is added.
+        document.set_trailing("");
+    }
     let plugins = document.entry("plugin").or_insert(Item::Table(group));
     let new = match plugins.is_inline_table() {
         true => Item::Value(Value::InlineTable(InlineTable::new())),
         false => {
             let mut table = Table::new();
-            table.decor_mut().set_prefix("\n");
+            table.decor_mut().set_prefix(format!("{trailing}\n"));
             Item::Table(table)
         }
     };
@@ -127,7 +134,7 @@ fn take_out(list: &mut Array, place: usize) {
             let prefix = text(next.decor().prefix()).to_owned();
             if said.contains('#') {
                 next.decor_mut().set_prefix(joined(&said, &prefix));
-            } else if is_first {
+            } else if is_first && !prefix.contains('#') {
                 next.decor_mut().set_prefix(said);
             }
         }
@@ -139,10 +146,13 @@ fn take_out(list: &mut Array, place: usize) {
     }
 }
 
-/// What stood before an entry that is gone, and what stands before the next one: each comment keeps its line.
+/// What stood before an entry that is gone, and what stands behind it: each comment keeps a line of its own.
 fn joined(said: &str, next: &str) -> String {
     let said = said.trim_end_matches([' ', '\t', '\n']);
-    if next.contains('\n') { format!("{said}{next}") } else { format!("{said}\n{next}") }
+    match next.trim_start_matches([' ', '\t']).starts_with('\n') {
+        true => format!("{said}{next}"),
+        false => format!("{said}\n{next}"),
+    }
 }
 
 fn text(raw: Option<&RawString>) -> &str {
@@ -191,9 +201,8 @@ mod tests {
         let (grants, denies) = (own(&["http:crm"]), own(&["chats.assign"]));
         check(before, Change::Decide { grants: &grants, denies: &denies }, after);
         let before = "[plugin.p]\nevents = [\n  \"chat_rated\", # one\n  \"incoming_chat\" # two\n]\n";
-        let gone = "[plugin.p]\nevents = [\n  \"incoming_chat\" # two\n]\n";
         let edited = edit(before, "p", Change::Disable(Some(&own(&["chat_rated"])))).unwrap();
-        assert!(edited.contains("# one") && edited.contains("# two"), "{edited}\n{gone}");
+        assert!(edited.contains("# one") && edited.contains("# two"), "{edited}");
         assert!(edited.parse::<DocumentMut>().is_ok(), "{edited}");
     }
 
@@ -202,6 +211,7 @@ mod tests {
         let events = own(&["chat_rated"]);
         let change = Change::Enable(&events);
         check("", change, "\n[plugin.p]\nevents = [\"chat_rated\"]\n");
+        check("# Mine.\n", change, "# Mine.\n\n[plugin.p]\nevents = [\"chat_rated\"]\n");
         check(
             "[plugin.q]\nevents = []\n",
             change,

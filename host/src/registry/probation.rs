@@ -54,7 +54,8 @@ pub struct Probation {
     began_ms: Option<i64>,
     attempts: u32,
     strikes: u32,
-    /// Deliveries with which it has failed, and which the older version has not run yet: no more than attempts.
+    /// Deliveries with which it has failed, and which the older version has not run to an end yet: no more than
+    /// attempts.
     failed_with: BTreeSet<DeliveryId>,
 }
 
@@ -93,7 +94,7 @@ impl Probation {
         match self.standing(now_ms) {
             Standing::Failed => Role::Old,
             Standing::Proved => Role::Proved,
-            Standing::Open if self.failed_with.remove(&delivery) => Role::StandIn,
+            Standing::Open if self.failed_with.contains(&delivery) => Role::StandIn,
             Standing::Open => {
                 self.began_ms.get_or_insert(now_ms);
                 Role::Trial
@@ -105,6 +106,9 @@ impl Probation {
     /// version.
     pub fn end(&mut self, delivery: DeliveryId, role: Role, ending: Ending, now_ms: i64) -> bool {
         let standing = self.standing(now_ms);
+        if role == Role::StandIn {
+            self.failed_with.remove(&delivery);
+        }
         match (role, standing, ending) {
             // What is still under way when the host has gone back runs on the older version as well.
             (Role::Trial, Standing::Failed, Ending::Crashed) => true,

@@ -74,12 +74,18 @@ impl Watcher {
                 return self.put_in_place(state, Active { file, ..now.clone() }, why).await;
             }
         }
-        let trial = now.and_then(|now| self.trial(state, now, &version));
+        let (trial, strikes) = match now {
+            Some(now) => (self.trial(state, now, &version), 0),
+            None => {
+                let (trial, strikes) = self.trial_again(&state.marks, &name, &version).await.unzip();
+                (trial, strikes.unwrap_or(0))
+            }
+        };
         let why = match &trial {
             Some(trial) => format!("from {file}, on probation; {} stands by", trial.standby.hash),
             None => format!("from {file}"),
         };
-        self.put_in_place(state, Active { version, file, trial, strikes: 0 }, why).await;
+        self.put_in_place(state, Active { version, file, trial, strikes }, why).await;
     }
 
     /// The probation of a version that takes the place of another one, unless it has proved itself before.

@@ -8,6 +8,7 @@ use chatplug_tests::{Host, guest};
 
 mod instance;
 mod load;
+mod swap;
 
 use load::Load;
 
@@ -24,14 +25,16 @@ fn main() -> anyhow::Result<()> {
                 accept().await?;
                 dispatch().await?;
                 drain().await?;
-                instance::measure().await
+                instance::measure().await?;
+                swap::measure().await
             }
             Some("accept") => accept().await,
             Some("dispatch") => dispatch().await,
             Some("drain") => drain().await,
             Some("instance") => instance::measure().await,
+            Some("swap") => swap::measure().await,
             Some(other) => {
-                bail!("no such benchmark: {other}; there are accept, dispatch, drain and instance")
+                bail!("no such benchmark: {other}; there are accept, dispatch, drain, instance and swap")
             }
         }
     })
