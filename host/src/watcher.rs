@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use serde_json::Value;
@@ -33,6 +33,8 @@ use state::{Active, Files, State};
 
 /// The folder is looked at this often without being told to.
 const SCAN_EVERY: Duration = Duration::from_secs(2);
+/// Files that are no plugins are told of after this long, if there are many.
+const TELL_EVERY: Duration = Duration::from_millis(200);
 
 /// What the watcher works with.
 pub struct Watcher {
@@ -142,12 +144,20 @@ impl Watcher {
             self.decide(state).await;
         }
         let is_done = changed.is_empty();
+        let mut decided = Instant::now();
+        let mut left = changed.len();
         for (file, stamp) in changed {
             let Some(candidate) = self.load(state, &folder.join(&file), stop).await else { return };
+            left -= 1;
+            let is_plugin = matches!(candidate, Candidate::Loaded(_));
             // Replaced while it was being compiled: what there is now is loaded at the next look.
             if Stamp::now(&folder.join(&file)).as_ref() == Some(&stamp) {
                 state.files.set(file, stamp, candidate);
+            }
+            // Of many files that are none, not each is told of by itself.
+            if is_plugin || left == 0 || decided.elapsed() >= TELL_EVERY {
                 self.decide(state).await;
+                decided = Instant::now();
             }
         }
         if !is_done && !state.files.is_any_compiling() {

@@ -54,7 +54,7 @@ fn check_plugins(findings: &mut Findings, statuses: &[PluginStatus]) {
         let line = format!("{name}: {}", [status.state.as_str(), &status.reason].join(": "));
         match status.state.as_str() {
             "active" => findings.checked.push(format!("{name}: ready to run")),
-            "disabled" | "unconfigured" => findings.warnings.push(line),
+            "disabled" | "unconfigured" | "pinned" => findings.warnings.push(line),
             _ => findings.problems.push(line),
         }
     }
