@@ -82,6 +82,7 @@ pub async fn serve(config_path: &Path, safe_mode: bool) -> anyhow::Result<()> {
     let tasks =
         start((config_path, safe_mode), config, &store, committed, [listener, operators], &measures, &stop)?;
     tasks.spawn(measures.run(stop.clone()));
+    tasks.close();
     // First the one that nobody waits for.
     for (path, address) in [(&operator_listening, operator_address), (&listening, address)] {
         write_address(path, address).with_context(|| format!("cannot write {}", path.display()))?;
@@ -121,7 +122,7 @@ fn start(
     let Edges { account, connections, destinations } = edges.clone();
     let loader = loader(&config, reach(&destinations, measures, store, stop))?;
     let registry = Arc::new(Registry::default());
-    let attention = registry.attention().clone();
+    let plugins = Plugins::new(config_path.to_owned(), Some(store.clone()), registry.attention().clone());
     let webhooks = Arc::new(webhooks(&config, store, measures));
     let [dispatching, watching, keeping, telling] = [(); 4].map(|()| Arc::new(Heartbeat::new()));
     let heartbeats = named([("dispatcher", &dispatching), ("watcher", &watching), ("keeper", &keeping)]);
@@ -174,10 +175,8 @@ fn start(
     tasks.spawn(account.end_visits(destinations.clone(), stop.clone()));
     tasks.spawn(notifier.run(stop.clone()));
     tasks.spawn(destinations.clone().run(stop.clone()));
-    let plugins = Plugins::new(config_path.to_owned(), Some(store.clone()), attention);
     let shown = Shown { store: store.clone(), config, measures: measures.clone(), destinations, plugins };
     open_doors(&tasks, listeners, (AppState { webhooks, health }, shown), stop);
-    tasks.close();
     Ok(tasks)
 }
 

@@ -52,10 +52,12 @@ async fn a_version_that_traps_on_every_event_is_taken_back_and_no_event_is_lost(
     let steps = steps(&host, shown.as_str().expect("an id")).await;
     assert_eq!(steps, ["memory.set"]);
     assert_eq!(history(&host), ["active", "rolled back", "active", "active"]);
-    let told = slack.wait_for("a message to the operator", PATIENCE, |slack| !slack.posts().is_empty()).await;
+    // There may be other incidents, such as little room on this machine's disk.
+    let of_it = |slack: &Slack| slack.posts().into_iter().find(|post| post.text.contains("taken back"));
+    let told = slack.wait_for("a message to the operator", PATIENCE, |slack| of_it(slack).is_some()).await;
     told.unwrap_or_else(|late| panic!("{late}"));
-    let text = slack.posts()[0].text.clone();
-    assert!(text.contains("recorder") && text.contains("taken back"), "{text}");
+    let text = of_it(&slack).expect("a message").text;
+    assert!(text.contains("a new version of recorder failed"), "{text}");
     assert!(!text.contains("on purpose"), "a plugin's text could hold a customer's: {text}");
 
     // It stays taken back, over a restart and for the same file under another name.
