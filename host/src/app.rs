@@ -24,17 +24,19 @@ use crate::http::{self, AppState, Health, Operator, Shown, Webhooks};
 use crate::keeper::Keeper;
 use crate::measures::Measures;
 use crate::notifier::Notifier;
+use crate::plugins::Plugins;
 use crate::refusals::Refusals;
-use crate::registry::Registry;
+use crate::registry::{Marks, Registry};
 use crate::runtime::compile::Compiler;
 use crate::runtime::{Runtime, Services};
 use crate::store::{Committed, Opened, Reader, Store};
-use crate::watcher::{self, Loader, Watcher};
+use crate::watcher::{Loader, Watcher};
 
 pub mod check;
 pub mod demo;
 mod metered;
 mod meters;
+pub mod plugins;
 mod reload;
 mod services;
 pub mod webhooks;
@@ -49,14 +51,17 @@ const LISTENING: &str = "listening";
 /// How long the parts may take to end: more than each gives itself.
 const STOP_TIME: Duration = Duration::from_secs(35);
 
-/// Runs the host until it is told to stop.
+/// Runs the host until it is told to stop; in safe mode with all plugins off.
 ///
 /// # Errors
 /// What keeps it from starting, or a store that failed.
-pub async fn serve(config_path: &Path) -> anyhow::Result<()> {
+pub async fn serve(config_path: &Path, safe_mode: bool) -> anyhow::Result<()> {
     let config = Config::load(config_path)?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
+    }
+    if safe_mode {
+        tracing::warn!("safe mode: all plugins are off; webhooks are stored, and wait");
     }
     let measures = Arc::new(Measures::new());
     let Opened { store, committed, lock } = Store::open_measured(&config.data_dir, meters::store(&measures))?;
@@ -74,8 +79,10 @@ pub async fn serve(config_path: &Path) -> anyhow::Result<()> {
     let operator_address = operators.local_addr()?;
     let operator_listening = config.data_dir.join(ADDRESS_FILE);
     let stop = CancellationToken::new();
-    let tasks = start(config_path, config, &store, committed, [listener, operators], &measures, &stop)?;
+    let tasks =
+        start((config_path, safe_mode), config, &store, committed, [listener, operators], &measures, &stop)?;
     tasks.spawn(measures.run(stop.clone()));
+    tasks.close();
     // First the one that nobody waits for.
     for (path, address) in [(&operator_listening, operator_address), (&listening, address)] {
         write_address(path, address).with_context(|| format!("cannot write {}", path.display()))?;
@@ -103,7 +110,7 @@ pub async fn serve(config_path: &Path) -> anyhow::Result<()> {
 
 /// Puts the parts together and starts each as a task, which ends some time after `stop`.
 fn start(
-    config_path: &Path,
+    (config_path, safe_mode): (&Path, bool),
     config: Config,
     store: &Store,
     committed: Committed,
@@ -115,6 +122,7 @@ fn start(
     let Edges { account, connections, destinations } = edges.clone();
     let loader = loader(&config, reach(&destinations, measures, store, stop))?;
     let registry = Arc::new(Registry::default());
+    let plugins = Plugins::new(config_path.to_owned(), Some(store.clone()), registry.attention().clone());
     let webhooks = Arc::new(webhooks(&config, store, measures));
     let [dispatching, watching, keeping, telling] = [(); 4].map(|()| Arc::new(Heartbeat::new()));
     let heartbeats = named([("dispatcher", &dispatching), ("watcher", &watching), ("keeper", &keeping)]);
@@ -137,6 +145,7 @@ fn start(
         config: config.clone(),
         reloads,
         heartbeat: watching,
+        safe_mode,
     };
     let notifier = Notifier {
         store: store.clone(),
@@ -166,9 +175,8 @@ fn start(
     tasks.spawn(account.end_visits(destinations.clone(), stop.clone()));
     tasks.spawn(notifier.run(stop.clone()));
     tasks.spawn(destinations.clone().run(stop.clone()));
-    let shown = Shown { store: store.clone(), config, measures: measures.clone(), destinations };
+    let shown = Shown { store: store.clone(), config, measures: measures.clone(), destinations, plugins };
     open_doors(&tasks, listeners, (AppState { webhooks, health }, shown), stop);
-    tasks.close();
     Ok(tasks)
 }
 
@@ -211,17 +219,9 @@ fn reach(
     }
 }
 
-/// Prints every plugin with its state.
-///
-/// # Errors
-/// Those of the store and of the output.
-pub async fn list_plugins(config: &Config, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
-    let is_running = Store::is_owned(&config.data_dir)?;
-    let statuses = match Reader::open(&config.data_dir)? {
-        Some(reader) if is_running => reader.plugin_statuses()?,
-        _ => watcher::survey(&loader(config, Services::none())?, config).await.0,
-    };
-    Ok(cli::plugins_list::run(&statuses, is_running, json, out)?)
+/// What a store knows of versions; nothing where there is none.
+fn known(reader: Option<&Reader>) -> anyhow::Result<Marks> {
+    Ok(Marks::new(reader.map(Reader::versions).transpose()?.unwrap_or_default()))
 }
 
 /// Tests a connection and prints what came of it; false if it does not work.

@@ -25,7 +25,9 @@ pub mod events_show;
 pub mod events_types;
 pub mod forget;
 pub mod link;
+pub mod plugins_change;
 pub mod plugins_list;
+pub mod plugins_show;
 pub mod restore;
 pub mod selection;
 pub mod send;
@@ -66,7 +68,7 @@ pub enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the host until it is stopped
-    Serve,
+    Serve(ServeArgs),
     /// Play a day's chats against simulated services, with the real host and plugins
     Demo(DemoArgs),
     /// Check the config, the secrets and the plugins without starting
@@ -107,9 +109,17 @@ pub enum Command {
     Restore(RestoreArgs),
     /// Take away what is stored of a person
     Forget(ForgetArgs),
-    /// Compile a component; the host starts this in a process of its own
+    /// Compile a component from stdin to stdout; the host starts this in a process of its own
     #[command(hide = true)]
     Compile(CompileArgs),
+}
+
+/// The arguments of `serve`.
+#[derive(Debug, clap::Args)]
+pub struct ServeArgs {
+    /// Start with all plugins off: webhooks are stored, and wait
+    #[arg(long)]
+    pub safe_mode: bool,
 }
 
 /// The arguments of `demo`.
@@ -157,6 +167,60 @@ pub enum ConfigCommand {
 pub enum PluginsCommand {
     /// List every plugin with its state and the reason for it
     List,
+    /// Show a plugin with what it may do and its versions
+    Show {
+        /// The plugin's name
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Switch a plugin on for event types; without --event, for all that it handles
+    Enable {
+        /// The plugin's name
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// This type (older names are understood); may be given several times
+        #[arg(long = "event", value_name = "TYPE", value_parser = event_type)]
+        events: Vec<String>,
+    },
+    /// Switch a plugin off for event types; without --event, for all
+    Disable {
+        /// The plugin's name
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// This type (older names are understood); may be given several times
+        #[arg(long = "event", value_name = "TYPE", value_parser = event_type)]
+        events: Vec<String>,
+    },
+    /// Let a version run that waits, with what it asks for
+    Approve {
+        /// The plugin's name
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Only if this version waits, by its content hash
+        #[arg(long, value_name = "HASH")]
+        version: Option<String>,
+        /// Something that it asks for and is not to get; may be given several times
+        #[arg(long = "deny", value_name = "CAPABILITY")]
+        denies: Vec<String>,
+        /// Only show what it asks for
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Go back to an older version
+    Rollback {
+        /// The plugin's name
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// The version, by the beginning of its content hash [default: the last good one]
+        #[arg(long, value_name = "HASH")]
+        to: Option<String>,
+    },
+    /// List how it went with a plugin's versions, the newest change first
+    History {
+        /// The plugin's name
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
 }
 
 /// The commands of `events`.
@@ -355,12 +419,6 @@ pub struct ForgetArgs {
 /// The arguments of `compile`.
 #[derive(Debug, clap::Args)]
 pub struct CompileArgs {
-    /// The component
-    #[arg(value_name = "INPUT")]
-    pub input: PathBuf,
-    /// Where the compiled component goes
-    #[arg(value_name = "OUTPUT")]
-    pub output: PathBuf,
     /// Address space that it may use
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
     pub memory_bytes: u64,
@@ -391,6 +449,7 @@ mod tests {
     #[test]
     fn global_arguments_stand_before_or_after_the_command() {
         check("chatplug serve", true);
+        check("chatplug serve --safe-mode", true);
         check("chatplug --config a.toml --json --log json events types", true);
         check("chatplug events list --config a.toml --json --type rating_added --chat C1 --limit 5", true);
         check("chatplug events show ev-42", true);
@@ -412,7 +471,14 @@ mod tests {
         check("chatplug held resolve dl-1 --sent --look", false);
         check("chatplug held resolve --sent", false);
         check("chatplug demo --once --break slack --plugins dir", true);
-        check("chatplug compile in.wasm out", true);
+        check("chatplug plugins enable p --event rating_added --event incoming_chat", true);
+        check("chatplug plugins disable p", true);
+        check("chatplug plugins disable p --event chat_deactived", false);
+        check("chatplug plugins approve p --deny http:slack --dry-run", true);
+        check("chatplug plugins rollback p --to 5891b5", true);
+        check("chatplug plugins history p --json", true);
+        check("chatplug plugins show", false);
+        check("chatplug compile", true);
         check("chatplug backup copy.db", true);
         check("chatplug restore copy.db --verify", true);
         check("chatplug forget --chat C1 --dry-run", true);

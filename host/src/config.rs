@@ -13,6 +13,7 @@ mod address;
 mod connection;
 mod credentials;
 mod differences;
+pub mod edit;
 mod grants;
 mod item;
 mod livechat;
@@ -22,6 +23,7 @@ mod operator;
 mod plugin;
 mod problem;
 mod retention;
+mod rewrite;
 mod secret;
 mod table;
 mod terms;
@@ -33,8 +35,9 @@ pub use connection::{Connection, Kind};
 pub use credentials::Credentials;
 pub use livechat::{Api, Livechat};
 pub use operator::Operator;
-pub use plugin::Plugin;
+pub use plugin::{Plugin, Updates};
 pub use problem::{Problem, Problems};
+pub use rewrite::rewrite;
 
 use toml::de::DeTable;
 

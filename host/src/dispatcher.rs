@@ -17,7 +17,7 @@ use crate::event::Event;
 use crate::event::trace_id::TraceId;
 use crate::heartbeat::Heartbeat;
 use crate::journal::{self, Header, Run, Step};
-use crate::registry::{Registry, Slot};
+use crate::registry::{Chosen, Registry, Slot};
 use crate::runtime::{Attempt, Runtime};
 use crate::store::{self, Committed, Finish, Pending, Store};
 
@@ -31,7 +31,7 @@ pub use meters::Meters;
 
 use expiry::Unable;
 use lanes::{Key, Lanes, Load};
-use outcome::{Clues, finish, host_panic, in_doubt, skip};
+use outcome::{Clues, finish, host_panic, in_doubt, on_standby, skip};
 
 /// Attempts that run at the same time, of all plugins together; below the pool of instances.
 const RUNNING_MAX: usize = 200;
@@ -195,7 +195,7 @@ impl Dispatcher {
             return SKIPPING;
         }
         match self.registry.get(plugin) {
-            Some(Slot { active: Some(_), terms }) => terms.limits.concurrency,
+            Some(Slot { active: Some(_), terms, .. }) => terms.limits.concurrency,
             _ => 0,
         }
     }
@@ -277,17 +277,39 @@ impl Dispatcher {
         if !plugin.events.contains(&event.event_type) {
             return skip(pending, "the event type was switched off").into();
         }
-        let Some(Slot { active: Some(version), terms }) = self.registry.get(&pending.plugin) else {
+        if self.concurrency(&pending.plugin) == 0 {
             return Made::default();
-        };
+        }
         let journal = match self.journal(pending).await {
             Ok(journal) => journal,
             Err(made) => return made,
         };
-        let hash = version.hash.clone();
-        let number = pending.attempts.saturating_add(1);
-        let attempt =
-            Attempt { version, terms, event, run: self.run_of(pending), journal, late: pending.late, number };
+        // What runs is decided last: settling a doubt may have taken a while.
+        let slot = self.registry.get(&pending.plugin);
+        let Some(chosen) = slot.and_then(|slot| slot.choose(pending.id, self.now_ms())) else {
+            return Made::default();
+        };
+        self.run_on(chosen, pending, event, journal).await
+    }
+
+    /// Makes a run on the version that was chosen for it.
+    async fn run_on(
+        &self,
+        chosen: Chosen,
+        pending: &Pending,
+        event: Arc<Event>,
+        journal: Option<(Header, Vec<Step>)>,
+    ) -> Made {
+        let Chosen { version, terms, .. } = &chosen;
+        let attempt = Attempt {
+            version: version.clone(),
+            terms: terms.clone(),
+            event,
+            run: self.run_of(pending),
+            journal,
+            late: pending.late,
+            number: pending.attempts.saturating_add(1),
+        };
         self.meters.began(pending, self.now_ms());
         let report =
             AssertUnwindSafe(self.runtime.run(attempt)).catch_unwind().await.unwrap_or_else(|_| host_panic());
@@ -295,7 +317,12 @@ impl Dispatcher {
         self.meters.decided(&pending.plugin, &report.decisions);
         let now_ms = self.now_ms();
         let doubt_since_ms = matches!(report.outcome, Outcome::InDoubt(_)).then_some(now_ms);
-        let finish = finish(pending, self.clues(pending, now_ms), &report, hash);
+        let hash = chosen.version.hash.clone();
+        let clues = self.clues(pending, now_ms);
+        let finish = match chosen.end(pending.id, &report.outcome, now_ms) {
+            Some(standby) => on_standby(pending, clues, &report, hash, &standby.hash),
+            None => finish(pending, clues, &report, hash),
+        };
         Made { journaled: report.recorded, doubt_since_ms, finish: Some(finish) }
     }
 

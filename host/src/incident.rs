@@ -32,6 +32,8 @@ pub enum Kind {
     Held,
     /// A plugin's deliveries could run, and don't.
     PastDue,
+    /// A new version of a plugin failed, and the host went back to the one before it.
+    RolledBack,
     /// The LiveChat API or a connection takes no requests.
     Destination,
     /// Webhooks are refused, for one reason.
@@ -48,10 +50,11 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::DeadLetters,
         Kind::Held,
         Kind::PastDue,
+        Kind::RolledBack,
         Kind::Destination,
         Kind::Refused,
         Kind::Silence,
@@ -66,6 +69,7 @@ impl Kind {
             Kind::DeadLetters => "dead-letters",
             Kind::Held => "held",
             Kind::PastDue => "past-due",
+            Kind::RolledBack => "rolled-back",
             Kind::Destination => "destination",
             Kind::Refused => "refused-webhooks",
             Kind::Silence => "silence",
@@ -105,6 +109,7 @@ impl Key {
             Kind::DeadLetters => format!("dead letters of {subject}"),
             Kind::Held => format!("held deliveries of {subject}"),
             Kind::PastDue => format!("past-due work of {subject}"),
+            Kind::RolledBack => format!("a version of {subject} was taken back"),
             Kind::Destination => format!("{subject} takes no requests"),
             Kind::Refused => format!("refused webhooks ({subject})"),
             Kind::Silence => "no webhooks".to_owned(),

@@ -1,11 +1,11 @@
 //! The `chatplug` executable: one match on the command.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use chatplug::cli::{
-    Args, AuditCommand, Command, CompileArgs, ConfigCommand, ConnectionsCommand, DeadCommand, EventsCommand,
-    HeldCommand, PluginsCommand,
+    Args, AuditCommand, Command, ConfigCommand, ConnectionsCommand, DeadCommand, EventsCommand, HeldCommand,
 };
 use chatplug::config::Config;
 use chatplug::delivery::State;
@@ -31,30 +31,37 @@ fn main() -> ExitCode {
 fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<bool> {
     let json = args.json;
     match &args.command {
-        Command::Compile(compile) => {
-            let CompileArgs { input, output, memory_bytes, cpu_seconds } = compile;
-            runtime::compile::in_child(input, output, *memory_bytes, *cpu_seconds)
+        Command::Compile(limits) => {
+            let source = &mut std::io::stdin().lock();
+            runtime::compile::in_child(source, out, limits.memory_bytes, limits.cpu_seconds)
                 .map_err(anyhow::Error::msg)?;
         }
         Command::Config(ConfigCommand::Default) => cli::config_default::run(json, out)?,
         Command::Events(EventsCommand::Types) => cli::events_types::run(json, out)?,
-        Command::Serve => {
+        Command::Serve(serve) => {
             telemetry::init(args.log, std::env::var(telemetry::FILTER_VARIABLE).ok().as_deref())?;
-            block_on(app::serve(&args.config))?;
+            block_on(app::serve(&args.config, serve.safe_mode))?;
         }
         Command::Demo(demo) => return block_on(app::demo::run(demo, out)),
         command => {
             let config = Config::load(&args.config)?;
-            return with_config(command, &config, json, out);
+            return with_config(command, (&args.config, &config), json, out);
         }
     }
     Ok(true)
 }
 
-fn with_config(command: &Command, config: &Config, json: bool, out: &mut dyn Write) -> anyhow::Result<bool> {
+fn with_config(
+    command: &Command,
+    (config_path, config): (&Path, &Config),
+    json: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<bool> {
     match command {
         Command::Check(check) => return block_on(app::check::run(config, check.online, json, out)),
-        Command::Plugins(PluginsCommand::List) => block_on(app::list_plugins(config, json, out))?,
+        Command::Plugins(command) => {
+            block_on(app::plugins::run(command, (config_path, config), json, out))?;
+        }
         Command::Events(EventsCommand::List(list)) => {
             cli::events_list::run(&config.data_dir, list, json, out)?
         }
@@ -83,7 +90,7 @@ fn with_config(command: &Command, config: &Config, json: bool, out: &mut dyn Wri
             return block_on(app::test_connection(config, name, json, out));
         }
         Command::Webhooks(command) => return block_on(app::webhooks::run(config, command, json, out)),
-        Command::Serve
+        Command::Serve(_)
         | Command::Demo(_)
         | Command::Compile(_)
         | Command::Config(_)

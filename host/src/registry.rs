@@ -5,13 +5,20 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::config;
 use crate::event::types;
 use crate::grant::Standing;
 use crate::manifest::{Manifest, SettingsSchema};
 use crate::runtime::{Terms, Version};
+
+mod marks;
+pub mod probation;
+mod trial;
+
+pub use marks::Marks;
+pub use trial::{Chosen, Trial};
 
 /// A configured plugin.
 #[derive(Clone)]
@@ -20,6 +27,8 @@ pub struct Slot {
     pub terms: Arc<Terms>,
     /// The version that runs; `None` while its deliveries have to wait.
     pub active: Option<Arc<Version>>,
+    /// If that version is on probation.
+    pub trial: Option<Arc<Trial>>,
 }
 
 /// All configured plugins, by name.
@@ -29,11 +38,12 @@ pub type Slots = HashMap<Arc<str>, Slot>;
 pub struct Registry {
     slots: ArcSwap<Slots>,
     changes: watch::Sender<()>,
+    attention: Arc<Notify>,
 }
 
 impl Default for Registry {
     fn default() -> Registry {
-        Registry { slots: ArcSwap::default(), changes: watch::channel(()).0 }
+        Registry { slots: ArcSwap::default(), changes: watch::channel(()).0, attention: Arc::default() }
     }
 }
 
@@ -54,6 +64,12 @@ impl Registry {
         self.changes.send_replace(());
     }
 
+    /// Tells the watcher that something is to be decided: a version failed or proved itself, or an operator said
+    /// something of one.
+    pub fn attention(&self) -> &Arc<Notify> {
+        &self.attention
+    }
+
     /// Is told of each swap.
     pub fn subscribe(&self) -> watch::Receiver<()> {
         self.changes.subscribe()
@@ -61,14 +77,14 @@ impl Registry {
 }
 
 impl Slot {
-    /// A plugin as the config has it, running `active`.
-    pub fn new(plugin: &config::Plugin, active: Option<Arc<Version>>) -> Slot {
+    /// A plugin as the config has it, without a version.
+    pub fn new(plugin: &config::Plugin) -> Slot {
         let terms = Terms {
             policy: plugin.policy.clone(),
             settings: plugin.settings.to_string(),
             limits: plugin.limits,
         };
-        Slot { terms: Arc::new(terms), active }
+        Slot { terms: Arc::new(terms), active: None, trial: None }
     }
 }
 
@@ -81,33 +97,65 @@ pub enum Verdict {
     Unconfigured,
     /// The config switches no event type on.
     Disabled,
+    /// The config pins another version.
+    Pinned(String),
+    /// It was taken back, and why.
+    TakenBack(String),
     /// It asks for capabilities on which the operator has not decided.
     AwaitingApproval(Vec<String>),
+    /// The operator wants to be asked for each update.
+    Unapproved,
     /// Config and plugin don't fit, and why.
     Rejected(String),
 }
 
-/// Decides whether a version may run under a config.
-pub fn judge(version: &Version, plugin: Option<&config::Plugin>) -> Verdict {
-    verdict(&version.manifest, &version.settings_schema, &version.asks, plugin)
+/// Decides whether a version may run under a config, by what is known of it from earlier.
+pub fn judge(version: &Version, plugin: Option<&config::Plugin>, marks: &Marks) -> Verdict {
+    let asked = Asked {
+        manifest: &version.manifest,
+        schema: &version.settings_schema,
+        asks: &version.asks,
+        hash: &version.hash,
+    };
+    verdict(asked, plugin, marks)
 }
 
-fn verdict(
-    manifest: &Manifest,
-    schema: &SettingsSchema,
-    asks: &BTreeSet<String>,
-    plugin: Option<&config::Plugin>,
-) -> Verdict {
+/// What is judged of a version.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    manifest: &'a Manifest,
+    schema: &'a SettingsSchema,
+    asks: &'a BTreeSet<String>,
+    hash: &'a str,
+}
+
+fn verdict(asked: Asked<'_>, plugin: Option<&config::Plugin>, marks: &Marks) -> Verdict {
     let Some(plugin) = plugin else { return Verdict::Unconfigured };
-    if let Err(reason) = fits(manifest, schema, plugin) {
+    if let Err(reason) = fits(asked.manifest, asked.schema, plugin) {
         return Verdict::Rejected(reason);
     }
     if plugin.events.is_empty() {
         return Verdict::Disabled;
     }
-    match plugin.policy.standing(asks) {
-        Standing::Decided => Verdict::Run,
-        Standing::Undecided(open) => Verdict::AwaitingApproval(open),
+    let name = &asked.manifest.name;
+    // What is pinned the operator has named: nothing else has to be asked of that version but its grants.
+    match &plugin.pin {
+        Some(pin) if pin != asked.hash => return Verdict::Pinned(pin.clone()),
+        Some(_) => {}
+        None => {
+            let known = marks.of(name, asked.hash);
+            if let Some(taken_back) = known.and_then(|known| known.taken_back.as_ref()) {
+                return Verdict::TakenBack(taken_back.why.clone());
+            }
+        }
+    }
+    if let Standing::Undecided(open) = plugin.policy.standing(asked.asks) {
+        return Verdict::AwaitingApproval(open);
+    }
+    let must_be_asked = plugin.updates == config::Updates::Approve && plugin.pin.is_none();
+    match must_be_asked && marks.is_update(name, asked.hash) {
+        true => Verdict::Unapproved,
+        false => Verdict::Run,
     }
 }
 
@@ -161,16 +209,23 @@ mod tests {
     use super::*;
     use crate::grant::{Grant, Policy};
     use crate::limits::Limits;
+    use crate::store::{KnownVersion, TakenBack, VersionName};
 
     fn plugin(events: &[&str], grants: &[&str], settings: serde_json::Value) -> config::Plugin {
         let own = |entries: &[&str]| entries.iter().map(|entry| (*entry).to_owned()).collect();
         let grants = grants.iter().map(|allow| Grant::whole(*allow)).collect();
         let policy = Policy { grants, denies: Vec::new() };
         let limits = Limits::default();
-        config::Plugin { events: own(events), own_events: None, policy, settings, limits }
+        let (updates, pin) = (config::Updates::Auto, None);
+        config::Plugin { events: own(events), own_events: None, policy, settings, limits, updates, pin }
     }
 
     fn check(plugin: Option<config::Plugin>, expected: Verdict) {
+        check_known(plugin, Vec::new(), expected);
+    }
+
+    /// With what is known of versions of the plugin; the one that is judged is `sha256:new`.
+    fn check_known(plugin: Option<config::Plugin>, known: Vec<KnownVersion>, expected: Verdict) {
         let manifest = Manifest {
             name: "p".into(),
             release: "1".into(),
@@ -182,7 +237,38 @@ mod tests {
         };
         let asks = BTreeSet::from(["chats.tag".to_owned()]);
         let schema = SettingsSchema::new(&manifest.settings_schema).unwrap();
-        assert_eq!(verdict(&manifest, &schema, &asks, plugin.as_ref()), expected);
+        let asked = Asked { manifest: &manifest, schema: &schema, asks: &asks, hash: "sha256:new" };
+        assert_eq!(verdict(asked, plugin.as_ref(), &Marks::new(known)), expected);
+    }
+
+    fn known(hash: &str, ran: bool, taken_back: Option<&str>) -> KnownVersion {
+        let (plugin, hash, release, asks) = ("p".into(), hash.into(), "1".into(), Vec::new());
+        KnownVersion {
+            name: VersionName { plugin, hash, release, asks },
+            active_at_ms: ran.then_some(1),
+            is_proved: ran,
+            is_approved: false,
+            strikes: 0,
+            taken_back: taken_back.map(|why| TakenBack { by: None, why: why.to_owned() }),
+        }
+    }
+
+    #[test]
+    fn an_operator_may_pin_a_version_or_want_to_be_asked() {
+        let plugin = || plugin(&["chat_rated"], &["chats.tag"], json!({}));
+        let asking = || config::Plugin { updates: config::Updates::Approve, ..plugin() };
+        let pinned = |pin: &str| config::Plugin { pin: Some(pin.to_owned()), ..asking() };
+        let old = || known("sha256:old", true, None);
+        let bad = || known("sha256:new", true, Some("it failed"));
+        check_known(Some(plugin()), vec![old()], Verdict::Run);
+        check_known(Some(asking()), vec![], Verdict::Run);
+        check_known(Some(asking()), vec![old()], Verdict::Unapproved);
+        check_known(Some(asking()), vec![old(), known("sha256:new", true, None)], Verdict::Run);
+        check_known(Some(plugin()), vec![old(), bad()], Verdict::TakenBack("it failed".into()));
+        check_known(Some(pinned("sha256:old")), vec![old()], Verdict::Pinned("sha256:old".into()));
+        check_known(Some(pinned("sha256:new")), vec![old(), bad()], Verdict::Run);
+        let ungranted = config::Plugin { policy: Policy::default(), ..pinned("sha256:new") };
+        check_known(Some(ungranted), vec![], Verdict::AwaitingApproval(vec!["chats.tag".into()]));
     }
 
     #[test]

@@ -296,9 +296,9 @@ impl Runtime {
         reason = "compiled code can only be loaded by trusting it; `Compiled` says why this may be"
     )]
     fn deserialize(&self, compiled: &compile::Compiled) -> Result<Component, String> {
-        // SAFETY: a `Compiled` names a file that this program's own compiler wrote into the host's own
-        // folder, which nobody else may write.
-        unsafe { Component::deserialize_file(&self.engine, &compiled.path) }
+        // SAFETY: a `Compiled` holds code that this program's own compiler made, in memory, where no other process
+        // can change it any more.
+        unsafe { Component::deserialize(&self.engine, &compiled.code) }
             .map_err(|error| format!("its compiled form could not be loaded: {error:#}"))
     }
 }

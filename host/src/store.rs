@@ -35,6 +35,7 @@ mod retention;
 mod schema;
 mod starts;
 mod steps;
+mod versions;
 mod visits;
 mod writer;
 
@@ -46,13 +47,14 @@ pub use deliveries::{Finish, Pending};
 pub use figures::{Backlog, COUNT_MAX, Meters, Sizes};
 pub use forget::Forgotten;
 pub use operator::{
-    AuditEntry, AuditFilter, BATCH, Count, Cursor, Decided, DecidedDelivery, Decision, DeliveryFilter,
-    Replayed, ReplayedDelivery, Selection, StoppedDelivery,
+    AuditEntry, AuditFilter, BATCH, Count, Cursor, Decided, DecidedDelivery, Decision, DeedOfOperator,
+    DeliveryFilter, Replayed, ReplayedDelivery, Selection, StoppedDelivery,
 };
-pub use plugins::{GoodVersion, PluginStatus};
+pub use plugins::PluginStatus;
 pub use queries::{DeliveryView, EventFilter, EventView};
 pub use retention::{Job, Pruned};
 pub use steps::StepView;
+pub use versions::{GoodVersion, KnownVersion, TakenBack, VersionChange, VersionName};
 
 use failure::{Failure, is_damage};
 use starts::Epoch;

@@ -1,5 +1,6 @@
 //! The real executable, real components, real HTTP. A file is named by what it proves.
 
+mod approval;
 mod arbitrary;
 mod bad_input;
 mod canary;
@@ -18,6 +19,7 @@ mod echo;
 mod egress;
 mod fairness;
 mod folder;
+mod folder_faults;
 mod from_a_webhook_server;
 mod hostile;
 mod incidents;
@@ -27,6 +29,7 @@ mod low_rating_alert;
 mod operator;
 mod outside;
 mod own_events;
+mod probation;
 mod reload;
 mod restart;
 mod routing_rules;

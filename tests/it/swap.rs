@@ -1,55 +1,91 @@
 //! Versions change under a stream of webhooks: nothing is lost, nothing is handled twice, and each attempt
 //! runs on one version that was active when it began.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::time::Instant;
 
-use chatplug_tests::{Host, deliveries, guest};
+use chatplug_tests::{Host, PATIENCE, deliveries, guest, version};
 use serde_json::Value;
 
 use crate::client::{accept, message};
 
 const RECORDER: &str = "[plugin.recorder]\nevents = [\"incoming_event\"]\n";
+const FILE: &str = "guest_recorder.wasm";
 
-fn versions(events: &[Value]) -> BTreeSet<String> {
-    events.iter().flat_map(deliveries).filter_map(|d| d["version"].as_str().map(str::to_owned)).collect()
+/// How many versions are swapped: more if the environment says so, as in `CHATPLUG_SWAPS=1000 cargo xtask test`.
+fn swaps() -> u32 {
+    std::env::var("CHATPLUG_SWAPS").ok().and_then(|text| text.parse().ok()).unwrap_or(12)
 }
 
-#[tokio::test]
+/// Resident memory of the host, KiB.
+fn resident(host: &Host) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", host.pid())).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).expect("the memory of the host")
+}
+
+/// The content hash of the plugin that is active now.
+fn active(host: &Host) -> Option<String> {
+    let status = host.plugin("recorder").filter(|status| status["state"] == "active")?;
+    status["version"].as_str().map(str::to_owned)
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn versions_are_swapped_under_a_stream_of_webhooks() {
-    const SWAPS: usize = 10;
     let host = Host::start(RECORDER, &[guest("guest_recorder")]);
-    let first = host.wait_for_plugin("recorder", "active")["version"].clone();
-    let mut sent = 0;
-    let mut seen = BTreeSet::from([first.as_str().expect("a hash").to_owned()]);
-    for swap in 0..SWAPS {
-        let component = if swap % 2 == 0 { "guest_recorder_v2" } else { "guest_recorder" };
-        let release = if swap % 2 == 0 { "2.0.0" } else { "1.0.0" };
-        host.drop_file(&guest(component), "guest_recorder.wasm");
+    host.wait_for_plugin("recorder", "active");
+    // By content hash, the number of the swap that made it active; by event, the newest that was active before.
+    let mut seen = HashMap::from([(active(&host).expect("a version"), 0)]);
+    let mut active_before = Vec::new();
+    let mut memory = Vec::new();
+    for swap in 1..=swaps() {
+        host.drop_bytes(&version(&guest("guest_recorder"), swap), FILE);
+        let (began, mut more) = (Instant::now(), 3);
         // Webhooks go on until the new version is active, and a few more.
-        let mut more = 5;
         while more > 0 {
-            sent += 1;
+            assert!(began.elapsed() < PATIENCE, "swap {swap} does not happen:\n{}", host.log_end());
+            let newest = seen.values().copied().max().unwrap_or(0);
+            active_before.push(newest);
+            let sent = active_before.len();
             accept(&host, message(&format!("C{}", sent % 7), sent)).await;
-            let status = host.plugin("recorder");
-            if status.is_some_and(|status| status["state"] == "active" && status["release"] == release) {
+            if newest == swap {
                 more -= 1;
+            } else if let Some(hash) = active(&host) {
+                seen.entry(hash).or_insert(swap);
             }
         }
-        seen.insert(
-            host.wait_for_plugin("recorder", "active")["version"].as_str().expect("a hash").to_owned(),
-        );
+        memory.push(resident(&host));
     }
-    let events = host.wait_until_done(sent);
-    assert_eq!(events.len(), sent);
-    for delivery in events.iter().flat_map(deliveries) {
+    let reader = chatplug::store::Reader::open(&host.data()).expect("the store").expect("a store");
+    host.wait_for("all outcomes", || (reader.pending().expect("a number") == 0).then_some(()));
+    let filter = chatplug::store::EventFilter { limit: 1_000_000, ..Default::default() };
+    let mut events: Vec<Value> = reader
+        .events(&filter)
+        .expect("the events")
+        .iter()
+        .map(|event| serde_json::to_value(event).expect("an event is JSON"))
+        .collect();
+    events.reverse();
+    assert_eq!(events.len(), active_before.len(), "an event was lost");
+    for (event, before) in events.iter().zip(&active_before) {
+        let delivery = deliveries(event).next().expect("a delivery");
         assert_eq!(
             (&delivery["state"], &delivery["attempts"]),
             (&"succeeded".into(), &1.into()),
             "{delivery:#}"
         );
+        let ran = seen[delivery["version"].as_str().expect("a version")];
+        assert!(ran >= *before, "ran on version {ran} after {before} was active: {delivery:#}");
     }
-    assert_eq!(seen.len(), 2);
-    assert_eq!(versions(&events), seen);
+    assert_eq!(seen.len(), swaps() as usize + 1, "each version was active");
+    // Of versions that are gone nothing stays.
+    let files = std::fs::read_dir(host.data().join("components")).expect("the folder").count();
+    assert!(files <= 2 * 5 + 1, "{files} files");
+    let (warm, last) = (memory[memory.len() / 5], memory[memory.len() - 1]);
+    if swaps() >= 1_000 {
+        assert!(last < warm + warm / 2, "memory grew: {memory:?} KiB");
+    }
+    println!("{} swaps, {} events, {warm} KiB after a fifth, {last} KiB at the end", swaps(), events.len());
 }
 
 #[tokio::test]
@@ -58,7 +94,7 @@ async fn an_event_after_the_swap_runs_on_the_new_version() {
     let old = host.wait_for_plugin("recorder", "active");
     accept(&host, message("C1", 1)).await;
     host.wait_until_done(1);
-    host.drop_file(&guest("guest_recorder_v2"), "guest_recorder.wasm");
+    host.drop_file(&guest("guest_recorder_v2"), FILE);
     let new =
         host.wait_for("release 2", || host.plugin("recorder").filter(|status| status["release"] == "2.0.0"));
     assert_ne!(new["version"], old["version"]);

@@ -9,7 +9,7 @@ async fn stage(client_id: bool) -> (Host, Livechat) {
     let livechat = Livechat::start().await.expect("a port");
     let client = if client_id { format!("client_id = \"{CLIENT_ID}\"") } else { String::new() };
     let config = format!(
-        "[livechat]\nbase_url = \"{}\"\naccount_id = \"{}\"\ntoken = {{ env = \"LIVECHAT_PAT\" }}\n{client}\n
+        "[livechat]\nbase_url = \"{}\"\nallow_private = true\naccount_id = \"{}\"\ntoken = {{ env = \"LIVECHAT_PAT\" }}\n{client}\n
          [plugin.recorder]\nevents = [\"incoming_event\"]\n
          [plugin.rater]\nevents = [\"chat_rated\"]\n",
         livechat.base_url(),

@@ -30,6 +30,9 @@ pub const REPEATS_ARE_HARMLESS: bool = true;
 /// the figure is shown and not asserted.
 pub const VISITS_END: bool = true;
 
+/// How long the last host may take to leave them: it tries each 30 s what could not be done while a service failed.
+const VISITS_PATIENCE: Duration = Duration::from_secs(120);
+
 /// After this many cycles other chats begin: threads stay as short as real ones.
 const CYCLES_OF_A_CHAT: usize = 10;
 
@@ -158,6 +161,7 @@ async fn finish(
         talk.say_rest(stage).await.context("the last host takes no webhook")?;
     }
     stage.drained(plan.patience).await?;
+    stage.left(talks, VISITS_PATIENCE).await;
     if !stage.host.stop() {
         bail!("the last host did not stop well:\n{}", stage.host.log_end());
     }

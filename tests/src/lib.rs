@@ -37,6 +37,15 @@ pub fn guest(name: &str) -> PathBuf {
     built("CHATPLUG_GUESTS").join(format!("{name}.wasm"))
 }
 
+/// The bytes of a component as another version of the same plugin: with a section more, which nobody reads.
+pub fn version(component: &Path, number: u32) -> Vec<u8> {
+    let mut bytes = fs::read(component).unwrap_or_else(|error| panic!("{}: {error}", component.display()));
+    // A custom section of six bytes: a name of one letter, and the number.
+    bytes.extend([0, 6, 1, b'v']);
+    bytes.extend(number.to_le_bytes());
+    bytes
+}
+
 /// A component of `plugins`, by the plugin's name.
 pub fn plugin(name: &str) -> PathBuf {
     plugins().join(format!("{}.wasm", name.replace('-', "_")))
@@ -123,17 +132,32 @@ impl Host {
         self.try_run().expect("the host starts");
     }
 
+    /// The same with arguments for `serve`.
+    pub fn run_with(&mut self, args: &[&str]) {
+        self.try_run_with(args).expect("the host starts");
+    }
+
     /// Starts the host and waits until it listens.
     ///
     /// # Errors
     /// If it ends instead; with its log.
     pub fn try_run(&mut self) -> anyhow::Result<()> {
+        self.try_run_with(&[])
+    }
+
+    fn try_run_with(&mut self, args: &[&str]) -> anyhow::Result<()> {
         let listening = self.data().join("listening");
         // Left over from a host that was killed.
         let _ = fs::remove_file(&listening);
         let log = fs::File::options().create(true).append(true).open(self.log_path())?;
-        let mut child =
-            self.command().arg("serve").stderr(log).stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
+        let mut child = self
+            .command()
+            .arg("serve")
+            .args(args)
+            .stderr(log)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()?;
         let began = Instant::now();
         self.address = loop {
             if let Ok(text) = fs::read_to_string(&listening) {
@@ -197,6 +221,14 @@ impl Host {
         fs::copy(component, &unfinished)
             .and_then(|_| fs::rename(&unfinished, self.plugins().join(name)))
             .unwrap_or_else(|error| panic!("{}: {error}", component.display()));
+    }
+
+    /// The same with the bytes of a component.
+    pub fn drop_bytes(&self, component: &[u8], name: &str) {
+        let unfinished = self.plugins().join(format!("{name}.part"));
+        fs::write(&unfinished, component)
+            .and_then(|()| fs::rename(&unfinished, self.plugins().join(name)))
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
     }
 
     /// The plugin folder.

@@ -16,12 +16,14 @@ pub(super) fn plugins() -> anyhow::Result<PathBuf> {
     components("plugins", &names, &[], &target_dir().join("plugins"))
 }
 
-/// Those of the tests' guests that are built a second time: package, feature, and what is put behind its file's name.
-const SECOND: [(&str, &str, &str); 4] = [
-    ("guest-recorder", "v2", "v2"),
-    ("guest-answerer", "other", "other"),
-    ("guest-no-op", "numbered", "numbered"),
-    ("guest-hostile", "outside", "outside"),
+/// Those of the tests' guests that are built again with a feature, which is put behind the file's name, too.
+const AGAIN: [(&str, &str); 6] = [
+    ("guest-recorder", "v2"),
+    ("guest-recorder", "panics"),
+    ("guest-recorder", "asks"),
+    ("guest-answerer", "other"),
+    ("guest-no-op", "numbered"),
+    ("guest-hostile", "outside"),
 ];
 
 /// Builds the guests of the tests into [`guests_dir`]; some of them as two plugins or versions.
@@ -29,13 +31,16 @@ pub(super) fn guests() -> anyhow::Result<()> {
     let names = packages(&root().join("tests/guests"))?;
     let guests: Vec<String> = names.iter().map(|name| format!("guest-{name}")).collect();
     components("the tests' guests", &guests, &[], &guests_dir())?;
-    let packages = SECOND.map(|(package, ..)| package.to_owned());
-    let features = SECOND.map(|(package, feature, _)| format!("{package}/{feature}")).join(",");
-    let second = target_dir().join("guests-v2");
-    components("some of them a second time", &packages, &["--features", &features], &second)?;
-    for (package, _, ending) in SECOND {
+    for (package, feature) in AGAIN {
         let name = package.replace('-', "_");
-        put(&second.join(format!("{name}.wasm")), &guests_dir().join(format!("{name}_{ending}.wasm")))?;
+        let again = target_dir().join("guests-again");
+        components(
+            &format!("{package} with `{feature}`"),
+            &[package.to_owned()],
+            &["--features", feature],
+            &again,
+        )?;
+        put(&again.join(format!("{name}.wasm")), &guests_dir().join(format!("{name}_{feature}.wasm")))?;
     }
     Ok(())
 }

@@ -6,12 +6,12 @@ use std::io::Write;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{loader, services};
+use super::{known, loader, services};
 use crate::cli::text;
 use crate::config::Config;
 use crate::livechat::client::Client;
 use crate::runtime::Services;
-use crate::store::PluginStatus;
+use crate::store::{PluginStatus, Reader};
 use crate::watcher;
 
 /// What a plugin's settings schema writes as the `format` of a text that names a LiveChat tag.
@@ -38,7 +38,8 @@ pub async fn run(config: &Config, online: bool, json: bool, out: &mut dyn Write)
     let mut findings = Findings { warnings: config.warnings(), ..Findings::default() };
     findings.checked.push("the config and the secrets that it refers to".to_owned());
     let loader = loader(config, Services::none())?;
-    let (statuses, schemas) = watcher::survey(&loader, config).await;
+    let marks = known(Reader::open(&config.data_dir)?.as_ref())?;
+    let (statuses, schemas) = watcher::survey(&loader, config, marks).await;
     check_plugins(&mut findings, &statuses);
     if online {
         check_account(&mut findings, config, &schemas).await?;
@@ -53,7 +54,7 @@ fn check_plugins(findings: &mut Findings, statuses: &[PluginStatus]) {
         let line = format!("{name}: {}", [status.state.as_str(), &status.reason].join(": "));
         match status.state.as_str() {
             "active" => findings.checked.push(format!("{name}: ready to run")),
-            "disabled" | "unconfigured" => findings.warnings.push(line),
+            "disabled" | "unconfigured" | "pinned" => findings.warnings.push(line),
             _ => findings.problems.push(line),
         }
     }

@@ -18,6 +18,7 @@ use super::text;
 use crate::config::Config;
 use crate::event::EventId;
 use crate::event::person::Person;
+use crate::manifest::is_kebab_case;
 use crate::store::{Decided, Decision, Forgotten, Lock, Opened, Reader, Replayed, Selection, Store};
 
 /// The file in the data folder in which a running host says where its operator listener is.
@@ -54,23 +55,50 @@ impl Link {
     /// # Errors
     /// If there is nothing stored yet, or the store can't be opened.
     pub fn open(config: &Config) -> anyhow::Result<Link> {
-        let who = who();
-        let data_dir = &config.data_dir;
-        if Store::is_owned(data_dir)? {
-            let address = address(&data_dir.join(ADDRESS_FILE))?;
-            let client = reqwest::Client::builder()
-                .no_proxy()
-                .redirect(reqwest::redirect::Policy::none())
-                .timeout(REQUEST_TIME)
-                .build()?;
-            let host = Host { client, address, token: config.operator.token.clone() };
-            return Ok(Link { way: Way::Host(host), who });
+        if let Some(link) = Link::running(config)? {
+            return Ok(link);
         }
+        let (who, data_dir) = (who(), &config.data_dir);
         if Reader::open(data_dir)?.is_none() {
             bail!("nothing is stored in {} yet", data_dir.display());
         }
         let Opened { store, lock, .. } = Store::open(data_dir)?;
         Ok(Link { way: Way::Store { store, _lock: lock }, who })
+    }
+
+    /// The host that runs with this config, if one does.
+    ///
+    /// # Errors
+    /// If it doesn't say where it is.
+    pub fn running(config: &Config) -> anyhow::Result<Option<Link>> {
+        if !Store::is_owned(&config.data_dir)? {
+            return Ok(None);
+        }
+        let address = address(&config.data_dir.join(ADDRESS_FILE))?;
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(REQUEST_TIME)
+            .build()?;
+        let host = Host { client, address, token: config.operator.token.clone() };
+        Ok(Some(Link { way: Way::Host(host), who: who() }))
+    }
+
+    /// Has the host that runs change something of a plugin.
+    ///
+    /// # Errors
+    /// Those of the host, or if none runs.
+    pub async fn change_plugin<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        change: &str,
+        wanted: &impl Serialize,
+    ) -> anyhow::Result<T> {
+        let Way::Host(host) = &self.way else { bail!("no host runs with this config") };
+        if !is_kebab_case(name) {
+            bail!("`{}` is no name of a plugin: these are in kebab-case", name.escape_debug());
+        }
+        host.post(&format!("/api/v1/plugins/{name}/{change}"), wanted, &self.who).await
     }
 
     /// Decides about one batch of stopped deliveries.
@@ -136,7 +164,7 @@ impl Link {
 }
 
 /// Who runs a command, as the audit log tells it.
-pub(super) fn who() -> String {
+pub fn who() -> String {
     format!("cli:{}", user())
 }
 

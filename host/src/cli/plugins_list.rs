@@ -24,6 +24,12 @@ pub fn run(statuses: &[PluginStatus], is_running: bool, json: bool, out: &mut dy
         ["PLUGIN", "STATE", "RELEASE", "VERSION", "FILE", "EVENTS"],
         &statuses.iter().map(row).collect::<Vec<_>>(),
     )?;
+    for status in statuses {
+        if let Some(standby) = &status.standby {
+            let name = text::escape(name(status));
+            writeln!(out, "\n{name} is on probation; version {} stands by.", short(standby))?;
+        }
+    }
     for status in statuses.iter().filter(|status| !status.reason.is_empty()) {
         writeln!(out, "\n{} is {}:", text::escape(name(status)), status.state)?;
         for line in status.reason.lines() {
@@ -52,6 +58,6 @@ fn name(status: &PluginStatus) -> &str {
 }
 
 /// As much of a content hash as people compare.
-fn short(hash: &str) -> String {
+pub(super) fn short(hash: &str) -> String {
     hash.strip_prefix("sha256:").unwrap_or(hash).chars().take(12).collect()
 }

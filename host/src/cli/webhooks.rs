@@ -24,7 +24,7 @@ pub enum WebhooksCommand {
 /// Where webhooks come in.
 #[derive(Debug, Args)]
 pub struct UrlArgs {
-    /// Where LiveChat reaches the host; a bare https://your.host gets the host's own path
+    /// Where LiveChat reaches the host; an address without a path gets the host's own path
     #[arg(long, value_name = "URL", value_parser = webhook_url)]
     pub url: String,
 }

@@ -21,6 +21,20 @@ pub struct Plugin {
     pub settings: Value,
     /// What one of its attempts may use.
     pub limits: Limits,
+    /// What happens when a newer version is dropped.
+    pub updates: Updates,
+    /// The content hash of the only version that may run.
+    pub pin: Option<String>,
+}
+
+/// What happens when a newer version is dropped that could run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Updates {
+    /// It runs.
+    #[default]
+    Auto,
+    /// It waits for the operator.
+    Approve,
 }
 
 /// Reads one plugin; `connections` are those that the config defines.
@@ -34,7 +48,32 @@ pub(super) fn read(table: &mut Table<'_>, connections: &grants::Connections) -> 
             .map(|item| settings(&item))
             .unwrap_or_else(|| Value::Object(Map::new())),
         limits: table.section("limits", limits),
+        updates: table.take("updates").and_then(|item| updates(&item)).unwrap_or_default(),
+        pin: table.take("pin").and_then(|item| pin(&item)),
     }
+}
+
+fn updates(item: &Item<'_>) -> Option<Updates> {
+    match item.text()? {
+        "auto" => Some(Updates::Auto),
+        "approve" => Some(Updates::Approve),
+        _ => {
+            item.report("must be \"auto\" or \"approve\"");
+            None
+        }
+    }
+}
+
+fn pin(item: &Item<'_>) -> Option<String> {
+    let text = item.text()?;
+    let is_hex = |hex: &str| hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if text.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && is_hex(hex)) {
+        return Some(text.to_owned());
+    }
+    item.report(
+        "is no content hash, sha256: and 64 hex digits; `chatplug plugins history NAME` shows those of a plugin",
+    );
+    None
 }
 
 fn list(item: Option<Item<'_>>, read: impl Fn(&str) -> Result<String, String>) -> Vec<String> {

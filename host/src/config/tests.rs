@@ -69,13 +69,16 @@ fn each_key_that_the_default_file_only_mentions_is_known() {
         "# token = ",
         "# read_token = ",
         "# hosts = ",
+        "# pin = ",
     ];
     let mut text = DEFAULT.to_owned();
     for line in commented {
         assert!(text.contains(line), "{line}");
         text = text.replace(line, &line[2..]);
     }
-    let Config { livechat, operator, .. } = parse(&text).unwrap();
+    let Config { livechat, operator, plugins, .. } = parse(&text).unwrap();
+    let pin = plugins["low-rating-alert"].pin.as_deref().unwrap_or_default();
+    assert_eq!(pin.len(), "sha256:".len() + 64, "{pin}");
     assert_eq!(operator.token.unwrap().expose_secret(), "value-of-CHATPLUG_TOKEN");
     assert_eq!(operator.read_token.unwrap().expose_secret(), "value-of-CHATPLUG_READ_TOKEN");
     assert_eq!(operator.hosts, ["chatplug.example.com"]);
@@ -150,13 +153,26 @@ fn the_default_file_mentions_every_known_key() {
 #[test]
 fn keys_of_later_versions_are_not_accepted_silently() {
     check(
-        "[timers]\nevery = 1\n[plugin.a]\npin = \"sha256:00\"\n",
+        "[timers]\nevery = 1\n[plugin.a]\nshadow = true\n",
         &[
             "1:2: unknown key `timers` at the top; known here: server, data, retention, livechat, connections, operator, plugins, \
              plugin",
-            "4:1: unknown key `pin` in [plugin.a]; known here: events, own_events, grants, denies, settings, limits",
+            "4:1: unknown key `shadow` in [plugin.a]; known here: events, own_events, grants, denies, settings, limits, \
+             updates, pin",
         ],
     );
+}
+
+#[test]
+fn what_runs_of_a_plugin_may_be_pinned_or_asked_for() {
+    let read = |keys: &str| parse(&format!("[plugin.a]\n{keys}")).map(|config| config.plugins["a"].clone());
+    assert_eq!(read("").unwrap().updates, Updates::Auto);
+    assert_eq!(read("updates = \"approve\"\n").unwrap().updates, Updates::Approve);
+    let pin = format!("sha256:{}", "0f".repeat(32));
+    assert_eq!(read(&format!("pin = \"{pin}\"\n")).unwrap().pin, Some(pin));
+    for wrong in ["updates = \"never\"", "pin = \"0f\"", "pin = \"sha256:0f\"", "pin = 1"] {
+        assert_eq!(read(wrong).unwrap_err().problems.len(), 1, "{wrong}");
+    }
 }
 
 #[test]

@@ -58,6 +58,40 @@ pub(super) fn finish(pending: &Pending, clues: Clues, report: &Report, version: 
     }
 }
 
+/// A run on a version on probation that failed: it spends nothing, and the delivery runs again, on the version that
+/// stands by.
+pub(super) fn on_standby(
+    pending: &Pending,
+    clues: Clues,
+    report: &Report,
+    version: String,
+    standby: &str,
+) -> Finish {
+    let Clues { trace, now_ms, .. } = clues;
+    let (plugin, event, delivery) = (&*pending.plugin, pending.event_id.to_string(), pending.id.to_string());
+    let (outcome, reason) = (report.outcome.as_str(), report.outcome.reason());
+    tracing::warn!(
+        plugin,
+        event,
+        delivery,
+        %trace,
+        version,
+        standby,
+        outcome,
+        reason,
+        "a version of {plugin} on probation did not handle {event} ({outcome}); it is handled by the one before it"
+    );
+    Finish {
+        state: State::Pending,
+        due_at_ms: now_ms,
+        version: Some(version),
+        outcome,
+        reason: reason.to_owned(),
+        log: report.log.clone(),
+        ..skip(pending, "")
+    }
+}
+
 /// A delivery whose doubt isn't settled: it waits until it is looked at again, or for the operator.
 pub(super) fn in_doubt(
     pending: &Pending,

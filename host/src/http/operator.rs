@@ -21,12 +21,14 @@ use super::AppState;
 use crate::config::Config;
 use crate::destinations::Destinations;
 use crate::measures::Measures;
+use crate::plugins::Plugins;
 use crate::store::{Error, Reader, Store};
 
 mod access;
 mod asked;
 mod deliveries;
 mod events;
+mod plugins;
 mod scrape;
 mod status;
 #[cfg(test)]
@@ -56,6 +58,8 @@ pub struct Shown {
     pub measures: Arc<Measures>,
     /// LiveChat and the connections.
     pub destinations: Arc<Destinations>,
+    /// What operators do with plugins.
+    pub plugins: Plugins,
 }
 
 /// What the handlers work with.
@@ -106,7 +110,13 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Operator>>)> {
         ("get", "/metrics", get(scrape::metrics)),
         ("get", "/api/v1/openapi.json", get(openapi)),
         ("get", "/api/v1/status", get(status::status)),
-        ("get", "/api/v1/plugins", get(status::plugins)),
+        ("get", "/api/v1/plugins", get(plugins::list)),
+        ("get", "/api/v1/plugins/{name}", get(plugins::show)),
+        ("get", "/api/v1/plugins/{name}/history", get(plugins::history)),
+        ("post", "/api/v1/plugins/{name}/enable", post(plugins::enable)),
+        ("post", "/api/v1/plugins/{name}/disable", post(plugins::disable)),
+        ("post", "/api/v1/plugins/{name}/approve", post(plugins::approve)),
+        ("post", "/api/v1/plugins/{name}/rollback", post(plugins::roll_back)),
         ("get", "/api/v1/audit", get(status::audit)),
         ("get", "/api/v1/audit/decisions", get(status::decisions)),
         ("get", "/api/v1/events", get(events::list)),

@@ -9,10 +9,11 @@ use arc_swap::ArcSwap;
 use crate::config::Config;
 use crate::incident::{Condition, Key, Kind, Seen};
 use crate::registry::Registry;
-use crate::store::{Error, Store};
+use crate::store::{Error, KnownVersion, Store};
 
 /// What is looked at here.
-pub(super) const KINDS: [Kind; 5] = [Kind::DeadLetters, Kind::Held, Kind::PastDue, Kind::Silence, Kind::Disk];
+pub(super) const KINDS: [Kind; 6] =
+    [Kind::DeadLetters, Kind::Held, Kind::PastDue, Kind::RolledBack, Kind::Silence, Kind::Disk];
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -49,6 +50,7 @@ impl Look {
             (Kind::DeadLetters, self.dead_letters(now_ms).await),
             (Kind::Held, self.held().await),
             (Kind::PastDue, self.past_due(now_ms).await),
+            (Kind::RolledBack, self.rolled_back().await),
             (Kind::Silence, self.silence(now_ms).await),
         ];
         for (kind, found) in found {
@@ -113,6 +115,30 @@ impl Look {
             });
         }
         Ok(late)
+    }
+
+    /// Versions that the host itself took back, as long as their files are there.
+    async fn rolled_back(&self) -> Result<Vec<Condition>, Error> {
+        let statuses = self.store.plugin_statuses().await?;
+        let waiting = statuses.into_iter().filter(|status| status.state == "rolled back");
+        let named: Vec<(String, String)> =
+            waiting.filter_map(|status| Some((status.name?, status.version?))).collect();
+        if named.is_empty() {
+            return Ok(Vec::new());
+        }
+        let by_host = |known: &KnownVersion| known.taken_back.as_ref().is_some_and(|back| back.by.is_none());
+        let known = self.store.versions().await?.into_iter().filter(by_host);
+        let is_there = |known: &KnownVersion| {
+            named.iter().any(|(plugin, hash)| *plugin == known.name.plugin && *hash == known.name.hash)
+        };
+        let condition = |known: KnownVersion| {
+            let plugin = known.name.plugin;
+            let text = format!(
+                "a new version of {plugin} failed where the one before it did not, and was taken back: `chatplug plugins history {plugin}` says more"
+            );
+            Condition { key: Key::new(Kind::RolledBack, plugin), count: 1, text }
+        };
+        Ok(known.filter(is_there).map(condition).collect())
     }
 
     /// How long an attempt of a plugin may take.

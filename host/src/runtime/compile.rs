@@ -1,36 +1,43 @@
 //! Compiling a component, in a child process of the same executable: a compile can't be cancelled inside a
 //! process, and a small component can take a minute and gigabytes.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::collections::BTreeSet;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 use super::engine;
 use crate::limits::Loading;
 
-/// Compiled code that this program's compiler has written into the host's own folder.
-#[derive(Debug, Clone)]
+mod contents;
+
+use contents::{Contents, NoCode};
+
+/// Compiled code beyond this is not taken from the child.
+const CODE_BYTES_MAX: u64 = 512 << 20;
+/// Of what the child says, as much is looked at.
+const SAID_BYTES_MAX: u64 = 8 << 10;
+
+/// Code that this program's own compiler has made: just now, or earlier, and then its MAC was right.
+#[derive(Debug)]
 pub struct Compiled {
     /// The content hash of the component.
     pub hash: String,
-    pub(super) path: PathBuf,
+    pub(super) code: Vec<u8>,
 }
 
-/// Compiles components and keeps the results.
+/// Compiles components and keeps them and the results.
 #[derive(Debug, Clone)]
 pub struct Compiler {
     /// This executable.
     program: PathBuf,
     /// The host's own folder of components and compiled code.
-    dir: PathBuf,
-    /// Distinguishes the engine's version and settings: code of another engine is not looked at.
-    engine: String,
+    contents: Contents,
 }
 
 impl Compiler {
@@ -40,138 +47,177 @@ impl Compiler {
     /// A sentence about the folder or the engine.
     pub fn new(program: PathBuf, data_dir: &Path) -> Result<Compiler, String> {
         let dir = data_dir.join("components");
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&dir)
-            .map_err(|error| format!("cannot make the folder {}: {error}", dir.display()))?;
-        Ok(Compiler { program, dir, engine: fingerprint()? })
+        let contents = Contents::open(&dir, fingerprint()?)
+            .map_err(|error| format!("cannot make or read the folder {}: {error}", dir.display()))?;
+        Ok(Compiler { program, contents })
     }
 
-    /// The kept bytes of a component that was active once.
+    /// The kept bytes of a component that was loaded once.
     ///
     /// # Errors
     /// If they are gone.
-    pub fn kept(&self, hash: &str) -> std::io::Result<Vec<u8>> {
-        fs::read(self.component_path(hash))
+    pub async fn kept(&self, hash: &str) -> io::Result<Vec<u8>> {
+        let hash = hash.to_owned();
+        self.blocking(move |contents| contents.kept(&hash)).await
     }
 
-    /// The compiled form of a component: kept from an earlier time, or compiled now.
+    /// Whether a component was compiled before: then its content is known.
+    pub fn has(&self, hash: &str) -> bool {
+        self.contents.has_code(hash)
+    }
+
+    /// The compiled form of a component: kept from an earlier time, or compiled now. Its bytes are on disk then,
+    /// too.
     ///
     /// # Errors
     /// A sentence for the plugin's author.
     pub async fn compile(&self, hash: &str, bytes: &[u8], limits: &Loading) -> Result<Compiled, String> {
-        let path = self.dir.join(format!("{}.{}.cwasm", file_stem(hash), self.engine));
-        let compiled = Compiled { hash: hash.to_owned(), path };
-        if compiled.path.exists() {
-            return Ok(compiled);
+        let found = {
+            let (hash, bytes) = (hash.to_owned(), bytes.to_vec());
+            self.blocking(move |contents| contents.keep(&hash, &bytes).map(|()| contents.code(&hash))).await
+        };
+        let code = match found
+            .map_err(|error| format!("its bytes can't be kept in the data folder: {error}"))?
+        {
+            Ok(code) => return Ok(Compiled { hash: hash.to_owned(), code }),
+            Err(NoCode::Absent) => self.run_child(bytes, limits).await?,
+            Err(NoCode::Foreign(reason)) => {
+                tracing::warn!(version = hash, reason, "compiled code is not to be trusted; compiling again");
+                self.run_child(bytes, limits).await?
+            }
+        };
+        let (name, code) = (hash.to_owned(), code);
+        let (code, kept) = self
+            .blocking(move |contents| {
+                let kept = contents.keep_code(&name, &code);
+                Ok((code, kept))
+            })
+            .await
+            .map_err(|error| error.to_string())?;
+        if let Err(error) = kept {
+            tracing::warn!(version = hash, %error, "cannot keep compiled code; it will be compiled again");
         }
-        let source = self.keep(hash, bytes)?;
-        self.run_child(&source, &compiled.path, limits).await?;
-        Ok(compiled)
+        Ok(Compiled { hash: hash.to_owned(), code })
     }
 
     /// Forgets a compiled form that could not be loaded; the next compile makes it anew.
-    pub fn discard(&self, compiled: &Compiled) {
-        // If it can't be removed it will be refused again, with the reason.
-        let _ = fs::remove_file(&compiled.path);
+    pub fn discard(&self, hash: &str) {
+        self.contents.discard_code(hash);
     }
 
-    /// Keeps a component's bytes under its hash.
-    fn keep(&self, hash: &str, bytes: &[u8]) -> Result<PathBuf, String> {
-        let path = self.component_path(hash);
-        // What is there may have been cut short by a power cut of an earlier time.
-        if fs::read(&path).ok().as_deref() != Some(bytes) {
-            write_whole(&path, bytes)
-                .map_err(|error| format!("cannot keep it in {}: {error}", self.dir.display()))?;
+    /// Removes what belongs to no component of `hashes` from the data folder.
+    pub async fn retain(&self, hashes: BTreeSet<String>) {
+        match self.blocking(move |contents| contents.retain(&hashes)).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "removed components and code that nobody needs any more"),
+            Err(error) => tracing::warn!(%error, "cannot look through the kept components"),
         }
-        Ok(path)
     }
 
-    fn component_path(&self, hash: &str) -> PathBuf {
-        self.dir.join(format!("{}.wasm", file_stem(hash)))
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Contents) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let contents = self.contents.clone();
+        tokio::task::spawn_blocking(move || work(&contents)).await.unwrap_or_else(|error| Err(error.into()))
     }
 
-    async fn run_child(&self, source: &Path, target: &Path, limits: &Loading) -> Result<(), String> {
-        let child = Command::new(&self.program)
+    async fn run_child(&self, bytes: &[u8], limits: &Loading) -> Result<Vec<u8>, String> {
+        let patience = Duration::from_secs(limits.compile_s);
+        let too_long = |_| {
+            format!(
+                "compiling it took more than {} s (plugins.compile_s): is there one very large function?",
+                limits.compile_s
+            )
+        };
+        let ran = tokio::time::timeout(patience, self.child(bytes, limits)).await.map_err(too_long)?;
+        let (status, code, said) = ran.map_err(|error| format!("cannot run the compiler: {error}"))?;
+        if status.success() && code.len() as u64 <= CODE_BYTES_MAX {
+            return Ok(code);
+        }
+        Err(verdict(status, &said, limits))
+    }
+
+    /// Runs the child to its end; it is killed if this is dropped. Answers how it ended, the code, and what it said.
+    async fn child(&self, bytes: &[u8], limits: &Loading) -> io::Result<(ExitStatus, Vec<u8>, Vec<u8>)> {
+        let mut child = Command::new(&self.program)
             .arg("compile")
-            .args([source, target])
             .args(["--memory-bytes", &limits.compile_memory_bytes.to_string()])
             .args(["--cpu-seconds", &(2 * limits.compile_s).to_string()])
             .env_clear()
             // On machines with many cores, threads and their heaps would use the limit up before any code.
             .env("RAYON_NUM_THREADS", "2")
             .env("MALLOC_ARENA_MAX", "2")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
-            .output();
-        match tokio::time::timeout(Duration::from_secs(limits.compile_s), child).await {
-            Ok(output) => {
-                verdict(&output.map_err(|error| format!("cannot start the compiler: {error}"))?, limits)
-            }
-            Err(_) => Err(format!(
-                "compiling it took more than {} s (plugins.compile_s): is there one very large function?",
-                limits.compile_s
-            )),
-        }
+            .spawn()?;
+        let piped = || io::Error::other("the compiler has no pipes");
+        let mut stdin = child.stdin.take().ok_or_else(piped)?;
+        let mut stdout = child.stdout.take().ok_or_else(piped)?.take(CODE_BYTES_MAX + 1);
+        let mut stderr = child.stderr.take().ok_or_else(piped)?.take(SAID_BYTES_MAX);
+        let (mut code, mut said) = (Vec::new(), Vec::new());
+        let feed = async {
+            // If it doesn't take all, its end says why.
+            let _ = stdin.write_all(bytes).await;
+            drop(stdin);
+        };
+        let ((), read, heard) =
+            tokio::join!(feed, stdout.read_to_end(&mut code), stderr.read_to_end(&mut said));
+        read.and(heard)?;
+        // What it still wants to say nobody reads: it must not wait for that.
+        drop((stdout, stderr));
+        Ok((child.wait().await?, code, said))
     }
 }
 
-/// What the end of the compiling child means.
-fn verdict(output: &Output, limits: &Loading) -> Result<(), String> {
-    if output.status.success() {
-        return Ok(());
+/// What a compiling child means that has failed.
+fn verdict(status: ExitStatus, said: &[u8], limits: &Loading) -> String {
+    if status.success() {
+        return format!("its compiled code has more than {CODE_BYTES_MAX} bytes");
     }
-    let said = String::from_utf8_lossy(&output.stderr);
+    let said = String::from_utf8_lossy(said);
     let said = said.trim();
     // What Rust's allocator says before it aborts; a library in C may end without a word.
     if said.is_empty() || said.contains("memory allocation of") {
-        return Err(format!(
-            "compiling it failed ({}): it needs more than {} bytes of memory (plugins.compile_memory_bytes); is there \
-             one very large function?",
-            output.status, limits.compile_memory_bytes
-        ));
+        return format!(
+            "compiling it failed ({status}): it needs more than {} bytes of memory (plugins.compile_memory_bytes); is \
+             there one very large function?",
+            limits.compile_memory_bytes
+        );
     }
-    Err(format!("compiling it failed: {}", said.chars().take(500).collect::<String>()))
+    format!("compiling it failed: {}", said.chars().take(500).collect::<String>())
 }
 
-/// What `chatplug compile` does: reads a component and writes its compiled form, with this much address space, bytes,
-/// and CPU time, seconds.
+/// What `chatplug compile` does: reads a component from `source` and writes its compiled form to `target`, with this
+/// much address space, bytes, and CPU time, seconds.
 ///
 /// # Errors
 /// A sentence for the plugin's author.
-pub fn in_child(source: &Path, target: &Path, memory_bytes: u64, cpu_seconds: u64) -> Result<(), String> {
+pub fn in_child(
+    source: &mut dyn Read,
+    target: &mut dyn Write,
+    memory_bytes: u64,
+    cpu_seconds: u64,
+) -> Result<(), String> {
     let limit = |max| Rlimit { current: Some(max), maximum: Some(max) };
     setrlimit(Resource::As, limit(memory_bytes))
         .map_err(|error| format!("cannot limit the memory: {error}"))?;
     setrlimit(Resource::Cpu, limit(cpu_seconds)).map_err(|error| format!("cannot limit CPU: {error}"))?;
     let engine = engine::for_compiling().map_err(|error| format!("{error:#}"))?;
-    let bytes = fs::read(source).map_err(|error| format!("cannot read {}: {error}", source.display()))?;
+    let mut bytes = Vec::new();
+    let read = source.take(memory_bytes).read_to_end(&mut bytes);
+    read.map_err(|error| format!("cannot read the component: {error}"))?;
     let code = engine.precompile_component(&bytes).map_err(|error| format!("{error:#}"))?;
-    write_whole(target, &code).map_err(|error| format!("cannot write {}: {error}", target.display()))
+    target.write_all(&code).map_err(|error| format!("cannot write the code: {error}"))
 }
 
-/// Writes a file so that its name appears only when its bytes are on disk: after a power cut, half a file
-/// of machine code must not be there to be loaded. Another process may be writing the same one.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let unfinished = path.with_extension(format!("{}.part", std::process::id()));
-    let mut file = File::create(&unfinished)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)
-}
-
-/// Text that is the same for engines that can load each other's code.
+/// Text that is the same for engines that can load each other's code: of the same version, with the same settings.
 fn fingerprint() -> Result<String, String> {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let engine = engine::for_compiling().map_err(|error| format!("cannot make the engine: {error:#}"))?;
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
     Ok(format!("{:016x}", hasher.finish()))
-}
-
-fn file_stem(hash: &str) -> &str {
-    hash.strip_prefix("sha256:").unwrap_or(hash)
 }

@@ -19,7 +19,7 @@ mod replay;
 mod tests;
 mod views;
 
-pub use audit::{AuditEntry, AuditFilter};
+pub use audit::{AuditEntry, AuditFilter, DeedOfOperator};
 pub use replay::{Replayed, ReplayedDelivery};
 pub use views::{Count, StoppedDelivery};
 

@@ -1,4 +1,4 @@
-//! What the store keeps of plugins: the last good version of each, and what the host says of each file.
+//! What the host says of each plugin and each file.
 
 use std::sync::Arc;
 
@@ -18,12 +18,16 @@ pub struct PluginStatus {
     pub version: Option<String>,
     /// The manifest's text for it.
     pub release: Option<String>,
-    /// `active`, `compiling`, `unconfigured`, `disabled`, `awaiting approval`, `rejected`, `conflict`, `absent`.
+    /// `active`, `compiling`, `unconfigured`, `disabled`, `awaiting approval`, `pinned`, `rolled back`, `rejected`,
+    /// `conflict`, `absent`, `off`.
     pub state: String,
     /// Why, and what to do; empty where there is nothing to say.
     pub reason: String,
     /// If another version of the plugin is running meanwhile: its content hash.
     pub serving: Option<String>,
+    /// During the probation of the version: the content hash of the one that stands by.
+    #[serde(default)]
+    pub standby: Option<String>,
     /// The event types that the manifest handles.
     pub handles: Vec<String>,
     /// The event types that the config switches on.
@@ -34,17 +38,6 @@ pub struct PluginStatus {
     pub grants: Vec<String>,
     /// What the config denies.
     pub denies: Vec<String>,
-}
-
-/// The version of a plugin that was active last.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GoodVersion {
-    /// The plugin.
-    pub plugin: String,
-    /// Its content hash.
-    pub hash: String,
-    /// The name of the file that it came from.
-    pub file: String,
 }
 
 impl Store {
@@ -67,45 +60,21 @@ impl Store {
         .await
     }
 
+    /// What the host last said of all plugins and files.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn plugin_statuses(&self) -> Result<Vec<PluginStatus>, Error> {
+        self.read(statuses).await
+    }
+
     /// What the host last said of a plugin.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn plugin_status(&self, plugin: Arc<str>) -> Result<Option<PluginStatus>, Error> {
-        let statuses = self.read(statuses).await?;
+        let statuses = self.plugin_statuses().await?;
         Ok(statuses.into_iter().find(|status| status.name.as_deref() == Some(&*plugin)))
-    }
-
-    /// Records that a version became active.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn set_good_version(&self, good: GoodVersion, now_ms: i64) -> Result<(), Error> {
-        self.write(move |group| {
-            group.connection.execute(
-                "INSERT INTO good_versions (plugin, hash, file, since) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (plugin) DO UPDATE SET hash = ?2, file = ?3, since = ?4 WHERE hash <> ?2 OR file <> ?3",
-                params![good.plugin, good.hash, good.file, now_ms],
-            )?;
-            Ok(())
-        })
-        .await
-    }
-
-    /// The versions that were active last, one for each plugin.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn good_versions(&self) -> Result<Vec<GoodVersion>, Error> {
-        self.read(|connection| {
-            let mut select =
-                connection.prepare("SELECT plugin, hash, file FROM good_versions ORDER BY plugin")?;
-            let rows = select.query_map([], |row| {
-                Ok(GoodVersion { plugin: row.get(0)?, hash: row.get(1)?, file: row.get(2)? })
-            })?;
-            rows.collect()
-        })
-        .await
     }
 }
 

@@ -212,6 +212,36 @@ CREATE TABLE decisions (
 
 -- Where an attempt was that did not return, and what it had used of its limits: JSON.
 ALTER TABLE deliveries ADD COLUMN crash TEXT;
+
+-- What is known of the versions of each plugin: when each was active last, whether it has proved itself or was
+-- approved, and whether it was taken back (`bad`: by whom, nobody's name meaning the host itself). `version_log` tells
+-- the operator how it went.
+CREATE TABLE versions (
+    plugin TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    release TEXT NOT NULL,
+    asks TEXT NOT NULL,
+    active_at INTEGER,
+    proved_at INTEGER,
+    approved_at INTEGER,
+    strikes INTEGER NOT NULL DEFAULT 0,
+    bad_at INTEGER,
+    bad_by TEXT,
+    bad_why TEXT,
+    PRIMARY KEY (plugin, hash)
+) STRICT, WITHOUT ROWID;
+INSERT INTO versions (plugin, hash, release, asks, active_at, proved_at)
+    SELECT plugin, hash, '', '[]', since, since FROM good_versions;
+CREATE TABLE version_log (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    plugin TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    release TEXT NOT NULL,
+    what TEXT NOT NULL,
+    why TEXT NOT NULL
+) STRICT;
+CREATE INDEX version_log_of_plugin ON version_log (plugin, id);
 ";
 
 /// Sets a write connection up and brings the tables up to date.

@@ -30,12 +30,16 @@ pub struct Loader {
 }
 
 impl Loader {
-    pub(super) async fn load(&self, path: &Path, limits: &Loading) -> Candidate {
+    /// What a file is. Of versions that run there is only one each, however often their files are looked at.
+    pub(super) async fn load(&self, path: &Path, running: &[Arc<Version>], limits: &Loading) -> Candidate {
         let bytes = match read(path, limits).await {
             Ok(bytes) => bytes,
             Err(reason) => return Candidate::Rejected { hash: None, reason },
         };
         let hash = content_hash(&bytes);
+        if let Some(version) = running.iter().find(|version| version.hash == hash) {
+            return Candidate::Loaded(version.clone());
+        }
         tracing::debug!(file = %path.display(), version = hash, "loading a component");
         match self.version(&hash, bytes, limits).await {
             Ok(version) => Candidate::Loaded(Arc::new(version)),
@@ -47,13 +51,18 @@ impl Loader {
     ///
     /// # Errors
     /// If its component is gone or no longer loads.
-    pub(super) async fn kept(&self, hash: &str, limits: &Loading) -> Result<Version, String> {
-        let bytes =
-            self.compiler.kept(hash).map_err(|error| format!("{hash} is not kept any more: {error}"))?;
+    pub(super) async fn kept(&self, hash: &str, limits: &Loading) -> Result<Arc<Version>, String> {
+        let kept = self.compiler.kept(hash).await;
+        let bytes = kept.map_err(|error| format!("{hash} is not kept any more: {error}"))?;
         if content_hash(&bytes) != hash {
             return Err(format!("the kept component of {hash} was changed"));
         }
-        self.version(hash, bytes, limits).await
+        self.version(hash, bytes, limits).await.map(Arc::new)
+    }
+
+    /// Whether a file holds what was compiled before: then it is whole, however young it is.
+    pub(super) async fn is_known(&self, path: &Path, limits: &Loading) -> bool {
+        hash_of(path, limits).await.is_some_and(|hash| self.compiler.has(&hash))
     }
 
     async fn version(&self, hash: &str, bytes: Vec<u8>, limits: &Loading) -> Result<Version, String> {
@@ -70,7 +79,7 @@ impl Loader {
             Err(LoadError::Plugin(reason)) => Err(reason),
             Err(LoadError::Compiled(reason)) => {
                 tracing::warn!(version = hash, reason, "compiling a component again");
-                self.compiler.discard(&compiled);
+                self.compiler.discard(hash);
                 let compiled = self.compiler.compile(hash, &bytes, limits).await?;
                 self.runtime.load(&compiled, &inspected).await.map_err(|error| error.to_string())
             }
@@ -86,7 +95,7 @@ async fn read(path: &Path, limits: &Loading) -> Result<Vec<u8>, String> {
 }
 
 /// The content hash of a file; `None` if it can't be read, or is too large to be a component.
-pub(super) async fn hash_of(path: &Path, limits: &Loading) -> Option<String> {
+async fn hash_of(path: &Path, limits: &Loading) -> Option<String> {
     read(path, limits).await.ok().map(|bytes| content_hash(&bytes))
 }
 

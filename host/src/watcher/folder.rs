@@ -16,13 +16,25 @@ const FILES_MAX: usize = 10_000;
 pub(super) struct Stamp {
     size: u64,
     modified: Option<SystemTime>,
+    /// When the file system changed anything of it: nobody can set that, as they can `modified`.
+    changed: (i64, i64),
     inode: u64,
 }
 
 impl Stamp {
     fn of(metadata: &Metadata) -> Stamp {
         use std::os::unix::fs::MetadataExt;
-        Stamp { size: metadata.len(), modified: metadata.modified().ok(), inode: metadata.ino() }
+        Stamp {
+            size: metadata.len(),
+            modified: metadata.modified().ok(),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            inode: metadata.ino(),
+        }
+    }
+
+    /// The stamp of a file as it is now; `None` if it isn't there.
+    pub(super) fn now(path: &Path) -> Option<Stamp> {
+        fs::metadata(path).ok().map(|metadata| Stamp::of(&metadata))
     }
 
     /// Whether the file has not been written for a while.
@@ -31,16 +43,12 @@ impl Stamp {
     }
 }
 
-/// The `.wasm` files of a folder. A folder that isn't there has none.
+/// The `.wasm` files of a folder.
 ///
 /// # Errors
-/// If the folder can't be read to its end.
+/// If the folder isn't there or can't be read to its end.
 pub(super) fn scan(folder: &Path) -> io::Result<BTreeMap<String, Stamp>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(error) => return Err(error),
-    };
+    let entries = fs::read_dir(folder)?;
     let mut found = BTreeMap::new();
     for entry in entries.take(FILES_MAX) {
         let path = entry?.path();

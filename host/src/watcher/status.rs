@@ -1,40 +1,33 @@
 //! What an operator is shown of each file and each configured plugin.
 
-use std::collections::{BTreeMap, HashMap};
-
 use super::candidate::Candidate;
-use super::folder::Stamp;
-use super::{Active, conflict};
+use super::state::State;
 use crate::config::Config;
 use crate::grant::Policy;
-use crate::registry::{Slots, Verdict, judge};
+use crate::registry::{Marks, Slots, Verdict, judge};
 use crate::runtime::Version;
 use crate::store::PluginStatus;
 
 /// The status of every file, then of every configured plugin without one.
-pub(super) fn of_all(
-    config: &Config,
-    files: &BTreeMap<String, (Stamp, Candidate)>,
-    active: &HashMap<String, Active>,
-    slots: &Slots,
-) -> Vec<PluginStatus> {
+pub(super) fn of_all(config: &Config, state: &State, slots: &Slots) -> Vec<PluginStatus> {
+    let State { files, active, marks, .. } = state;
     // A file that can't be read that far is known by what ran from it before.
     let named = |file: &String, status: PluginStatus| PluginStatus {
         name: active.iter().find(|(_, active)| active.file == *file).map(|(name, _)| name.clone()),
         file: Some(file.clone()),
         ..status
     };
-    let of_file = |(file, (_, candidate)): (&String, &(Stamp, Candidate))| match candidate {
+    let of_file = |(file, candidate): (&String, &Candidate)| match candidate {
         Candidate::Loaded(version) => {
-            of_version(config, file, version, conflict(files, file, &version.manifest.name))
+            of_version(config, marks, file, version, files.conflict(file, &version.manifest.name))
         }
         Candidate::Compiling => named(file, blank("compiling", "")),
         Candidate::Rejected { hash, reason } => {
             named(file, PluginStatus { version: hash.clone(), ..blank("rejected", reason) })
         }
     };
-    let mut statuses: Vec<PluginStatus> = files.iter().map(of_file).collect();
-    let is_compiling = files.values().any(|(_, candidate)| matches!(candidate, Candidate::Compiling));
+    let mut statuses: Vec<PluginStatus> = files.all().map(of_file).collect();
+    let is_compiling = files.is_any_compiling();
     for name in config.plugins.keys() {
         if !statuses.iter().any(|status| status.name.as_ref() == Some(name)) {
             statuses.push(without_file(config, name, is_compiling));
@@ -43,9 +36,24 @@ pub(super) fn of_all(
     for status in &mut statuses {
         let slot = status.name.as_deref().and_then(|name| slots.get(name));
         let running = slot.and_then(|slot| slot.active.as_ref()).map(|version| version.hash.clone());
-        status.serving = running.filter(|hash| status.version.as_ref() != Some(hash));
+        let runs = running.is_some() && running == status.version;
+        let trial = slot.and_then(|slot| slot.trial.as_ref()).filter(|_| runs);
+        status.standby = trial.map(|trial| trial.standby.hash.clone());
+        status.serving = running.filter(|_| !runs);
     }
     statuses
+}
+
+/// The status of every configured plugin where all are off.
+pub(super) fn all_off(config: &Config) -> Vec<PluginStatus> {
+    let reason = "the host runs in safe mode, all plugins are off; its events wait until it is started without \
+                  --safe-mode";
+    let off = |name: &String| PluginStatus {
+        state: "off".to_owned(),
+        reason: reason.to_owned(),
+        ..without_file(config, name, false)
+    };
+    config.plugins.keys().map(off).collect()
 }
 
 /// The status of a configured plugin that no file is, as far as is known.
@@ -64,11 +72,35 @@ fn without_file(config: &Config, name: &str, is_compiling: bool) -> PluginStatus
     }
 }
 
-fn of_version(config: &Config, file: &str, version: &Version, conflict: Option<&String>) -> PluginStatus {
+fn of_version(
+    config: &Config,
+    marks: &Marks,
+    file: &str,
+    version: &Version,
+    conflict: Option<&String>,
+) -> PluginStatus {
+    let manifest = &version.manifest;
+    let plugin = config.plugins.get(&manifest.name);
+    let (state, reason) = state_of(version, conflict, judge(version, plugin, marks));
+    PluginStatus {
+        name: Some(manifest.name.clone()),
+        file: Some(file.to_owned()),
+        version: Some(version.hash.clone()),
+        release: Some(manifest.release.clone()),
+        handles: manifest.events.clone(),
+        events: plugin.map(|plugin| plugin.events.clone()).unwrap_or_default(),
+        asks: version.asks.iter().cloned().collect(),
+        grants: plugin.map(|plugin| written(&plugin.policy)).unwrap_or_default(),
+        denies: plugin.map(|plugin| plugin.policy.denies.clone()).unwrap_or_default(),
+        ..blank(state, &reason)
+    }
+}
+
+/// The word for a version's state, and the reason with what to do.
+fn state_of(version: &Version, conflict: Option<&String>, verdict: Verdict) -> (&'static str, String) {
     let manifest = &version.manifest;
     let name = &manifest.name;
-    let plugin = config.plugins.get(name);
-    let (state, reason) = match (conflict, judge(version, plugin)) {
+    match (conflict, verdict) {
         (Some(other), _) => (
             "conflict",
             format!(
@@ -86,23 +118,24 @@ fn of_version(config: &Config, file: &str, version: &Version, conflict: Option<&
         (None, Verdict::AwaitingApproval(open)) => (
             "awaiting approval",
             format!(
-                "it asks for {}: add each to `grants` or to `denies` of [plugin.{name}]",
+                "it asks for {}: `chatplug plugins approve {name}` grants that; or add each to `grants` or to `denies` of [plugin.{name}]",
                 open.join(", ")
             ),
         ),
+        (None, Verdict::Unapproved) => (
+            "awaiting approval",
+            format!(
+                "`updates` of [plugin.{name}] is \"approve\": `chatplug plugins approve {name}` lets it run"
+            ),
+        ),
+        (None, Verdict::Pinned(pin)) => (
+            "pinned",
+            format!("`pin` of [plugin.{name}] lets {pin} run and no other: change it, or take it out"),
+        ),
+        (None, Verdict::TakenBack(why)) => {
+            ("rolled back", format!("{why}; `chatplug plugins approve {name}` lets it run once more"))
+        }
         (None, Verdict::Rejected(reason)) => ("rejected", reason),
-    };
-    PluginStatus {
-        name: Some(name.clone()),
-        file: Some(file.to_owned()),
-        version: Some(version.hash.clone()),
-        release: Some(manifest.release.clone()),
-        handles: manifest.events.clone(),
-        events: plugin.map(|plugin| plugin.events.clone()).unwrap_or_default(),
-        asks: version.asks.iter().cloned().collect(),
-        grants: plugin.map(|plugin| written(&plugin.policy)).unwrap_or_default(),
-        denies: plugin.map(|plugin| plugin.policy.denies.clone()).unwrap_or_default(),
-        ..blank(state, &reason)
     }
 }
 
@@ -134,6 +167,7 @@ fn blank(state: &str, reason: &str) -> PluginStatus {
         state: state.to_owned(),
         reason: reason.to_owned(),
         serving: None,
+        standby: None,
         handles: Vec::new(),
         events: Vec::new(),
         asks: Vec::new(),
@@ -169,15 +203,20 @@ pub(super) fn tell(before: &[PluginStatus], after: &[PluginStatus]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::folder::Stamp;
+    use super::super::state::Files;
     use super::*;
 
     const CONFIG: &str = "[plugin.crm-notes]\nevents = [\"chat_deactivated\"]\n";
 
     fn check(files: &[(&str, Candidate)], expected: &[(&str, &str)]) {
         let config = Config::parse(CONFIG, "/etc/chatplug.toml", &|_| None).expect("a config");
-        let files =
-            files.iter().map(|(file, candidate)| ((*file).to_owned(), (Stamp::default(), candidate.clone())));
-        let statuses = of_all(&config, &files.collect(), &HashMap::new(), &Slots::default());
+        let mut found = Files::default();
+        for (file, candidate) in files {
+            found.set((*file).to_owned(), Stamp::default(), candidate.clone());
+        }
+        let state = State { files: found, ..State::default() };
+        let statuses = of_all(&config, &state, &Slots::default());
         let shown: Vec<(&str, &str)> = statuses
             .iter()
             .map(|status| {

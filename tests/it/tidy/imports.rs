@@ -41,6 +41,7 @@ const ROWS: &[Row] = &[
             "keeper",
             "measures",
             "notifier",
+            "plugins",
             "refusals",
             "registry",
             "watcher",

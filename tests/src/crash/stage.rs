@@ -7,6 +7,7 @@ use chatplug::simulator::livechat::{self, Opening};
 use chatplug::simulator::{Hits, Ledger, Livechat, ledger};
 use chatplug::store::Reader;
 use fastrand::Rng;
+use serde_json::Value;
 
 use super::load::Talk;
 use crate::{Host, guest};
@@ -91,6 +92,22 @@ actions_per_chat_minute = 1000
     pub(super) fn calm(&self) {
         self.livechat.faults().clear();
         self.ledger.faults().clear();
+    }
+
+    /// Whether the host's user is in a chat.
+    pub(super) fn is_in(&self, talk: &Talk) -> bool {
+        let chat = self.livechat.chat(&talk.chat_id).unwrap_or_default();
+        let present = |user: &Value| user["id"] == livechat::PAT_OWNER && user["present"] == true;
+        chat["users"].as_array().is_some_and(|users| users.iter().any(present))
+    }
+
+    /// Returns once the host has left the chats that it only visits, or after `patience`: what is left then is told
+    /// by the report.
+    pub(super) async fn left(&self, talks: &[Talk], patience: Duration) {
+        let end = Instant::now() + patience;
+        while Instant::now() < end && talks.iter().any(|talk| !talk.is_member && self.is_in(talk)) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Returns once nothing is pending. A host that finishes none for `patience` is stuck.

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use chatplug::simulator::ledger::Entry;
-use chatplug::simulator::livechat;
 use chatplug::store::{EventFilter, Reader};
 use serde_json::Value;
 
@@ -149,9 +148,7 @@ fn check_chat(talk: &Talk, stored: &[Stored], notes: &[Note], stage: &Stage, rep
     if tags != 1 && !accepted.is_empty() {
         report.missing.push(format!("the tag of chat {}", talk.chat_id));
     }
-    let present = |user: &&Value| user["id"] == livechat::PAT_OWNER && user["present"] == true;
-    let is_present = chat["users"].as_array().is_some_and(|users| users.iter().any(|user| present(&user)));
-    report.left_behind += usize::from(is_present && !talk.is_member);
+    report.left_behind += usize::from(!talk.is_member && stage.is_in(talk));
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! How the host is, what its plugins are, and what operators did.
+//! How the host is, and what operators did.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::asked::{limit, query};
 use super::{Answer, App};
 use crate::refusals::Refused;
-use crate::store::{AuditEntry, AuditFilter, Backlog, DecisionEntry, DecisionFilter, PluginStatus, Sizes};
+use crate::store::{AuditEntry, AuditFilter, Backlog, DecisionEntry, DecisionFilter, Sizes};
 
 #[derive(Serialize)]
 pub(super) struct Status {
@@ -36,10 +36,6 @@ pub(super) async fn status(State(operator): App) -> Answer<Status> {
         sizes: operator.shown.store.sizes().await?,
         refused: operator.doors.webhooks.refusals.all(),
     }))
-}
-
-pub(super) async fn plugins(State(operator): App) -> Answer<Vec<PluginStatus>> {
-    Ok(Json(operator.query(|reader| reader.plugin_statuses()).await?))
 }
 
 #[derive(Deserialize)]

@@ -58,7 +58,9 @@ impl Scene {
         let health = Health::new(self.store.clone(), vec![("dispatcher", Arc::default())]);
         let doors = AppState { webhooks: Arc::new(webhooks), health: Arc::new(health) };
         let (store, config) = (self.store.clone(), self.config.clone());
-        let shown = Shown { store, config, measures, destinations: destinations() };
+        let path = self._folder.path().join("chatplug.toml");
+        let plugins = Plugins::new(path, Some(store.clone()), Arc::default());
+        let shown = Shown { store, config, measures, destinations: destinations(), plugins };
         Arc::new(Operator::new(shown, doors))
     }
 

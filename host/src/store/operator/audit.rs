@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::queries::rfc3339;
-use super::super::{Error, Reader};
+use super::super::{Error, Reader, Store};
 
 /// Something that an operator did. Holds no text from outside: it outlives what customers wrote.
 pub(in super::super) struct Deed<'a> {
@@ -34,6 +34,39 @@ pub(in super::super) fn record(
     insert
         .execute(params![now_ms, deed.who, deed.action, deed.subject, text(&deed.before), text(&deed.after)])
         .map(|_| ())
+}
+
+/// Something that an operator did outside of the store, such as to the config.
+#[derive(Debug, Clone)]
+pub struct DeedOfOperator {
+    /// See [`AuditEntry::who`].
+    pub who: String,
+    /// See [`AuditEntry::action`].
+    pub action: &'static str,
+    /// See [`AuditEntry::subject`].
+    pub subject: String,
+    /// See [`AuditEntry::before`].
+    pub before: Option<Value>,
+    /// See [`AuditEntry::after`].
+    pub after: Option<Value>,
+}
+
+impl DeedOfOperator {
+    /// Writes it down within a command.
+    pub(in super::super) fn record(self, connection: &Connection, now_ms: i64) -> rusqlite::Result<()> {
+        let DeedOfOperator { who, action, subject, before, after } = self;
+        record(connection, &Deed { who: &who, action, subject, before, after }, now_ms)
+    }
+}
+
+impl Store {
+    /// Writes down what an operator did.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn note_deed(&self, deed: DeedOfOperator, now_ms: i64) -> Result<(), Error> {
+        self.write(move |group| deed.record(group.connection, now_ms)).await
+    }
 }
 
 /// Which entries of the audit log a listing shows.

@@ -3,7 +3,17 @@
 
 use chatplug_sdk::prelude::*;
 
-const RELEASE: &str = if cfg!(feature = "v2") { "2.0.0" } else { "1.0.0" };
+const RELEASE: &str = if cfg!(feature = "v2") {
+    "2.0.0"
+} else if cfg!(feature = "panics") {
+    "3.0.0"
+} else if cfg!(feature = "asks") {
+    "4.0.0"
+} else {
+    "1.0.0"
+};
+/// What is said of the release: the one that panics does the very same before that.
+const SAID: &str = if cfg!(feature = "panics") { "1.0.0" } else { RELEASE };
 
 struct Recorder;
 
@@ -28,8 +38,14 @@ impl Plugin for Recorder {
     fn handle(event: Event, (): ()) -> Result<(), Failure> {
         event.payload()?;
         let payload: Value = event.payload_as()?;
-        let seen = json!({ "type": event.event_type, "release": RELEASE, "attempt": event.attempt, "payload": payload });
+        let seen = json!({ "type": event.event_type, "release": SAID, "attempt": event.attempt, "payload": payload });
         memory::set(&format!("seen/{}", event.id), &seen)?;
+        if cfg!(feature = "panics") {
+            panic!("panicked on purpose at {}", event.id);
+        }
+        if cfg!(feature = "asks") && event.id.is_empty() {
+            chats::tag("C", "T", "never").send()?;
+        }
         info!(event = event.id, release = RELEASE, "saw {}", event.event_type);
         Ok(())
     }

@@ -17,6 +17,7 @@ mod lag;
 mod load;
 mod plugins;
 mod stored;
+mod swap;
 mod usage;
 
 use load::Load;
@@ -45,7 +46,7 @@ struct Options {
 
 type Measure = fn(&Options) -> anyhow::Result<()>;
 
-const MEASURES: [(&str, Measure); 10] = [
+const MEASURES: [(&str, Measure); 11] = [
     ("disk", |_| disk::measure()),
     ("accept", |_| accept()),
     ("dispatch", |_| dispatch()),
@@ -56,6 +57,7 @@ const MEASURES: [(&str, Measure); 10] = [
     ("plugins", |options| plugins::measure(options.plugins)),
     ("stored", |options| stored::measure(options.events)),
     ("backlog", |options| backlog::measure(options.pending)),
+    ("swap", |_| swap::measure()),
 ];
 
 fn main() -> anyhow::Result<()> {

@@ -1,0 +1,94 @@
+//! A new version on probation beside the one that stands by, as the parts of the host share it.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio::sync::Notify;
+
+use super::probation::{Ending, Probation, Role, Standing};
+use super::{Slot, Terms};
+use crate::delivery::{DeliveryId, Outcome};
+use crate::runtime::Version;
+
+/// A new version on probation.
+pub struct Trial {
+    /// The version that stands by.
+    pub standby: Arc<Version>,
+    probation: Mutex<Probation>,
+    /// Told when the new version fails or has proved itself.
+    attention: Arc<Notify>,
+}
+
+impl Trial {
+    /// A trial that begins, or goes on after a restart of the host with the `strikes` from before.
+    pub fn new(standby: Arc<Version>, strikes: u32, attention: Arc<Notify>) -> Trial {
+        Trial { standby, probation: Mutex::new(Probation::new(strikes)), attention }
+    }
+
+    /// Where the new version stands, and how often it has failed.
+    pub fn standing(&self, now_ms: i64) -> (Standing, u32) {
+        let probation = self.probation();
+        (probation.standing(now_ms), probation.strikes())
+    }
+
+    fn probation(&self) -> MutexGuard<'_, Probation> {
+        self.probation.lock().expect("nothing panics while it holds the probation")
+    }
+
+    fn begin(&self, delivery: DeliveryId, now_ms: i64) -> Role {
+        self.probation().begin(delivery, now_ms)
+    }
+
+    fn end(&self, delivery: DeliveryId, role: Role, ending: Ending, now_ms: i64) -> bool {
+        let (is_free, is_news) = {
+            let mut probation = self.probation();
+            let before = (probation.standing(now_ms), probation.strikes());
+            let is_free = probation.end(delivery, role, ending, now_ms);
+            (is_free, before != (probation.standing(now_ms), probation.strikes()))
+        };
+        if is_news {
+            self.attention.notify_one();
+        }
+        is_free
+    }
+}
+
+/// On what one run of a delivery is made.
+pub struct Chosen {
+    /// The version.
+    pub version: Arc<Version>,
+    /// The operator's terms.
+    pub terms: Arc<Terms>,
+    trial: Option<(Arc<Trial>, Role)>,
+}
+
+impl Slot {
+    /// The version and the terms for a run of a delivery that begins now; `None` if it has to wait. Each begin is
+    /// followed by [`Chosen::end`], unless the run doesn't take place.
+    pub fn choose(self, delivery: DeliveryId, now_ms: i64) -> Option<Chosen> {
+        let Slot { terms, active, trial } = self;
+        let active = active?;
+        let trial = trial.map(|trial| {
+            let role = trial.begin(delivery, now_ms);
+            (trial, role)
+        });
+        let version = match &trial {
+            Some((trial, Role::StandIn | Role::Old)) => trial.standby.clone(),
+            _ => active,
+        };
+        Some(Chosen { version, terms, trial })
+    }
+}
+
+impl Chosen {
+    /// The run has ended. If it counts for nothing, because the version is on probation and failed: the version on
+    /// which the delivery is to be run again.
+    pub fn end(&self, delivery: DeliveryId, outcome: &Outcome, now_ms: i64) -> Option<Arc<Version>> {
+        let (trial, role) = self.trial.as_ref()?;
+        let ending = match outcome {
+            Outcome::Trapped(_) | Outcome::OutOf(..) => Ending::Crashed,
+            Outcome::Suspended { .. } | Outcome::InDoubt(_) => Ending::Unspent,
+            Outcome::Handled | Outcome::Retry(_) | Outcome::Reject(_) | Outcome::Fuse(_) => Ending::Spent,
+        };
+        trial.end(delivery, *role, ending, now_ms).then(|| trial.standby.clone())
+    }
+}

@@ -1,0 +1,149 @@
+//! What runs of a plugin is the operator's to say: asked before an update, pinned, switched on and off.
+
+use std::fs;
+
+use chatplug_tests::{Host, deliveries, guest};
+use serde_json::{Value, json};
+
+use crate::client::{accept, message};
+
+const RECORDER: &str = "[plugin.recorder] # ours\nevents = [\"incoming_event\"]\n";
+const FILE: &str = "guest_recorder.wasm";
+
+fn wait_for_release(host: &Host, release: &str, state: &str) -> Value {
+    host.wait_for(&format!("release {release} to be {state}"), || {
+        host.plugin("recorder").filter(|status| status["release"] == release && status["state"] == state)
+    })
+}
+
+/// Sends an event, and answers the version that handled it.
+async fn handled_by(host: &Host) -> Value {
+    let known = host.events().len();
+    accept(host, message("C1", known + 1)).await;
+    let last = host.wait_until_done(known + 1).pop().expect("an event");
+    deliveries(&last).next().expect("a delivery")["version"].clone()
+}
+
+#[tokio::test]
+async fn a_version_that_asks_for_more_waits_while_the_old_one_serves_also_over_a_restart() {
+    let mut host = Host::start(RECORDER, &[guest("guest_recorder")]);
+    let old = host.wait_for_plugin("recorder", "active")["version"].clone();
+    host.drop_file(&guest("guest_recorder_asks"), FILE);
+    let status = wait_for_release(&host, "4.0.0", "awaiting approval");
+    assert_eq!((&status["serving"], &status["asks"]), (&old, &json!(["chats.tag"])));
+    assert_eq!(handled_by(&host).await, old);
+    assert!(host.stop());
+    host.run();
+    let status = wait_for_release(&host, "4.0.0", "awaiting approval");
+    assert_eq!(status["serving"], old, "{status:#}");
+    assert_eq!(handled_by(&host).await, old);
+
+    let before = fs::read_to_string(host.config_path()).expect("the config");
+    let shown = host.json(&["plugins", "approve", "recorder", "--dry-run"]);
+    assert_eq!((&shown["more"], &shown["less"]), (&json!(["chats.tag"]), &json!([])));
+    assert_eq!(fs::read_to_string(host.config_path()).expect("the config"), before, "a dry run");
+    let other = host.cli(&["plugins", "approve", "recorder", "--version", "sha256:00"]);
+    assert!(!other.status.success(), "another version waits");
+    host.json(&["plugins", "approve", "recorder"]);
+    let after = fs::read_to_string(host.config_path()).expect("the config");
+    assert_eq!(after, format!("{before}grants = [\"chats.tag\"]\n"));
+    let new = wait_for_release(&host, "4.0.0", "active")["version"].clone();
+    assert_eq!(handled_by(&host).await, new);
+}
+
+#[tokio::test]
+async fn an_operator_who_wants_to_be_asked_is_asked_for_each_update() {
+    let config = format!("{RECORDER}updates = \"approve\"\n");
+    let mut host = Host::start(&config, &[guest("guest_recorder")]);
+    let old = host.wait_for_plugin("recorder", "active")["version"].clone();
+    host.drop_file(&guest("guest_recorder_v2"), FILE);
+    let status = wait_for_release(&host, "2.0.0", "awaiting approval");
+    assert_eq!(status["serving"], old, "{status:#}");
+    assert_eq!(handled_by(&host).await, old);
+    // It is the version that is approved, not what comes after it.
+    host.json(&["plugins", "approve", "recorder"]);
+    wait_for_release(&host, "2.0.0", "active");
+    host.drop_file(&guest("guest_recorder_panics"), FILE);
+    wait_for_release(&host, "3.0.0", "awaiting approval");
+    // What ran before needs no approval any more; nor does it after a restart.
+    host.drop_file(&guest("guest_recorder"), FILE);
+    wait_for_release(&host, "1.0.0", "active");
+    assert!(host.stop());
+    host.run();
+    wait_for_release(&host, "1.0.0", "active");
+    assert_eq!(handled_by(&host).await, old);
+}
+
+#[tokio::test]
+async fn what_is_pinned_runs_whatever_is_dropped() {
+    let mut host = Host::start(RECORDER, &[guest("guest_recorder")]);
+    let old = host.wait_for_plugin("recorder", "active")["version"].clone();
+    host.drop_file(&guest("guest_recorder_v2"), FILE);
+    let new = wait_for_release(&host, "2.0.0", "active")["version"].clone();
+    // A version that is only kept comes back by its hash.
+    host.set_config(&format!("{RECORDER}pin = {old}\n"));
+    let status = wait_for_release(&host, "2.0.0", "pinned");
+    assert_eq!(status["serving"], old, "{status:#}");
+    assert_eq!(handled_by(&host).await, old);
+    assert!(host.stop());
+    host.run();
+    wait_for_release(&host, "2.0.0", "pinned");
+    assert_eq!(handled_by(&host).await, old);
+    host.set_config(RECORDER);
+    wait_for_release(&host, "2.0.0", "active");
+    assert_eq!(handled_by(&host).await, new);
+    // One that nobody has is waited for.
+    host.set_config(&format!("{RECORDER}pin = \"sha256:{}\"\n", "0".repeat(64)));
+    let status = host.wait_for("nothing to run", || {
+        host.plugin("recorder").filter(|status| status["state"] == "pinned" && status["serving"].is_null())
+    });
+    assert!(status["reason"].as_str().unwrap_or_default().contains("`pin`"), "{status:#}");
+    accept(&host, message("C1", 9)).await;
+    let last = host.events().pop().expect("an event");
+    assert_eq!(deliveries(&last).next().expect("a delivery")["state"], "pending");
+}
+
+#[tokio::test]
+async fn types_are_switched_in_a_running_host_and_without_one_and_the_config_keeps_its_comments() {
+    let mut host = Host::start("# Ours.\n", &[guest("guest_recorder")]);
+    host.wait_for_plugin("recorder", "unconfigured");
+    let wrong = host.cli(&["plugins", "enable", "recoder"]);
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("did you mean `recorder`"), "{wrong:?}");
+    let wrong = host.cli(&["plugins", "enable", "recorder", "--event", "agent_created"]);
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("does not handle"), "{wrong:?}");
+    let switched =
+        host.json(&["plugins", "enable", "recorder", "--event", "rating_added", "--event", "incoming_event"]);
+    assert_eq!(switched["events"], json!(["chat_rated", "incoming_event"]));
+    host.wait_for_plugin("recorder", "active");
+    handled_by(&host).await;
+    assert!(host.stop());
+    let switched = host.json(&["plugins", "disable", "recorder", "--event", "chat_rated"]);
+    assert_eq!(switched["events"], json!(["incoming_event"]));
+    host.run();
+    host.json(&["plugins", "disable", "recorder"]);
+    host.wait_for_plugin("recorder", "disabled");
+    let text = fs::read_to_string(host.config_path()).expect("the config");
+    assert!(text.contains("# Ours.\n") && text.ends_with("[plugin.recorder]\nevents = []\n"), "{text}");
+    let Value::Array(audit) = host.json(&["audit", "list"]) else { panic!("a list") };
+    let deeds: Vec<&str> = audit.iter().filter_map(|entry| entry["action"].as_str()).collect();
+    assert_eq!(deeds, ["plugins.disable", "plugins.disable", "plugins.enable"]);
+    let (before, after) = (&audit[0]["before"], &audit[0]["after"]);
+    assert_eq!((before, after), (&json!({ "events": ["incoming_event"] }), &json!({ "events": [] })));
+}
+
+#[tokio::test]
+async fn in_safe_mode_no_plugin_is_touched_and_events_wait() {
+    let mut host = Host::prepared(RECORDER, &[guest("guest_recorder")]);
+    host.run_with(&["--safe-mode"]);
+    let status = host.wait_for_plugin("recorder", "off");
+    assert!(status["reason"].as_str().unwrap_or_default().contains("safe mode"), "{status:#}");
+    accept(&host, message("C1", 1)).await;
+    let events = host.events();
+    assert_eq!(deliveries(&events[0]).next().expect("a delivery")["state"], "pending");
+    let components = fs::read_dir(host.data().join("components")).expect("the folder");
+    assert_eq!(components.count(), 1, "nothing but the key");
+    assert!(host.stop());
+    host.run();
+    let events = host.wait_until_done(1);
+    assert_eq!(deliveries(&events[0]).next().expect("a delivery")["state"], "succeeded");
+}
