@@ -118,7 +118,7 @@ fn start(
     measures: &Arc<Measures>,
     stop: &CancellationToken,
 ) -> anyhow::Result<TaskTracker> {
-    let edges = Edges::new(&config, store)?;
+    let edges = Edges::new(&config, store, measures)?;
     let Edges { account, connections, destinations } = edges.clone();
     let loader = loader(&config, reach(&destinations, measures, store, stop))?;
     let registry = Arc::new(Registry::default());
@@ -166,11 +166,17 @@ fn start(
         edges,
         changed,
     };
+    let keeper = Keeper {
+        store: store.clone(),
+        config: config.clone(),
+        heartbeat: keeping,
+        fsync_seconds: measures.histogram("chatplug_store_fsync_seconds"),
+    };
     let tasks = TaskTracker::new();
     tasks.spawn(dispatcher.run(committed, stop.clone()));
     tasks.spawn(watcher.run(stop.clone()));
     tasks
-        .spawn(Keeper { store: store.clone(), config: config.clone(), heartbeat: keeping }.run(stop.clone()));
+        .spawn(keeper.run(stop.clone()));
     tasks.spawn(reload.run(stop.clone()));
     tasks.spawn(account.end_visits(destinations.clone(), stop.clone()));
     tasks.spawn(notifier.run(stop.clone()));

@@ -11,6 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use metrics::Histogram;
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -108,6 +109,8 @@ pub struct Services {
     pub clock: Arc<Clock>,
     /// How long a call may wait; [`PATIENCE`].
     pub patience: Duration,
+    /// Where it is recorded how long calls waited.
+    pub wait_seconds: Histogram,
 }
 
 /// All destinations. A run reaches LiveChat and the connections through it.
@@ -174,6 +177,11 @@ impl Destinations {
         let by_plugin = self.services.tally.by_plugin();
         let total = by_plugin.values().sum();
         Calls { total, by_plugin, shared: self.shared.load(Ordering::Relaxed) }
+    }
+
+    /// How many reads of LiveChat are remembered to be shared.
+    pub fn remembered_reads(&self) -> usize {
+        self.reading.len()
     }
 
     /// Probes parked destinations, and tells of pauses that are over. Runs until `stop`.

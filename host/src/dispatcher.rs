@@ -93,6 +93,8 @@ impl Dispatcher {
             dispatcher.heartbeat.beat();
             // Also when no more may run: what has come due must not make the wait below return at once.
             lanes.wake(dispatcher.now_ms());
+            let (held, loaded) = lanes.len();
+            dispatcher.meters.holds(held, loaded);
             while busy.has_room()
                 && let Some(pending) = lanes.next()
             {

@@ -1,9 +1,11 @@
-//! Keeps the store small: does the jobs of retention in small batches, between the commits of others.
+//! Keeps the store small: does the jobs of retention in small batches, between the commits of others. And tries how long
+//! the disk takes to sync.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use metrics::Histogram;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -25,6 +27,8 @@ pub struct Keeper {
     pub config: Arc<ArcSwap<Config>>,
     /// Beats as long as there are rounds.
     pub heartbeat: Arc<Heartbeat>,
+    /// Where it is recorded how long the disk takes to sync.
+    pub fsync_seconds: Histogram,
 }
 
 impl Keeper {
@@ -33,6 +37,10 @@ impl Keeper {
         let work = async {
             for round in 0_u64.. {
                 self.round(round % THOROUGH == 0).await;
+                match self.store.try_sync().await {
+                    Ok(took) => self.fsync_seconds.record(took),
+                    Err(error) => tracing::warn!(%error, "cannot try how long the disk takes to sync"),
+                }
                 self.heartbeat.beat();
                 tokio::time::sleep(EVERY).await;
             }

@@ -19,6 +19,8 @@ const SECONDS: &[f64] = &[
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
     10.0, 30.0,
 ];
+const AGES: &[f64] =
+    &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0];
 const ROWS: &[f64] = &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0];
 
 /// Something that is measured.
@@ -56,6 +58,11 @@ const ALL: &[Measure] = &[
         "Repeated events: known ones, and flagged as possibly repeated",
     ),
     histogram("chatplug_store_commit_seconds", "How long a commit took, its sync included", SECONDS),
+    histogram(
+        "chatplug_store_fsync_seconds",
+        "A sync of 4 KiB in the data folder, tried once a minute: what the disk alone takes",
+        SECONDS,
+    ),
     histogram("chatplug_store_commit_rows", "Rows that a commit changed", ROWS),
     histogram(
         "chatplug_dispatch_lag_seconds",
@@ -69,6 +76,21 @@ const ALL: &[Measure] = &[
         "Calls of plugins that their grants refused or put off, by plugin and reason",
     ),
     counter("chatplug_actions_total", "Calls that change an outside service, by destination and outcome"),
+    histogram(
+        "chatplug_action_attempt_seconds",
+        "How long a call that changes an outside service took, the wait for its turn included",
+        SECONDS,
+    ),
+    histogram(
+        "chatplug_action_age_at_success_seconds",
+        "From accepting an event to the end of an action that was done for it, with all that was waited and tried",
+        AGES,
+    ),
+    histogram(
+        "chatplug_rate_limit_wait_seconds",
+        "How long a call waited for its turn at a destination, whether it got one or not",
+        SECONDS,
+    ),
     counter("chatplug_livechat_calls_total", "Requests to LiveChat, which bills them, by plugin"),
     gauge(
         "chatplug_breaker_state",
@@ -88,6 +110,7 @@ const ALL: &[Measure] = &[
     gauge("chatplug_db_bytes", "The database of the store"),
     gauge("chatplug_disk_free_bytes", "What is left on the disk of the data folder"),
     gauge("chatplug_disk_bytes", "The size of the disk of the data folder"),
+    gauge("chatplug_map_entries", "Entries of what the host keeps in memory, by what it is"),
     gauge("chatplug_loop_last_progress_timestamp_seconds", "When a loop of the host turned last"),
 ];
 

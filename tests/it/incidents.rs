@@ -22,6 +22,7 @@
 //! | connections | a client for each destination, a connection for each request (outpost#1021) | `connections::tests::requests_to_a_service_share_a_connection`, in the host |
 //! | growth | finished work takes its room for ever (svix#671, #721), until the memory is gone (open-wearables#1111) | `keeping::growth_what_is_old_and_finished_is_removed_even_if_the_host_dies_over_it` |
 //! | silence | the sender switched the webhook off, and nobody noticed for weeks (radon#282, pathment#408) | `notifier::tests::silence_is_told_only_where_webhooks_usually_come`, in the host |
+//! | size | one unit of work gathers history until it can't go on (temporal#1069) | `limits::size_a_journal_without_end_ends_its_delivery_and_nothing_else` |
 //! | deploy | what comes during a restart is lost (inngest#4505) | `crash`: what was refused meanwhile comes again and is taken |
 //!
 //! Not possible here: signals that are lost when leadership changes (restate 1.7.0), because one process owns the

@@ -60,6 +60,11 @@ async fn a_flood_of_host_calls_runs_out_of_calls() {
 }
 
 #[tokio::test]
+async fn size_a_journal_without_end_ends_its_delivery_and_nothing_else() {
+    check("remember", "journal_bytes = 65536", "out of journal", "limits.journal_bytes").await;
+}
+
+#[tokio::test]
 async fn a_sleeper_runs_out_of_time() {
     check("sleep", "wall_ms = 200", "out of time", "limits.wall_ms").await;
 }

@@ -13,6 +13,7 @@ use rustix::process::{Pid, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub mod arbitrary;
 pub mod crash;
 pub mod disk;
 pub mod power;

@@ -1,5 +1,5 @@
 //! What people and CI run: `cargo xtask demo`, `cargo xtask test`, `cargo xtask crash`, `cargo xtask power-cut`,
-//! `cargo xtask bench`, `cargo xtask plugins`.
+//! `cargo xtask bench`, `cargo xtask fuzz`, `cargo xtask plugins`.
 
 use std::env;
 use std::os::unix::process::CommandExt;
@@ -9,6 +9,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, bail};
 
 mod build;
+mod fuzz;
 
 const USAGE: &str = "\
 cargo xtask demo [--once] [--break hubspot|slack|livechat]
@@ -21,6 +22,8 @@ cargo xtask power-cut [--cycles N] [--seed N]
 cargo xtask plugins  build the plugins into target/plugins
 cargo xtask bench [NAME ...] [--events N] [--plugins N] [--pending N]
                      measure, everything or what is named; takes a release build of the host
+cargo xtask fuzz [NAME ...] [--seconds N]
+                     look for bytes from outside that break what must hold, for N seconds (60) each; needs cargo-fuzz
 ";
 
 fn main() -> ExitCode {
@@ -43,6 +46,7 @@ fn run(args: &[String]) -> anyhow::Result<ExitCode> {
         "bench" => bench(rest),
         "crash" => crash(rest),
         "power-cut" => power_cut(rest),
+        "fuzz" => fuzz::run(rest),
         _ => {
             eprint!("{USAGE}");
             Ok(ExitCode::from(64))

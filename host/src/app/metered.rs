@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use metrics::Counter;
+use jiff::Timestamp;
+use metrics::{Counter, Histogram};
 
 use crate::action::http::{Connections, Request, Response};
 use crate::action::livechat::{Call, LiveChat};
@@ -16,6 +18,8 @@ pub(super) struct Metered {
     livechat: Arc<dyn LiveChat>,
     connections: Arc<dyn Connections>,
     measures: Arc<Measures>,
+    attempt_seconds: Histogram,
+    age_at_success_seconds: Histogram,
     /// By the destination and the outcome's word: both are from short lists, the config's and the host's own.
     actions: Mutex<HashMap<(String, &'static str), Counter>>,
 }
@@ -26,7 +30,26 @@ impl Metered {
         connections: Arc<dyn Connections>,
         measures: Arc<Measures>,
     ) -> Metered {
-        Metered { livechat, connections, measures, actions: Mutex::default() }
+        let attempt_seconds = measures.histogram("chatplug_action_attempt_seconds");
+        let age_at_success_seconds = measures.histogram("chatplug_action_age_at_success_seconds");
+        Metered {
+            livechat,
+            connections,
+            measures,
+            attempt_seconds,
+            age_at_success_seconds,
+            actions: Mutex::default(),
+        }
+    }
+
+    /// An action that began at `began` is over.
+    fn ended(&self, origin: &Origin, destination: &str, began: Instant, outcome: &'static str) {
+        self.count(destination, outcome);
+        self.attempt_seconds.record(began.elapsed());
+        if outcome == DONE {
+            let age_ms = Timestamp::now().as_millisecond() - origin.accepted_at_ms;
+            self.age_at_success_seconds.record(Duration::from_millis(u64::try_from(age_ms).unwrap_or(0)));
+        }
     }
 
     fn count(&self, destination: &str, outcome: &'static str) {
@@ -38,6 +61,9 @@ impl Metered {
         counter.increment(1);
     }
 }
+
+/// The word for an action that was done.
+const DONE: &str = "ok";
 
 /// The word for a failure.
 fn word(failure: &Failure) -> &'static str {
@@ -54,7 +80,7 @@ fn word_of_answer(answer: &Result<Response, Failure>) -> &'static str {
         Err(failure) => word(failure),
         Ok(response) if response.status >= 500 => "status 5xx",
         Ok(response) if response.status >= 400 => "status 4xx",
-        Ok(_) => "ok",
+        Ok(_) => DONE,
     }
 }
 
@@ -62,9 +88,10 @@ impl LiveChat for Metered {
     fn call<'a>(&'a self, origin: &'a Origin, call: Call) -> BoxFuture<'a, Result<String, Failure>> {
         Box::pin(async move {
             let is_action = !call.is_read();
+            let began = Instant::now();
             let answer = self.livechat.call(origin, call).await;
             if is_action {
-                self.count(LIVECHAT, answer.as_ref().map_or_else(word, |_| "ok"));
+                self.ended(origin, LIVECHAT, began, answer.as_ref().map_or_else(word, |_| DONE));
             }
             answer
         })
@@ -94,9 +121,10 @@ impl Connections for Metered {
             // A name that the config doesn't have has no effect either: it must not become a label.
             let is_action = self.connections.effect(&request).is_ok_and(|effect| effect != Effect::Read);
             let destination = is_action.then(|| connection(&request.connection));
+            let began = Instant::now();
             let answer = self.connections.send(origin, request).await;
             if let Some(destination) = destination {
-                self.count(&destination, word_of_answer(&answer));
+                self.ended(origin, &destination, began, word_of_answer(&answer));
             }
             answer
         })
@@ -209,5 +237,8 @@ mod tests {
             r#"{destination="livechat",outcome="ok"} 1"#,
         ];
         assert_eq!(counted, expected);
+        assert!(text.contains("chatplug_action_attempt_seconds_count 7"), "{text}");
+        assert!(text.contains("chatplug_action_age_at_success_seconds_count 3"), "{text}");
+        assert!(text.contains("chatplug_action_age_at_success_seconds_bucket{le=\"86400\"} 0"), "since 1970: {text}");
     }
 }

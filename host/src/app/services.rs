@@ -17,6 +17,7 @@ use crate::destinations::{self, Destinations, LIVECHAT, Probe, States};
 use crate::http::Reception;
 use crate::livechat::client::{Client, Credentials, Options, SetupError};
 use crate::livechat::webhook::{Door, Secrets, Us};
+use crate::measures::Measures;
 use crate::store::{Route, Routes, Store};
 
 /// What stands between the host and the services.
@@ -29,10 +30,10 @@ pub(super) struct Edges {
 }
 
 impl Edges {
-    pub(super) fn new(config: &Config, store: &Store) -> anyhow::Result<Edges> {
+    pub(super) fn new(config: &Config, store: &Store, measures: &Measures) -> anyhow::Result<Edges> {
         let account = Arc::new(Account::new(&config.livechat, Arc::new(store.clone()))?);
         let connections = Arc::new(Connections::new(self::connections(config))?);
-        let destinations = in_front_of(&account, &connections, config);
+        let destinations = in_front_of(&account, &connections, config, measures);
         Ok(Edges { account, connections, destinations })
     }
 }
@@ -191,6 +192,7 @@ pub(super) fn in_front_of(
     account: &Arc<Account>,
     connections: &Arc<Connections>,
     config: &Config,
+    measures: &Measures,
 ) -> Arc<Destinations> {
     let begun = Instant::now();
     let services = destinations::Services {
@@ -200,6 +202,7 @@ pub(super) fn in_front_of(
         tally: account.tally.clone(),
         clock: Arc::new(move || begun.elapsed()),
         patience: destinations::PATIENCE,
+        wait_seconds: measures.histogram("chatplug_rate_limit_wait_seconds"),
     };
     Arc::new(Destinations::new(services, destinations(config)))
 }

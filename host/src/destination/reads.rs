@@ -71,6 +71,12 @@ impl<T: Clone> Reads<T> {
         Some(entry.answer.clone())
     }
 
+    /// How many are remembered.
+    #[allow(clippy::len_without_is_empty, reason = "it is a figure to be shown")]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// The number of a read that is going to begin.
     pub fn next_id(&mut self) -> ReadId {
         self.next += 1;

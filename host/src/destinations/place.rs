@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use metrics::Histogram;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
@@ -25,6 +26,7 @@ pub(super) struct Place {
     freed: Notify,
     clock: Arc<Clock>,
     patience: Duration,
+    wait_seconds: Histogram,
     changed: watch::Sender<()>,
 }
 
@@ -50,6 +52,7 @@ impl Place {
             freed: Notify::new(),
             clock: services.clock.clone(),
             patience: services.patience,
+            wait_seconds: services.wait_seconds.clone(),
             changed,
         }
     }
@@ -80,6 +83,13 @@ impl Place {
     /// # Errors
     /// `Closed` if there is none, with why and for how long.
     pub(super) async fn enter(self: &Arc<Self>) -> Result<Call, Failure> {
+        let began = Instant::now();
+        let entered = self.wait().await;
+        self.wait_seconds.record(began.elapsed());
+        entered
+    }
+
+    async fn wait(self: &Arc<Self>) -> Result<Call, Failure> {
         let until = Instant::now() + self.patience;
         loop {
             let mut freed = pin!(self.freed.notified());

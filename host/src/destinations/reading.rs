@@ -110,6 +110,10 @@ impl Reading {
         self.lock().sweep(now_ms);
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Reads<Answer>> {
         self.reads.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use metrics::Histogram;
 use tokio::sync::Semaphore;
 
 use super::*;
@@ -128,6 +129,7 @@ fn destinations(script: &Arc<Script>, patience: Duration) -> Arc<Destinations> {
         tally: Arc::default(),
         clock: Arc::new(move || Duration::from_millis(clock.clock_ms.load(Ordering::Relaxed))),
         patience,
+        wait_seconds: Histogram::noop(),
     };
     Arc::new(Destinations::new(services, terms(TERMS)))
 }

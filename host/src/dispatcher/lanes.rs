@@ -203,6 +203,12 @@ impl Lanes {
         self.waiting.peek().map(|Reverse((due_ms, _, _))| *due_ms)
     }
 
+    /// How many lanes and how many deliveries are in memory.
+    pub(super) fn len(&self) -> (usize, usize) {
+        let of = |queue: &Queue| (queue.lanes.len(), queue.len + queue.waiting);
+        self.queues.values().map(of).fold((0, 0), |sum, next| (sum.0 + next.0, sum.1 + next.1))
+    }
+
     /// An attempt is over, its outcome not recorded yet: another delivery may run, of another lane.
     pub(super) fn ran(&mut self, plugin: &Arc<str>) {
         self.queue(plugin).running -= 1;

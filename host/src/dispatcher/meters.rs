@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use metrics::{Counter, Histogram};
+use metrics::{Counter, Gauge, Histogram};
 
 use crate::grant::Decisions;
 use crate::measures::Measures;
@@ -15,6 +15,8 @@ pub struct Meters {
     measures: Arc<Measures>,
     lag_seconds: Histogram,
     run_seconds: Histogram,
+    lanes: Gauge,
+    loaded: Gauge,
     /// By plugin and the outcome's word: both are from short lists, the config's and the host's own.
     runs: Mutex<HashMap<(Arc<str>, &'static str), Counter>>,
 }
@@ -25,9 +27,17 @@ impl Meters {
         Meters {
             lag_seconds: measures.histogram("chatplug_dispatch_lag_seconds"),
             run_seconds: measures.histogram("chatplug_run_seconds"),
+            lanes: measures.gauge("chatplug_map_entries", &[("map", "lanes")]),
+            loaded: measures.gauge("chatplug_map_entries", &[("map", "deliveries")]),
             measures,
             runs: Mutex::default(),
         }
+    }
+
+    /// So many lanes and deliveries are in memory.
+    pub(super) fn holds(&self, lanes: usize, deliveries: usize) {
+        self.lanes.set(lanes as f64);
+        self.loaded.set(deliveries as f64);
     }
 
     /// A run begins.

@@ -55,6 +55,7 @@ async fn look(operator: &Operator, mut plugins: BTreeSet<String>) -> Result<BTre
             .set(at);
     }
     show_destinations(operator);
+    show_maps(operator);
     for (reason, refused) in operator.doors.webhooks.refusals.all() {
         let labels = [("source", "livechat"), ("outcome", reason)];
         operator.shown.measures.counter("chatplug_ingest_requests_total", &labels).absolute(refused.total);
@@ -100,6 +101,14 @@ fn show_destinations(operator: &Operator) {
     for (plugin, calls) in destinations.calls().by_plugin {
         measures.counter("chatplug_livechat_calls_total", &[("plugin", &plugin)]).absolute(calls);
     }
+}
+
+fn show_maps(operator: &Operator) {
+    let gauge = |map, entries: usize| {
+        operator.shown.measures.gauge("chatplug_map_entries", &[("map", map)]).set(entries as f64);
+    };
+    gauge("shared reads", operator.shown.destinations.remembered_reads());
+    gauge("refusals", operator.doors.webhooks.refusals.all().len());
 }
 
 fn show_sizes(operator: &Operator, sizes: Sizes) {

@@ -79,6 +79,7 @@ fn destinations() -> Arc<Destinations> {
         tally: Arc::default(),
         clock: Arc::new(|| Duration::ZERO),
         patience: destinations::PATIENCE,
+        wait_seconds: metrics::Histogram::noop(),
     };
     let terms = Terms { concurrency: 1, rate: 1.0 };
     let names = [LIVECHAT.to_owned(), destinations::connection("crm")];

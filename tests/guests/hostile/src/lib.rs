@@ -39,6 +39,9 @@ impl Plugin for Hostile {
             "calls" => loop {
                 memory::get_bytes("key")?;
             },
+            "remember" => loop {
+                memory::set_bytes("key", &vec![1; 60 << 10], None)?;
+            },
             "sleep" => {
                 std::thread::sleep(std::time::Duration::from_secs(3600));
                 Ok(())

@@ -1,0 +1,154 @@
+//! What must hold of any bytes, where bytes come in from outside. Each function panics if it doesn't; the fuzz targets
+//! (`fuzz/`) call them with bytes that look for trouble, `tests/it/arbitrary.rs` with a kept corpus and with noise.
+
+use std::time::Duration;
+
+use chatplug::action::path;
+use chatplug::action::retry_after;
+use chatplug::config::Config;
+use chatplug::grant::PathPattern;
+use chatplug::limits::Loading;
+use chatplug::livechat::webhook::{Door, Secrets, Us, Webhook};
+use chatplug::runtime::inspect;
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde_json::Value;
+use sha2::Sha256;
+
+/// The secret of the door.
+pub const SECRET: &str = "a-secret-of-the-door";
+
+/// What each check is called, in `fuzz/corpus` too.
+pub const CHECKS: [(&str, fn(&[u8])); 6] = [
+    ("door", door),
+    ("signature", signature),
+    ("component", component),
+    ("config", config),
+    ("retry_after", retry_after),
+    ("path", path),
+];
+
+/// What comes in at the webhook door without a signature has the secret where its format puts it, and leaves the
+/// door without it.
+///
+/// # Panics
+/// If it doesn't.
+pub fn door(body: &[u8]) {
+    match the_door().receive(body, None, 0) {
+        Ok(webhook) => {
+            let body: Value = serde_json::from_slice(body).expect("it was taken, so it is JSON");
+            let given = |field: &str| body[field] == SECRET;
+            assert!(given("secret_key") || given("token"), "{body}");
+            check_taken(&webhook);
+        }
+        Err(refusal) => assert!(!format!("{refusal} {refusal:?}").contains(SECRET)),
+    }
+}
+
+/// A signature is believed if it is the body's: of the two parts of the bytes that stand on both sides of the first
+/// NUL.
+///
+/// # Panics
+/// If it isn't.
+pub fn signature(bytes: &[u8]) {
+    let at = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    let (signature, body) = (&bytes[..at], bytes.get(at + 1..).unwrap_or_default());
+    let given = std::str::from_utf8(signature).unwrap_or_default().trim_ascii();
+    let right = signature_of(body);
+    let is_right = given.strip_prefix("sha256=").unwrap_or(given).eq_ignore_ascii_case(&right);
+    if let Err(refusal) = the_door().receive(body, Some(right.as_bytes()), 0) {
+        assert_ne!(refusal.reason.word(), "wrong-signature");
+    }
+    match the_door().receive(body, Some(signature), 0) {
+        Ok(webhook) => {
+            assert!(is_right, "{given:?} was believed");
+            check_taken(&webhook);
+        }
+        Err(refusal) => {
+            assert!(!is_right || refusal.reason.word() != "wrong-signature", "{given:?} was not believed");
+        }
+    }
+}
+
+/// The signature of a body in hex digits.
+pub fn signature_of(body: &[u8]) -> String {
+    let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("HMAC takes keys of any length");
+    let code = mac.chain_update(body).finalize().into_bytes();
+    code.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn the_door() -> Door {
+    Door {
+        secrets: Secrets::new([SecretString::from(SECRET)]),
+        organization: None,
+        us: Us::default(),
+        json_depth: 64,
+    }
+}
+
+fn check_taken(webhook: &Webhook) {
+    assert!(!webhook.events.is_empty());
+    for event in &webhook.events {
+        assert!(!event.event_type.is_empty());
+        assert!(!format!("{event:?}").contains(SECRET), "{event:?}");
+        serde_json::from_str::<Value>(&event.payload).expect("the payload is JSON");
+    }
+}
+
+/// A component is looked into, or refused with a sentence.
+///
+/// # Panics
+/// If it is neither.
+pub fn component(bytes: &[u8]) {
+    if let Err(reason) = inspect::inspect(bytes, &Loading::default()) {
+        assert!(!reason.is_empty());
+    }
+}
+
+/// A config is read, or refused with lines; no value of the environment is shown.
+///
+/// # Panics
+/// If it is neither, or one is.
+pub fn config(bytes: &[u8]) {
+    let env = |name: &str| Some(format!("https://value.example/value-of-{name}-long-enough"));
+    let text = String::from_utf8_lossy(bytes);
+    if let Err(problems) = Config::parse(&text, "chatplug.toml", &env) {
+        let shown = format!("{problems} {problems:?}");
+        // What stands in the file itself may be shown.
+        assert!(text.contains("value-of-") || !shown.contains("value-of-"), "{shown}");
+        assert!(shown.starts_with("chatplug.toml:"), "{shown}");
+    }
+}
+
+/// A header `Retry-After` is a wait of a day at most, or none.
+///
+/// # Panics
+/// If it is longer.
+pub fn retry_after(bytes: &[u8]) {
+    let now = Timestamp::from_second(1_772_366_400).expect("a time");
+    let text = String::from_utf8_lossy(bytes);
+    if let Some(wait) = retry_after::retry_after(&text, now) {
+        assert!(wait <= Duration::from_secs(86_400), "{text:?}: {wait:?}");
+    }
+}
+
+/// The path of a request has the segments that it shows, or is none.
+///
+/// # Panics
+/// If it has others.
+pub fn path(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let all = PathPattern::parse("/crm/*").expect("a pattern");
+    let Some(segments) = path::segments(&text) else {
+        assert!(!all.matches(&text), "{text:?}");
+        return;
+    };
+    assert_eq!(segments.len(), text.matches('/').count(), "{text:?}");
+    for segment in &segments {
+        assert!(segment != ".." && segment != "." && !segment.contains(['/', '\\']), "{text:?}");
+    }
+    if all.matches(&text) {
+        assert!(segments[0] == "crm" && segments.len() > 1, "{text:?}");
+    }
+}
