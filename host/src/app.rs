@@ -122,7 +122,8 @@ fn start(
     let Edges { account, connections, destinations } = edges.clone();
     let loader = loader(&config, reach(&destinations, measures, store, stop))?;
     let registry = Arc::new(Registry::default());
-    let plugins = Plugins::new(config_path.to_owned(), Some(store.clone()), registry.attention().clone());
+    let plugins =
+        Plugins::new(config_path.to_owned(), Some(store.clone()), registry.clone(), Some(loader.clone()));
     let webhooks = Arc::new(webhooks(&config, store, measures));
     let [dispatching, watching, keeping, telling] = [(); 4].map(|()| Arc::new(Heartbeat::new()));
     let heartbeats = named([("dispatcher", &dispatching), ("watcher", &watching), ("keeper", &keeping)]);
@@ -137,6 +138,7 @@ fn start(
         runtime: loader.runtime.clone(),
         heartbeat: dispatching,
         meters: dispatcher::Meters::new(measures.clone()),
+        safe_mode,
     };
     let watcher = Watcher {
         loader,
@@ -162,6 +164,7 @@ fn start(
         taken: (**config.load()).clone(),
         config: config.clone(),
         registry,
+        store: store.clone(),
         webhooks: webhooks.clone(),
         edges,
         changed,
@@ -175,8 +178,7 @@ fn start(
     let tasks = TaskTracker::new();
     tasks.spawn(dispatcher.run(committed, stop.clone()));
     tasks.spawn(watcher.run(stop.clone()));
-    tasks
-        .spawn(keeper.run(stop.clone()));
+    tasks.spawn(keeper.run(stop.clone()));
     tasks.spawn(reload.run(stop.clone()));
     tasks.spawn(account.end_visits(destinations.clone(), stop.clone()));
     tasks.spawn(notifier.run(stop.clone()));

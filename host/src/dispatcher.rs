@@ -60,6 +60,8 @@ pub struct Dispatcher {
     pub heartbeat: Arc<Heartbeat>,
     /// What is measured.
     pub meters: Meters,
+    /// Whether all plugins are off: then nothing is given up for want of one.
+    pub safe_mode: bool,
 }
 
 /// What the dispatcher's tasks report.

@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Mutex;
 
 use crate::config::edit::{Change, edit};
 use crate::config::{self, Config, rewrite};
 use crate::event::types;
 use crate::grant::Standing;
-use crate::registry::Marks;
+use crate::registry::{Marks, Registry, Verdict, check_config, judge};
 use crate::store::{DeedOfOperator, Error, PluginStatus, Store, VersionName};
+use crate::watcher::Loader;
 
 mod view;
 
@@ -25,8 +26,10 @@ pub struct Plugins {
     config_path: PathBuf,
     /// None as long as no host has run with the config.
     store: Option<Store>,
-    /// Told when something is to be decided anew.
-    attention: Arc<Notify>,
+    /// What runs; empty without a running host. Its watcher is told when something is to be decided anew.
+    registry: Arc<Registry>,
+    /// Loads kept versions, to see whether they may run.
+    loader: Option<Loader>,
     /// One change of the file at a time.
     editing: Mutex<()>,
 }
@@ -119,9 +122,15 @@ pub struct WentBack {
 }
 
 impl Plugins {
-    /// Changes this config and this store; `attention` is that of the registry, if a host runs.
-    pub fn new(config_path: PathBuf, store: Option<Store>, attention: Arc<Notify>) -> Plugins {
-        Plugins { config_path, store, attention, editing: Mutex::new(()) }
+    /// Changes this config and this store; `registry` is that of the host, if one runs. Without a `loader`, going
+    /// back is not tried first.
+    pub fn new(
+        config_path: PathBuf,
+        store: Option<Store>,
+        registry: Arc<Registry>,
+        loader: Option<Loader>,
+    ) -> Plugins {
+        Plugins { config_path, store, registry, loader, editing: Mutex::new(()) }
     }
 
     /// Switches event types on; without any, all that the plugin handles.
@@ -236,7 +245,7 @@ impl Plugins {
             };
             store.approve_version(version, deed, now_ms(store)).await?;
         }
-        self.attention.notify_one();
+        self.registry.attention().notify_one();
         Ok(approval)
     }
 
@@ -272,6 +281,7 @@ impl Plugins {
                 "there is no such good version that is kept; `chatplug plugins show` lists those that are";
             return conflict(text.to_owned());
         };
+        self.try_version(name, &to, &config, &marks).await?;
         let from = current.name.hash.clone();
         let deed = DeedOfOperator {
             who: who.to_owned(),
@@ -282,8 +292,37 @@ impl Plugins {
         };
         let why = format!("taken back by {who} in favour of {to}");
         store.take_version_back(current.name.clone(), to.clone(), why, Some(deed), now_ms(store)).await?;
-        self.attention.notify_one();
+        self.registry.attention().notify_one();
         Ok(WentBack { plugin: name.to_owned(), from, to })
+    }
+
+    /// Whether a kept version may run as things are.
+    async fn try_version(
+        &self,
+        name: &str,
+        hash: &str,
+        config: &Config,
+        marks: &Marks,
+    ) -> Result<(), Refusal> {
+        let Some(loader) = &self.loader else { return Ok(()) };
+        let conflict = |why: String| Err(Refusal::Conflict(format!("{hash} can't run: {why}")));
+        let version = match loader.kept(hash, &config.loading).await {
+            Ok(version) => version,
+            Err(reason) => return conflict(reason),
+        };
+        match judge(&version, config.plugins.get(name), marks) {
+            Verdict::Run => Ok(()),
+            Verdict::Rejected(reason) => conflict(reason),
+            Verdict::AwaitingApproval(open) => conflict(format!(
+                "it asks for {}: add each to `grants` or to `denies` of [plugin.{name}]",
+                open.join(", ")
+            )),
+            Verdict::Disabled | Verdict::Unconfigured => {
+                conflict(format!("[plugin.{name}] switches no event type on"))
+            }
+            Verdict::TakenBack(why) => conflict(format!("it was taken back: {why}")),
+            Verdict::Pinned(_) | Verdict::Unapproved => conflict("the config names another one".to_owned()),
+        }
     }
 
     async fn marks(&self) -> Result<Marks, Error> {
@@ -299,7 +338,9 @@ impl Plugins {
 
     async fn change(&self, name: &str, change: Change<'_>) -> Result<(Config, Config), Refusal> {
         let _one_at_a_time = self.editing.lock().await;
-        rewrite(&self.config_path, |text| edit(text, name, change)).map_err(Refusal::Conflict)
+        let (slots, marks) = (self.registry.all(), self.marks().await?);
+        let check = |next: &Config| check_config(&slots, &marks, next);
+        rewrite(&self.config_path, |text| edit(text, name, change), check).map_err(Refusal::Conflict)
     }
 
     /// Writes into the audit log what was done to the config.

@@ -29,6 +29,8 @@ pub struct Slot {
     pub active: Option<Arc<Version>>,
     /// If that version is on probation.
     pub trial: Option<Arc<Trial>>,
+    /// The version of its file, if that is another one.
+    pub waiting: Option<Arc<Version>>,
 }
 
 /// All configured plugins, by name.
@@ -84,7 +86,7 @@ impl Slot {
             settings: plugin.settings.to_string(),
             limits: plugin.limits,
         };
-        Slot { terms: Arc::new(terms), active: None, trial: None }
+        Slot { terms: Arc::new(terms), active: None, trial: None, waiting: None }
     }
 }
 
@@ -165,6 +167,28 @@ fn verdict(asked: Asked<'_>, plugin: Option<&config::Plugin>, marks: &Marks) -> 
 /// A sentence for the operator.
 pub fn check_fit(version: &Version, plugin: &config::Plugin) -> Result<(), String> {
     fits(&version.manifest, &version.settings_schema, plugin)
+}
+
+/// Whether a config fits the plugins that run; where it doesn't, whether a version that waits would run in its place.
+///
+/// # Errors
+/// A sentence for the operator.
+pub fn check_config(slots: &Slots, marks: &Marks, next: &config::Config) -> Result<(), String> {
+    for (name, slot) in slots {
+        let (Some(plugin), Some(active)) = (next.plugins.get(&**name), &slot.active) else { continue };
+        let Err(reason) = check_fit(active, plugin) else { continue };
+        match &slot.waiting {
+            Some(waiting) if judge(waiting, Some(plugin), marks) == Verdict::Run => {}
+            Some(waiting) if check_fit(waiting, plugin).is_ok() => {
+                return Err(format!(
+                    "{reason}. That is said of the version that runs; the one that waits fits: let it run first \
+                     (chatplug plugins approve {name})"
+                ));
+            }
+            _ => return Err(reason),
+        }
+    }
+    Ok(())
 }
 
 fn fits(manifest: &Manifest, schema: &SettingsSchema, plugin: &config::Plugin) -> Result<(), String> {

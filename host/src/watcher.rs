@@ -68,6 +68,9 @@ impl Watcher {
                 watched = look::watch(&folder, hints.clone()).map(|watcher| (folder.clone(), watcher));
             }
             self.reconcile(&mut state, &folder, &stop).await;
+            if !state.queue.is_empty() && !stop.is_cancelled() {
+                continue;
+            }
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = hints.notified() => {}
@@ -126,7 +129,8 @@ impl Watcher {
         Some((Arc::new(Trial::new(standby, strikes, attention)), strikes))
     }
 
-    /// Brings the registry in step with folder and config.
+    /// Brings the registry in step with folder and config, and loads one of the files that are new: then it is time to
+    /// look again, as each may take half a minute.
     async fn reconcile(&mut self, state: &mut State, folder: &Path, stop: &CancellationToken) {
         if state.is_stale {
             self.learn(state).await;
@@ -136,39 +140,34 @@ impl Watcher {
         }
         let mut is_new =
             state.decided_by.as_ref().is_none_or(|config| !Arc::ptr_eq(config, &self.config.load()));
-        let mut changed = Vec::new();
         if !self.safe_mode {
             is_new |= self.settle(state).await;
-            is_new |= self.look(state, folder, &mut changed).await;
+            is_new |= self.look(state, folder).await;
         }
-        if is_new || !changed.is_empty() {
+        if is_new {
             self.decide(state).await;
         }
-        let is_done = changed.is_empty();
-        let mut decided = Instant::now();
-        let mut left = changed.len();
-        for (file, stamp) in changed {
-            let Some(candidate) = self.load(state, &folder.join(&file), stop).await else { return };
-            left -= 1;
-            let is_plugin = matches!(candidate, Candidate::Loaded(_));
-            // Replaced while it was being compiled: what there is now is loaded at the next look.
-            if Stamp::now(&folder.join(&file)).as_ref() == Some(&stamp) {
-                state.files.set(file, stamp, candidate);
-            }
-            // Of many files that are none, not each is told of by itself.
-            if is_plugin || left == 0 || decided.elapsed() >= TELL_EVERY {
-                self.decide(state).await;
-                decided = Instant::now();
-            }
+        let Some((file, stamp)) = state.queue.pop_front() else { return };
+        let Some(candidate) = self.load(state, folder, &file, stop).await else { return };
+        let is_plugin = matches!(candidate, Candidate::Loaded(_));
+        // Replaced while it was being compiled: what there is now is loaded at the next look.
+        if Stamp::now(&folder.join(&file)).as_ref() == Some(&stamp) {
+            state.files.set(file, stamp, candidate);
         }
-        if !is_done && !state.files.is_any_compiling() {
+        // Of many files that are none, not each is told of by itself.
+        let is_last = state.queue.is_empty();
+        if is_plugin || is_last || state.told_at.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
+            self.decide(state).await;
+            state.told_at = Some(Instant::now());
+        }
+        if is_last && !state.files.is_any_compiling() {
             self.loader.compiler.retain(state.kept()).await;
         }
     }
 
-    /// Looks at the folder, and notes the files that are to be loaded; those that were compiled before come first.
-    /// Answers whether files went.
-    async fn look(&self, state: &mut State, folder: &Path, changed: &mut Vec<(String, Stamp)>) -> bool {
+    /// Looks at the folder, and queues the files that are to be loaded; those that were compiled before come first.
+    /// Answers whether there are such, or files went.
+    async fn look(&self, state: &mut State, folder: &Path) -> bool {
         let limits = self.config.load().loading;
         state.loaded_by(limits);
         let found = match look::look(folder, &self.loader, &state.files, &limits).await {
@@ -184,35 +183,39 @@ impl Watcher {
         if state.trouble.take().is_some() {
             tracing::info!(folder = %folder.display(), "the plugin folder can be read again");
         }
-        let is_there = |file: &String| found.whole.contains_key(file) || found.changing.contains(file);
-        let is_less = state.files.retain(is_there);
-        state.active.retain(|_, active| is_there(&active.file));
-        for (file, stamp) in found.whole {
-            if !state.files.is_as_known(&file, &stamp) {
-                changed.push((file, stamp));
-            }
-        }
+        let is_less = state.retain(|file| found.whole.contains_key(file) || found.changing.contains(file));
+        state.queue.retain(|(file, stamp)| found.whole.get(file) == Some(stamp));
+        let is_new = |(file, stamp): &(String, Stamp)| !state.files.is_as_known(file, stamp);
+        let mut changed: Vec<(String, Stamp)> = found.whole.into_iter().filter(is_new).collect();
         if changed.len() > 1 {
             let mut known = Vec::new();
-            for (file, _) in changed.iter() {
+            for (file, _) in &changed {
                 known.push(self.loader.is_known(&folder.join(file), &limits).await);
             }
             let mut known = known.into_iter();
             changed.sort_by_cached_key(|_| !known.next().unwrap_or(false));
         }
-        for (file, stamp) in changed.iter() {
+        let is_more = !changed.is_empty();
+        for (file, stamp) in changed {
             state.files.set(file.clone(), stamp.clone(), Candidate::Compiling);
+            state.queue.push_back((file, stamp));
         }
-        is_less
+        is_less || is_more
     }
 
-    /// Loads a file, which may take half a minute: a change of the config takes effect meanwhile. `None` if
-    /// the host stops.
-    async fn load(&mut self, state: &mut State, path: &Path, stop: &CancellationToken) -> Option<Candidate> {
-        let (loader, running) = (self.loader.clone(), state.running());
+    /// Loads a file, which may take half a minute: a change of the config takes effect meanwhile, as does the removal
+    /// of another file. `None` if the host stops.
+    async fn load(
+        &mut self,
+        state: &mut State,
+        folder: &Path,
+        file: &str,
+        stop: &CancellationToken,
+    ) -> Option<Candidate> {
+        let (loader, running, path) = (self.loader.clone(), state.running(), folder.join(file));
         let limits = self.config.load().loading;
         let attention = self.registry.attention().clone();
-        let mut loading = std::pin::pin!(loader.load(path, &running, &limits));
+        let mut loading = std::pin::pin!(loader.load(&path, &running, &limits));
         loop {
             self.heartbeat.beat();
             tokio::select! {
@@ -224,7 +227,13 @@ impl Watcher {
                     self.settle(state).await;
                     self.decide(state).await;
                 }
-                () = tokio::time::sleep(SCAN_EVERY) => {}
+                () = tokio::time::sleep(SCAN_EVERY) => {
+                    if let Ok(there) = look::scan(folder).await
+                        && state.retain(|file| there.contains_key(file))
+                    {
+                        self.decide(state).await;
+                    }
+                }
             }
         }
     }

@@ -52,6 +52,37 @@ async fn a_version_that_asks_for_more_waits_while_the_old_one_serves_also_over_a
 }
 
 #[tokio::test]
+async fn what_only_one_version_handles_is_not_switched_on_for_the_other() {
+    let host = Host::start(RECORDER, &[guest("guest_recorder")]);
+    let old = host.wait_for_plugin("recorder", "active")["version"].clone();
+    host.drop_file(&guest("guest_recorder_asks"), FILE);
+    wait_for_release(&host, "4.0.0", "awaiting approval");
+    let refuses = |args: &[&str], why: &str| {
+        let before = fs::read_to_string(host.config_path()).expect("the config");
+        let refused = host.cli(args);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && said.contains(why), "{args:?}: {said}");
+        assert_eq!(fs::read_to_string(host.config_path()).expect("the config"), before);
+    };
+    let enable = ["plugins", "enable", "recorder", "--event", "agent_created"];
+    refuses(&enable, "chatplug plugins approve recorder");
+    host.json(&["plugins", "approve", "recorder"]);
+    wait_for_release(&host, "4.0.0", "active");
+    host.json(&enable);
+    host.wait_for("the type to be switched on", || {
+        let status = host.plugin("recorder")?;
+        status["events"].as_array()?.contains(&json!("agent_created")).then_some(())
+    });
+    // Back to a version that could not run with that: first the config, then the version.
+    refuses(&["plugins", "rollback", "recorder"], "which the plugin does not handle");
+    host.json(&["plugins", "disable", "recorder", "--event", "agent_created"]);
+    host.json(&["plugins", "rollback", "recorder"]);
+    let status = wait_for_release(&host, "4.0.0", "rolled back");
+    assert_eq!(status["serving"], old, "{status:#}");
+    assert_eq!(handled_by(&host).await, old);
+}
+
+#[tokio::test]
 async fn an_operator_who_wants_to_be_asked_is_asked_for_each_update() {
     let config = format!("{RECORDER}updates = \"approve\"\n");
     let mut host = Host::start(&config, &[guest("guest_recorder")]);

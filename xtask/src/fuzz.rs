@@ -13,13 +13,16 @@ const TARGETS: [&str; 6] = ["door", "signature", "component", "config", "retry_a
 /// that reaches the same code, so that it stays small.
 pub(crate) fn run(args: &[String]) -> anyhow::Result<ExitCode> {
     let (named, seconds) = read(args)?;
-    let is_there = Command::new("cargo").args(["fuzz", "--version"]).output().is_ok_and(|out| out.status.success());
+    let is_there =
+        Command::new("cargo").args(["fuzz", "--version"]).output().is_ok_and(|out| out.status.success());
     if !is_there {
         bail!("cargo-fuzz is not installed: cargo install --locked cargo-fuzz");
     }
-    for target in TARGETS.iter().filter(|target| named.is_empty() || named.iter().any(|name| name == *target)) {
+    for target in TARGETS.iter().filter(|target| named.is_empty() || named.iter().any(|name| name == *target))
+    {
         eprintln!("fuzzing {target} for {seconds} s (the first time it is built, with all dependencies)");
-        let limits = [format!("-max_total_time={seconds}"), "-rss_limit_mb=4096".to_owned(), "-timeout=20".to_owned()];
+        let limits =
+            [format!("-max_total_time={seconds}"), "-rss_limit_mb=4096".to_owned(), "-timeout=20".to_owned()];
         // Without a sanitizer it builds with the toolchain of the repository.
         succeed(fuzz("run", target).arg("--").args(limits))?;
         succeed(&mut fuzz("cmin", target))?;

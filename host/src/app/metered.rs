@@ -239,6 +239,9 @@ mod tests {
         assert_eq!(counted, expected);
         assert!(text.contains("chatplug_action_attempt_seconds_count 7"), "{text}");
         assert!(text.contains("chatplug_action_age_at_success_seconds_count 3"), "{text}");
-        assert!(text.contains("chatplug_action_age_at_success_seconds_bucket{le=\"86400\"} 0"), "since 1970: {text}");
+        assert!(
+            text.contains("chatplug_action_age_at_success_seconds_bucket{le=\"86400\"} 0"),
+            "since 1970: {text}"
+        );
     }
 }

@@ -66,7 +66,8 @@ async fn change(
         _ => None,
     };
     let store = opened.as_ref().map(|opened| opened.store.clone());
-    let here = Plugins::new(config_path.to_owned(), store, Arc::default());
+    let loader = loader(config, Services::none())?;
+    let here = Plugins::new(config_path.to_owned(), store, Arc::default(), Some(loader));
     let who = link::who();
     match command {
         PluginsCommand::Enable { name, events } => {

@@ -13,7 +13,8 @@ use super::services::{self, Edges};
 use crate::config::Config;
 use crate::connections::Connections;
 use crate::http::Webhooks;
-use crate::registry::{Registry, check_fit};
+use crate::registry::{Marks, Registry, check_config};
+use crate::store::Store;
 
 /// How often the file, and the secrets it refers to, are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -25,6 +26,7 @@ pub(super) struct Reload {
     pub(super) taken: Config,
     pub(super) config: Arc<ArcSwap<Config>>,
     pub(super) registry: Arc<Registry>,
+    pub(super) store: Store,
     pub(super) webhooks: Arc<Webhooks>,
     pub(super) edges: Edges,
     pub(super) changed: watch::Sender<()>,
@@ -39,7 +41,7 @@ impl Reload {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
-            let problem = self.look().err().map(|error| format!("{error:#}")).unwrap_or_default();
+            let problem = self.look().await.err().map(|error| format!("{error:#}")).unwrap_or_default();
             if problem != said && !problem.is_empty() {
                 tracing::error!("the changed config is refused, the one before it goes on:\n{problem}");
             }
@@ -47,13 +49,13 @@ impl Reload {
         }
     }
 
-    fn look(&mut self) -> anyhow::Result<()> {
+    async fn look(&mut self) -> anyhow::Result<()> {
         let next = Config::load(&self.path)?;
         let differences = self.taken.differences(&next);
         if differences.is_empty() {
             return Ok(());
         }
-        self.check(&next)?;
+        self.check(&next).await?;
         let concerns = |section: &str| differences.iter().any(|difference| difference.contains(section));
         if concerns("connections") {
             self.edges.connections.replace(services::connections(&next))?;
@@ -80,15 +82,12 @@ impl Reload {
     }
 
     /// What can only be known beside the plugins that run, and what the edges say.
-    fn check(&self, next: &Config) -> anyhow::Result<()> {
+    async fn check(&self, next: &Config) -> anyhow::Result<()> {
         self.edges.account.check(&next.livechat)?;
         Connections::new(services::connections(next))?;
-        for (name, slot) in self.registry.all().iter() {
-            if let (Some(plugin), Some(version)) = (next.plugins.get(&**name), &slot.active)
-                && let Err(reason) = check_fit(version, plugin)
-            {
-                bail!("{}: {reason}", self.path.display());
-            }
+        let marks = Marks::new(self.store.versions().await?);
+        if let Err(reason) = check_config(&self.registry.all(), &marks, next) {
+            bail!("{}: {reason}", self.path.display());
         }
         Ok(())
     }

@@ -9,14 +9,15 @@ use rustix::fs::{Gid, Uid};
 
 use super::{Config, read_file};
 
-/// Changes the file at `path`. A change that leads to a config that can't be read is refused, and nothing is
-/// written. Answers the config before and after.
+/// Changes the file at `path`. A change that leads to a config that can't be read, or does not pass `check`, is
+/// refused, and nothing is written. Answers the config before and after.
 ///
 /// # Errors
 /// What is wrong with the changed config, or why the file can't be read or written.
 pub fn rewrite(
     path: &Path,
     change: impl FnOnce(&str) -> Result<String, String>,
+    check: impl FnOnce(&Config) -> Result<(), String>,
 ) -> Result<(Config, Config), String> {
     let env = |name: &str| std::env::var(name).ok();
     let before = read_file(path)?;
@@ -26,6 +27,7 @@ pub fn rewrite(
     let new = parse(&after).map_err(|problems| {
         format!("the config would not be right then, and was left as it is:\n{problems}")
     })?;
+    check(&new)?;
     if after != before {
         replace(path, &before, &after).map_err(|error| {
             format!(
@@ -73,7 +75,7 @@ mod tests {
     const TEXT: &str = "[server]\nlisten = \"127.0.0.1:1\"\n";
 
     fn change(path: &Path, to: &str) -> Result<(Config, Config), String> {
-        rewrite(path, |text| Ok(text.replace("127.0.0.1:1", to)))
+        rewrite(path, |text| Ok(text.replace("127.0.0.1:1", to)), |_| Ok(()))
     }
 
     #[test]
@@ -97,10 +99,14 @@ mod tests {
         let path = folder.path().join("chatplug.toml");
         fs::write(&path, TEXT).unwrap();
         assert!(change(&path, "nowhere").unwrap_err().contains("left as it is"));
-        let meanwhile = rewrite(&path, |text| {
+        let refused =
+            rewrite(&path, |text| Ok(text.replace(":1", ":2")), |_| Err("it does not fit".to_owned()));
+        assert_eq!(refused.unwrap_err(), "it does not fit");
+        let another = |text: &str| {
             fs::write(&path, format!("# Another's.\n{text}")).unwrap();
             Ok(text.replace(":1", ":2"))
-        });
+        };
+        let meanwhile = rewrite(&path, another, |_| Ok(()));
         assert!(meanwhile.unwrap_err().contains("somebody else"));
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("# Another's.\n{TEXT}"));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);

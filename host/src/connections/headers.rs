@@ -24,7 +24,7 @@ const CREDENTIALS: &[&str] = &[
 ];
 
 /// The headers that are the host's business: they frame the message, say where it comes from or goes to, or
-/// make another method of it than the one that was judged.
+/// make another method or path of it than the one that was judged.
 const FRAMING: &[&str] = &[
     "connection",
     "content-length",
@@ -39,10 +39,15 @@ const FRAMING: &[&str] = &[
     "upgrade",
     "user-agent",
     "via",
+    "x-host",
     "x-http-method",
     "x-http-method-override",
     "x-method-override",
+    "x-original-host",
+    "x-original-uri",
+    "x-original-url",
     "x-real-ip",
+    "x-rewrite-url",
 ];
 
 /// The plugin's headers, checked. `own` is the name of the header with the connection's credential.
@@ -75,9 +80,13 @@ pub(super) fn shown(headers: &HeaderMap, own: Option<&HeaderName>, known: &Known
 
 /// Whether a plugin must not set the header. `name` is in lower case.
 pub(super) fn is_reserved(name: &str) -> bool {
-    // Gateways that hand headers on as variables take both spellings for one.
-    let name = name.replace('_', "-");
+    let name = folded(name);
     carries_credentials(&name) || FRAMING.contains(&name.as_str()) || name.starts_with("x-forwarded-")
+}
+
+/// Gateways that hand headers on as variables take both spellings for one.
+fn folded(name: &str) -> String {
+    name.replace('_', "-")
 }
 
 /// Whether the header holds credentials. `name` is in lower case.
@@ -92,7 +101,7 @@ fn one(name: &str, value: &str, own: Option<&HeaderName>) -> Result<(HeaderName,
     }
     let name = HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| invalid(format!("`{shown}` is no header name")))?;
-    if is_reserved(name.as_str()) || own == Some(&name) {
+    if is_reserved(name.as_str()) || own.is_some_and(|own| folded(own.as_str()) == folded(name.as_str())) {
         return Err(invalid(format!(
             "the header `{shown}` is set by the host: credentials belong to the connection in the config"
         )));

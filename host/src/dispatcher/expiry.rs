@@ -55,6 +55,9 @@ impl Unable {
 impl Dispatcher {
     /// The next delivery to give up.
     pub(super) fn next_expired(&self, unable: &mut Unable, lanes: &mut Lanes) -> Option<Pending> {
+        if self.safe_mode {
+            return None;
+        }
         let now_ms = self.now_ms();
         let before_ms = || self.store.uptime().ago(now_ms, RETRY_WINDOW);
         unable.next(lanes, |plugin| self.concurrency(plugin) > 0, before_ms, now_ms)

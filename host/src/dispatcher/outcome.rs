@@ -70,6 +70,7 @@ pub(super) fn on_standby(
     let Clues { trace, now_ms, .. } = clues;
     let (plugin, event, delivery) = (&*pending.plugin, pending.event_id.to_string(), pending.id.to_string());
     let (outcome, reason) = (report.outcome.as_str(), report.outcome.reason());
+    let backtrace = report.crash.as_ref().map(|crash| crash.backtrace.join(" < ")).unwrap_or_default();
     tracing::warn!(
         plugin,
         event,
@@ -79,6 +80,7 @@ pub(super) fn on_standby(
         standby,
         outcome,
         reason,
+        backtrace,
         "a version of {plugin} on probation did not handle {event} ({outcome}); it is handled by the one before it"
     );
     Finish {
@@ -88,6 +90,8 @@ pub(super) fn on_standby(
         outcome,
         reason: reason.to_owned(),
         log: report.log.clone(),
+        crash: report.crash.clone(),
+        decisions: report.decisions.clone(),
         ..skip(pending, "")
     }
 }

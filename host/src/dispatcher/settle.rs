@@ -1,5 +1,6 @@
 //! Finds out whether an action in doubt took place, before its delivery runs again.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -88,6 +89,9 @@ impl Dispatcher {
                 if self.now_ms() - step.at_ms > KEY_KNOWN_MS {
                     return Finding::Unknowable("the service may have forgotten the key by now".to_owned());
                 }
+                if let Err(reason) = self.may_still(&pending.plugin, &request) {
+                    return Finding::Unknowable(reason);
+                }
                 // By the config of today it would go out without its key.
                 match self.runtime.services().connections.effect(&request) {
                     Ok(Effect::Keyed) => self.send_again(&origin, request, lasting < STILL_AT_IT).await,
@@ -103,6 +107,20 @@ impl Dispatcher {
                 step.call.function, step.call.about
             )),
         }
+    }
+
+    /// Whether the operator still lets a plugin make a request: to send it again may be to send it the first time.
+    fn may_still(&self, plugin: &str, request: &Request) -> Result<(), String> {
+        let config = self.config.load();
+        let Some(found) = config.plugins.get(plugin) else {
+            return Err(format!(
+                "the config no longer has [plugin.{plugin}], for which it would be sent again"
+            ));
+        };
+        let asked = request.asked();
+        let asks = BTreeSet::from([asked.capability.to_string()]);
+        let allowed = found.policy.allows(plugin, &asks, &asked);
+        allowed.map_err(|refusal| format!("it may not be sent again: {}", refusal.text))
     }
 
     /// With the same key the service answers what it answered before, or does it now.

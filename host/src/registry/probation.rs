@@ -57,12 +57,21 @@ pub struct Probation {
     /// Deliveries with which it has failed, and which the older version has not run to an end yet: no more than
     /// attempts.
     failed_with: BTreeSet<DeliveryId>,
+    /// Deliveries that it failed with and the older version didn't: each is one strike, however often it runs. No
+    /// more than strikes.
+    struck: BTreeSet<DeliveryId>,
 }
 
 impl Probation {
     /// The probation of a version that has failed so often in an earlier start of the host.
     pub fn new(strikes: u32) -> Probation {
-        Probation { began_ms: None, attempts: 0, strikes, failed_with: BTreeSet::new() }
+        Probation {
+            began_ms: None,
+            attempts: 0,
+            strikes,
+            failed_with: BTreeSet::new(),
+            struck: BTreeSet::new(),
+        }
     }
 
     /// Where the version stands.
@@ -123,7 +132,7 @@ impl Probation {
             }
             // Where both fail, it is the event's fault or the world's.
             (Role::StandIn, Standing::Open, Ending::Spent | Ending::Unspent) => {
-                self.strikes += 1;
+                self.strikes += u32::from(self.struck.insert(delivery));
                 false
             }
             _ => false,
@@ -168,6 +177,16 @@ mod tests {
             assert_eq!(run(&mut probation, 1, Ending::Crashed, 0), (Role::StandIn, false));
         }
         assert_eq!((probation.strikes(), probation.standing(0)), (0, Standing::Open));
+    }
+
+    #[test]
+    fn one_event_is_one_strike_however_often_it_comes_back() {
+        let mut probation = Probation::new(0);
+        for _ in 0..10 {
+            assert_eq!(run(&mut probation, 1, Ending::Crashed, 0), (Role::Trial, true));
+            assert_eq!(run(&mut probation, 1, Ending::Unspent, 0), (Role::StandIn, false));
+        }
+        assert_eq!((probation.strikes(), probation.standing(0)), (1, Standing::Open));
     }
 
     #[test]

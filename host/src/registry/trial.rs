@@ -65,7 +65,7 @@ impl Slot {
     /// The version and the terms for a run of a delivery that begins now; `None` if it has to wait. Each begin is
     /// followed by [`Chosen::end`], unless the run doesn't take place.
     pub fn choose(self, delivery: DeliveryId, now_ms: i64) -> Option<Chosen> {
-        let Slot { terms, active, trial } = self;
+        let Slot { terms, active, trial, waiting: _ } = self;
         let active = active?;
         let trial = trial.map(|trial| {
             let role = trial.begin(delivery, now_ms);

@@ -240,7 +240,9 @@ fn full(error: &wasmtime::Error, guest: &Guest) -> Option<String> {
             "more than {max} bytes in one call between plugin and host (limits.hostcall_bytes)"
         ));
     }
-    guest.memory.refused().map(str::to_owned)
+    // A guest that goes on after a refusal and panics later says itself what ended it.
+    let has_panicked = guest.log.lock().expect("nothing panics while it holds the log").panic.is_some();
+    guest.memory.refused().filter(|_| !has_panicked).map(str::to_owned)
 }
 
 fn contract_event(event: &Event, number: u32, late: bool) -> types::Event {

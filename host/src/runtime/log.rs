@@ -17,6 +17,8 @@ const TAIL_BYTES: usize = 8 << 10;
 const LINE_BYTES_MAX: usize = 4 << 10;
 /// What a line costs of the limit beside its text: it becomes a line with names and ids in the host's log.
 const LINE_COST: usize = 160;
+/// What a field costs at least: `="" `.
+const FIELD_COST: usize = 4;
 /// A guest's reason or panic message is cut to this.
 const REASON_BYTES_MAX: usize = 2 << 10;
 
@@ -74,10 +76,12 @@ impl Log {
         if message.contains("panicked at") {
             self.panic = Some(plain(message));
         }
-        let size = LINE_COST
-            + message.len()
-            + fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
-        if self.discarded || size > self.left {
+        // Before any of it is copied: what is in no relation to the limit isn't worth it.
+        let raw = message.len()
+            + fields.iter().map(|(name, value)| FIELD_COST + name.len() + value.len()).sum::<usize>();
+        let written = (raw <= self.left).then(|| written(message, fields));
+        let size = written.as_ref().map_or(raw, |(message, fields)| message.len() + fields.len()) + LINE_COST;
+        let Some((message, fields)) = written.filter(|_| !self.discarded && size <= self.left) else {
             if !self.discarded {
                 self.discarded = true;
                 let message = format!(
@@ -87,11 +91,9 @@ impl Log {
                 self.emit(Level::Warn, &message, "");
             }
             return;
-        }
+        };
         self.left -= size;
-        let fields: Vec<String> =
-            fields.iter().map(|(name, value)| format!("{}={value:?}", one_line(name))).collect();
-        self.emit(level, &one_line(message), &fields.join(" "));
+        self.emit(level, &message, &fields);
     }
 
     /// Bytes of the limit that were used.
@@ -122,7 +124,7 @@ impl Log {
                 tracing::error!(target: "plugin", plugin, event, delivery, %trace, chat, fields, "{message}")
             }
         }
-        let line = format!("{level:?} {message} {fields}").trim_end().to_owned();
+        let line = cut(format!("{level:?} {message} {fields}").trim_end(), TAIL_BYTES).to_owned();
         self.tail_bytes += line.len();
         self.tail.push_back(line);
         while self.tail_bytes > TAIL_BYTES && self.tail.len() > 1 {
@@ -131,11 +133,22 @@ impl Log {
     }
 }
 
+/// A line as it is written: its message, and its fields.
+fn written(message: &str, fields: &[(String, String)]) -> (String, String) {
+    let fields: Vec<String> =
+        fields.iter().map(|(name, value)| format!("{}={value:?}", one_line(name))).collect();
+    (one_line(message), fields.join(" "))
+}
+
+/// The beginning of a text, at most so many bytes.
+fn cut(text: &str, bytes_max: usize) -> &str {
+    let end = (0..=bytes_max.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    &text[..end]
+}
+
 /// A guest's text as it may go into the store and the host's log: on one line, and not too long.
 pub(super) fn plain(text: &str) -> String {
-    let end =
-        (0..=REASON_BYTES_MAX.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    one_line(&text[..end])
+    one_line(cut(text, REASON_BYTES_MAX))
 }
 
 /// The text without what would end the line or act on a terminal: a guest must not forge lines of the host.

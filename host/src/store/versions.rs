@@ -184,8 +184,11 @@ impl Store {
                 params![version.plugin, version.hash, now_ms, deed.as_ref().map(|deed| &deed.who), why],
             )?;
             connection.execute(
-                "UPDATE versions SET active_at = ?3, bad_at = NULL WHERE plugin = ?1 AND hash = ?2",
-                params![version.plugin, to, now_ms],
+                "UPDATE versions SET active_at = ?3, bad_at = NULL,
+                     proved_at = CASE WHEN ?4 THEN coalesce(proved_at, ?3) ELSE proved_at END
+                 WHERE plugin = ?1 AND hash = ?2",
+                // What an operator names runs before all others, and has nothing left to prove.
+                params![version.plugin, to, now_ms, deed.is_some()],
             )?;
             note(connection, &version, "rolled back", &why, now_ms)?;
             deed.map_or(Ok(()), |deed| deed.record(connection, now_ms))

@@ -1,5 +1,8 @@
 //! From a file to a version: read, inspect, compile, describe.
 
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -51,7 +54,7 @@ impl Loader {
     ///
     /// # Errors
     /// If its component is gone or no longer loads.
-    pub(super) async fn kept(&self, hash: &str, limits: &Loading) -> Result<Arc<Version>, String> {
+    pub async fn kept(&self, hash: &str, limits: &Loading) -> Result<Arc<Version>, String> {
         let kept = self.compiler.kept(hash).await;
         let bytes = kept.map_err(|error| format!("{hash} is not kept any more: {error}"))?;
         if content_hash(&bytes) != hash {
@@ -88,10 +91,27 @@ impl Loader {
 }
 
 async fn read(path: &Path, limits: &Loading) -> Result<Vec<u8>, String> {
+    let (path, limits) = (path.to_owned(), *limits);
+    let read = tokio::task::spawn_blocking(move || read_whole(&path, &limits)).await;
+    read.unwrap_or_else(|error| Err(format!("it cannot be read: {error}")))
+}
+
+/// Reads a regular file that is not too large, whatever becomes of its name or its length meanwhile.
+fn read_whole(path: &Path, limits: &Loading) -> Result<Vec<u8>, String> {
     let unreadable = |error| format!("it cannot be read: {error}");
-    let size = tokio::fs::metadata(path).await.map_err(unreadable)?.len();
-    inspect::check_size(size, limits)?;
-    tokio::fs::read(path).await.map_err(unreadable)
+    // A pipe would else be waited for until somebody writes.
+    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let opened = OpenOptions::new().read(true).custom_flags(nonblocking).open(path);
+    let file = opened.map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err("it is not a regular file".to_owned());
+    }
+    inspect::check_size(metadata.len(), limits)?;
+    let mut bytes = Vec::new();
+    file.take(limits.component_bytes + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    inspect::check_size(bytes.len() as u64, limits)?;
+    Ok(bytes)
 }
 
 /// The content hash of a file; `None` if it can't be read, or is too large to be a component.

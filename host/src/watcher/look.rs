@@ -58,7 +58,7 @@ pub(super) async fn look(
     Ok(Found { whole, changing: changing.into_keys().collect() })
 }
 
-async fn scan(folder: &Path) -> Result<BTreeMap<String, Stamp>, String> {
+pub(super) async fn scan(folder: &Path) -> Result<BTreeMap<String, Stamp>, String> {
     let path = folder.to_owned();
     let scanned = tokio::task::spawn_blocking(move || folder::scan(&path)).await;
     let scanned = scanned.unwrap_or_else(|error| Err(error.into()));

@@ -1,7 +1,8 @@
 //! What the watcher knows of the folder and of what runs.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::candidate::Candidate;
 use super::folder::Stamp;
@@ -15,6 +16,10 @@ use crate::store::PluginStatus;
 #[derive(Default)]
 pub(super) struct State {
     pub(super) files: Files,
+    /// Those that are to be loaded, as they were when they were found. No more than there are files.
+    pub(super) queue: VecDeque<(String, Stamp)>,
+    /// When it was last decided after a file was loaded.
+    pub(super) told_at: Option<Instant>,
     /// What runs, by plugin.
     pub(super) active: HashMap<String, Active>,
     /// What is known of versions from earlier.
@@ -53,6 +58,13 @@ impl State {
         }
     }
 
+    /// Forgets the files that are gone, and what ran from them; answers whether there were any.
+    pub(super) fn retain(&mut self, is_there: impl Fn(&String) -> bool) -> bool {
+        let is_less = self.files.retain(&is_there);
+        self.active.retain(|_, active| is_there(&active.file));
+        is_less
+    }
+
     /// The versions that run or stand by.
     pub(super) fn running(&self) -> Vec<Arc<Version>> {
         let of = |active: &Active| {
@@ -72,11 +84,19 @@ impl State {
                 active: active.map(|active| active.version.clone()),
                 // What is not allowed to run can't stand by either.
                 trial: trial.filter(|trial| may_run(&trial.standby)),
+                waiting: self.waiting(name),
                 ..Slot::new(plugin)
             };
             (Arc::from(name.as_str()), slot)
         };
         config.plugins.iter().map(slot).collect()
+    }
+
+    /// The version that a plugin's file holds, if another one or none runs.
+    fn waiting(&self, name: &str) -> Option<Arc<Version>> {
+        let (_, version) = self.files.of_plugin(name)?;
+        let runs = self.active.get(name).is_some_and(|active| active.version.hash == version.hash);
+        (!runs).then(|| version.clone())
     }
 
     /// The content hashes of what is to be kept in the data folder.

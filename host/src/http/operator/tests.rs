@@ -59,7 +59,7 @@ impl Scene {
         let doors = AppState { webhooks: Arc::new(webhooks), health: Arc::new(health) };
         let (store, config) = (self.store.clone(), self.config.clone());
         let path = self._folder.path().join("chatplug.toml");
-        let plugins = Plugins::new(path, Some(store.clone()), Arc::default());
+        let plugins = Plugins::new(path, Some(store.clone()), Arc::default(), None);
         let shown = Shown { store, config, measures, destinations: destinations(), plugins };
         Arc::new(Operator::new(shown, doors))
     }

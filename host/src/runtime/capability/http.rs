@@ -46,7 +46,12 @@ impl http::Host for Guest {
             Ok(effect) => effect,
             Err(invalid) => return Ok(Err(invalid.into())),
         };
+        // What reads by the plugin's own word may change something all the same: it is counted with what does.
+        let is_plain = matches!(request.method.as_str(), "GET" | "HEAD");
         let answer = if effect == Effect::Read {
+            if !is_plain {
+                self.count_action()?;
+            }
             self.read(Outgoing::Http(request)).await?
         } else {
             self.count_action()?;

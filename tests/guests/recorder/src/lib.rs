@@ -32,6 +32,7 @@ impl Plugin for Recorder {
         .into_iter()
         .chain(["user_added_to_chat", "user_removed_from_chat", "thread_tagged", "thread_untagged"])
         .chain(["chat_properties_updated", "thread_properties_updated", "routing_status_set"])
+        .chain(cfg!(feature = "asks").then_some("agent_created"))
         .fold(Manifest::new("recorder", RELEASE, "Remembers each event."), Manifest::on)
     }
 
