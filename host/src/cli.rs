@@ -10,7 +10,10 @@ use crate::event::EventId;
 use crate::event::types;
 use crate::store::Decision;
 
+use audit_decisions::AuditDecisionsArgs;
+use audit_list::AuditListArgs;
 use selection::{ListArgs, SelectionArgs};
+use send::SendArgs;
 
 pub mod audit_decisions;
 pub mod audit_list;
@@ -336,45 +339,6 @@ pub enum AuditCommand {
     List(AuditListArgs),
     /// List which calls of plugins were refused or put off by their grants, by minute, the newest first
     Decisions(AuditDecisionsArgs),
-}
-
-/// The arguments of `audit decisions`.
-#[derive(Debug, clap::Args)]
-pub struct AuditDecisionsArgs {
-    /// Only of this plugin
-    #[arg(long, value_name = "NAME")]
-    pub plugin: Option<String>,
-    /// Only of then or later: a time such as 2026-11-28T10:00:00Z, or how long ago, such as 24h
-    #[arg(long, value_name = "TIME", value_parser = selection::since)]
-    pub since: Option<jiff::Timestamp>,
-    /// At most this many
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub limit: u32,
-}
-
-/// The arguments of `audit list`.
-#[derive(Debug, clap::Args)]
-pub struct AuditListArgs {
-    /// Only what was done then or later: a time such as 2026-11-28T10:00:00Z, or how long ago, such as 24h
-    #[arg(long, value_name = "TIME", value_parser = selection::since)]
-    pub since: Option<jiff::Timestamp>,
-    /// At most this many
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub limit: u32,
-}
-
-/// The arguments of `send`.
-#[derive(Debug, clap::Args)]
-pub struct SendArgs {
-    /// The webhook's body; a `secret_key` or `token` in it is replaced by the configured secret
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-    /// Where to send it [default: /webhooks/livechat at the config's listen address]
-    #[arg(long, value_name = "URL")]
-    pub url: Option<String>,
-    /// Sign the file's bytes with X-LiveChat-Signature instead of putting the secret into the body
-    #[arg(long)]
-    pub signed: bool,
 }
 
 /// The commands of `connections`.

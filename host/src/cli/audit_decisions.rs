@@ -3,8 +3,22 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::{AuditDecisionsArgs, table, text};
+use super::{selection, table, text};
 use crate::store::{DecisionEntry, DecisionFilter, Reader};
+
+/// The arguments of `audit decisions`.
+#[derive(Debug, clap::Args)]
+pub struct AuditDecisionsArgs {
+    /// Only of this plugin
+    #[arg(long, value_name = "NAME")]
+    pub plugin: Option<String>,
+    /// Only of then or later: a time such as 2026-11-28T10:00:00Z, or how long ago, such as 24h
+    #[arg(long, value_name = "TIME", value_parser = selection::since)]
+    pub since: Option<jiff::Timestamp>,
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: u32,
+}
 
 /// Prints which calls of plugins were not simply made, the newest first.
 ///

@@ -3,14 +3,14 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::{SendArgs, text};
+use super::text;
 use crate::config::Config;
 
 mod sample;
@@ -18,6 +18,20 @@ mod sample;
 const TIMEOUT: Duration = Duration::from_secs(20);
 const FILE_BYTES_MAX: u64 = 16 << 20;
 const ANSWER_BYTES_MAX: usize = 64 << 10;
+
+/// The arguments of `send`.
+#[derive(Debug, clap::Args)]
+pub struct SendArgs {
+    /// The webhook's body; a `secret_key` or `token` in it is replaced by the configured secret
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Where to send it [default: /webhooks/livechat at the config's listen address]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Sign the file's bytes with X-LiveChat-Signature instead of putting the secret into the body
+    #[arg(long)]
+    pub signed: bool,
+}
 
 /// Posts a webhook's body to a running host and prints what it answers; `Ok(true)` if that is 200.
 ///
