@@ -23,7 +23,7 @@ use crate::heartbeat::Heartbeat;
 use crate::http::{self, AppState, Health, Operator, Shown, Webhooks};
 use crate::keeper::Keeper;
 use crate::measures::Measures;
-use crate::notifier::Notifier;
+use crate::notifier::{Notifier, Registrations};
 use crate::plugins::Plugins;
 use crate::refusals::Refusals;
 use crate::registry::{Marks, Registry};
@@ -34,14 +34,17 @@ use crate::watcher::{Loader, Watcher};
 
 pub mod check;
 pub mod demo;
+pub mod doctor;
 mod metered;
 mod meters;
 pub mod plugins;
+mod registered;
 mod reload;
 mod services;
 pub mod webhooks;
 
 use metered::Metered;
+use registered::Registered;
 use reload::Reload;
 use services::Edges;
 
@@ -131,24 +134,12 @@ fn start(
     let health = Arc::new(Health::new(store.clone(), all_loops));
     let (changed, reloads) = watch::channel(());
     let config = Arc::new(ArcSwap::from_pointee(config));
-    let dispatcher = Dispatcher {
-        store: store.clone(),
-        config: config.clone(),
-        registry: registry.clone(),
-        runtime: loader.runtime.clone(),
-        heartbeat: dispatching,
-        meters: dispatcher::Meters::new(measures.clone()),
-        safe_mode,
-    };
-    let watcher = Watcher {
-        loader,
-        registry: registry.clone(),
-        store: store.clone(),
-        config: config.clone(),
-        reloads,
-        heartbeat: watching,
-        safe_mode,
-    };
+    let beats = [dispatching, watching];
+    let meters = dispatcher::Meters::new(measures.clone());
+    let (dispatcher, watcher) =
+        plugin_loops((store, &config, &registry), loader, beats, reloads, meters, safe_mode);
+    let registrations = Arc::new(Registrations::default());
+    let registered = Registered::new(&config, &destinations, &account, &registrations);
     let notifier = Notifier {
         store: store.clone(),
         config: config.clone(),
@@ -156,6 +147,7 @@ fn start(
         connections,
         destinations: services::states(&destinations),
         refusals: webhooks.refusals.clone(),
+        registrations,
         heartbeats,
         heartbeat: telling,
     };
@@ -169,12 +161,7 @@ fn start(
         edges,
         changed,
     };
-    let keeper = Keeper {
-        store: store.clone(),
-        config: config.clone(),
-        heartbeat: keeping,
-        fsync_seconds: measures.histogram("chatplug_store_fsync_seconds"),
-    };
+    let keeper = Keeper::new(store, &config, keeping, measures);
     let tasks = TaskTracker::new();
     tasks.spawn(dispatcher.run(committed, stop.clone()));
     tasks.spawn(watcher.run(stop.clone()));
@@ -182,10 +169,41 @@ fn start(
     tasks.spawn(reload.run(stop.clone()));
     tasks.spawn(account.end_visits(destinations.clone(), stop.clone()));
     tasks.spawn(notifier.run(stop.clone()));
+    tasks.spawn(registered.run(stop.clone()));
     tasks.spawn(destinations.clone().run(stop.clone()));
     let shown = Shown { store: store.clone(), config, measures: measures.clone(), destinations, plugins };
     open_doors(&tasks, listeners, (AppState { webhooks, health }, shown), stop);
     Ok(tasks)
+}
+
+/// What runs the plugins, and what keeps them in step with the folder.
+fn plugin_loops(
+    (store, config, registry): (&Store, &Arc<ArcSwap<Config>>, &Arc<Registry>),
+    loader: Loader,
+    [dispatching, watching]: [Arc<Heartbeat>; 2],
+    reloads: watch::Receiver<()>,
+    meters: dispatcher::Meters,
+    safe_mode: bool,
+) -> (Dispatcher, Watcher) {
+    let dispatcher = Dispatcher {
+        store: store.clone(),
+        config: config.clone(),
+        registry: registry.clone(),
+        runtime: loader.runtime.clone(),
+        heartbeat: dispatching,
+        meters,
+        safe_mode,
+    };
+    let watcher = Watcher {
+        loader,
+        registry: registry.clone(),
+        store: store.clone(),
+        config: config.clone(),
+        reloads,
+        heartbeat: watching,
+        safe_mode,
+    };
+    (dispatcher, watcher)
 }
 
 fn named<const N: usize>(beats: [(&'static str, &Arc<Heartbeat>); N]) -> Vec<(&'static str, Arc<Heartbeat>)> {

@@ -12,6 +12,7 @@ use crate::store::Decision;
 
 use audit_decisions::AuditDecisionsArgs;
 use audit_list::AuditListArgs;
+use doctor::DoctorArgs;
 use selection::{ListArgs, SelectionArgs};
 use send::SendArgs;
 
@@ -22,6 +23,7 @@ pub mod config_default;
 pub mod connections_list;
 pub mod connections_test;
 pub mod decide;
+pub mod doctor;
 pub mod events_list;
 pub mod events_replay;
 pub mod events_show;
@@ -76,6 +78,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Check the config, the secrets and the plugins without starting
     Check(CheckArgs),
+    /// Look at all that the host depends on: credentials, registrations, clock, disk, the way in from outside
+    Doctor(DoctorArgs),
     /// The config
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -40,6 +40,8 @@ pub enum Kind {
     Refused,
     /// No webhook comes, at a time when there usually are some.
     Silence,
+    /// LiveChat doesn't send what the plugins need.
+    Registrations,
     /// The disk of the data folder is full, or nearly.
     Disk,
     /// The store doesn't commit.
@@ -50,7 +52,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 11] = [
         Kind::DeadLetters,
         Kind::Held,
         Kind::PastDue,
@@ -58,6 +60,7 @@ impl Kind {
         Kind::Destination,
         Kind::Refused,
         Kind::Silence,
+        Kind::Registrations,
         Kind::Disk,
         Kind::Store,
         Kind::Loop,
@@ -73,6 +76,7 @@ impl Kind {
             Kind::Destination => "destination",
             Kind::Refused => "refused-webhooks",
             Kind::Silence => "silence",
+            Kind::Registrations => "registrations",
             Kind::Disk => "disk",
             Kind::Store => "store",
             Kind::Loop => "loop",
@@ -113,6 +117,7 @@ impl Key {
             Kind::Destination => format!("{subject} takes no requests"),
             Kind::Refused => format!("refused webhooks ({subject})"),
             Kind::Silence => "no webhooks".to_owned(),
+            Kind::Registrations => "webhooks that LiveChat does not send".to_owned(),
             Kind::Disk => "little room on the disk".to_owned(),
             Kind::Store => "the store does not commit".to_owned(),
             Kind::Loop => format!("the {subject} does not turn"),

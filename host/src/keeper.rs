@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::heartbeat::Heartbeat;
+use crate::measures::Measures;
 use crate::store::{Job, Store};
 
 /// How often there is a round.
@@ -32,6 +33,17 @@ pub struct Keeper {
 }
 
 impl Keeper {
+    /// A keeper, before its first round.
+    pub fn new(
+        store: &Store,
+        config: &Arc<ArcSwap<Config>>,
+        heartbeat: Arc<Heartbeat>,
+        measures: &Measures,
+    ) -> Keeper {
+        let fsync_seconds = measures.histogram("chatplug_store_fsync_seconds");
+        Keeper { store: store.clone(), config: config.clone(), heartbeat, fsync_seconds }
+    }
+
     /// Runs until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         let work = async {

@@ -59,6 +59,7 @@ fn with_config(
 ) -> anyhow::Result<bool> {
     match command {
         Command::Check(check) => return block_on(app::check::run(config, check.online, json, out)),
+        Command::Doctor(args) => return block_on(app::doctor::run(config, args, json, out)),
         Command::Plugins(command) => {
             block_on(app::plugins::run(command, (config_path, config), json, out))?;
         }

@@ -27,6 +27,7 @@ mod closed;
 mod look;
 mod pause;
 mod refused;
+mod registrations;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ use closed::Closed;
 use look::Look;
 use pause::Pause;
 use refused::Recently;
+pub use registrations::{Known, Registrations};
 
 /// How often is looked.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -60,6 +62,8 @@ pub struct Notifier {
     pub destinations: Arc<States>,
     /// The webhooks that were refused.
     pub refusals: Arc<Refusals>,
+    /// Whether LiveChat sends what the plugins need.
+    pub registrations: Arc<Registrations>,
     /// The heartbeats of the host's loops, by their names.
     pub heartbeats: Vec<(&'static str, Arc<Heartbeat>)>,
     /// Beats as long as the notifier's own loop turns.
@@ -122,6 +126,7 @@ impl Notifier {
         seen.conditions.extend(memory.refused.look(self.refusals.all()));
         seen.conditions.extend(memory.closed.look((self.destinations)(), now_ms));
         seen.conditions.extend(self.stuck_loops());
+        self.registrations.look(&mut seen);
         for key in memory.incidents.observe(seen, now_ms) {
             tracing::error!(incident = %key, "an incident is over, and nobody could be told for a day; it is forgotten");
         }

@@ -44,7 +44,7 @@ pub use backup::{Checked, Restored, backup, check, restore};
 pub use clock::Clock;
 pub use decisions::{DecisionEntry, DecisionFilter};
 pub use deliveries::{Finish, Pending};
-pub use figures::{Backlog, COUNT_MAX, Meters, Sizes};
+pub use figures::{Backlog, COUNT_MAX, Disk, Meters, Sizes, disk, try_sync};
 pub use forget::Forgotten;
 pub use operator::{
     AuditEntry, AuditFilter, BATCH, Count, Cursor, Decided, DecidedDelivery, Decision, DeedOfOperator,

@@ -85,6 +85,10 @@ impl Watcher {
     /// if that is worse.
     async fn begin(&self) -> State {
         let mut state = State::default();
+        // What an earlier start has left there says nothing of this one.
+        if let Err(error) = self.store.set_plugin_statuses(Vec::new()).await {
+            tracing::warn!(%error, "cannot take the plugins' earlier states away");
+        }
         self.learn(&mut state).await;
         if self.safe_mode || state.is_stale {
             return state;

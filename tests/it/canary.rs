@@ -21,7 +21,7 @@ const SECRETS: [(&str, &str); 10] = [
     ("CANARY_READ_TOKEN", "canary-reader-90d7c2ab"),
     ("CANARY_BEARER", "canary-bearer-43f1b6e8"),
     ("CANARY_PASSWORD", "canary-password-d2750c9e"),
-    ("CANARY_HEADER", "canary-header-8a64e1f3"),
+    ("CANARY_HEADER", "canary/header+8a64=e1f3"),
     ("CANARY_BROKEN", "canary-broken-6e0b93d4"),
     ("CANARY_URL", "canary-url-b15c28f7"),
 ];
@@ -96,13 +96,23 @@ fn forms() -> Vec<(String, String)> {
     for (name, text) in SECRETS {
         forms.push((name.to_owned(), text.to_owned()));
         forms.push((format!("{name} in base 16"), text.bytes().map(|byte| format!("{byte:02x}")).collect()));
-        let encoded = text.replace('-', "%2D");
-        forms.push((format!("{name} encoded for a URL"), encoded));
+        let mut urls = ["", "-", "-/"].map(|kept| encoded(text, kept)).to_vec();
+        urls.dedup();
+        for form in urls.into_iter().filter(|form| form != text) {
+            forms.push((format!("{name} encoded for a URL"), form));
+        }
         for offset in 0..3 {
             forms.push((format!("{name} in base 64"), base64_within(text, offset)));
         }
     }
     forms
+}
+
+/// A text encoded for a URL, where letters, digits and `kept` stay as they are.
+fn encoded(text: &str, kept: &str) -> String {
+    let stays = |c: char| c.is_ascii_alphanumeric() || kept.contains(c);
+    let one = |c: char| if stays(c) { c.to_string() } else { format!("%{:02X}", u32::from(c)) };
+    text.chars().map(one).collect()
 }
 
 /// The digits that a text has in base 64 wherever `offset` bytes of something else, modulo 3, stand before it.
@@ -186,6 +196,12 @@ fn commands() -> Vec<Vec<&'static str>> {
         "check",
         "check --online",
         "plugins list",
+        "plugins show witness",
+        "plugins history witness",
+        "plugins approve witness --dry-run",
+        "plugins rollback witness",
+        "plugins disable witness",
+        "plugins enable witness",
         "events list",
         "events show ev-1",
         "events show ev-2",
@@ -257,6 +273,18 @@ async fn endpoints(host: &Host, heard: &mut Heard) {
     }
 }
 
+/// What was to be seen is there: the plugin saw the answers, and the answers had the secrets in them.
+fn check_heard(heard: &Heard, service: &Echo) {
+    assert!(heard.has("saw Event") && heard.has("Bearer [secret removed]") && heard.has("/whoami"));
+    let is_read = |(whence, bytes): &(String, Vec<u8>)| {
+        whence.contains("/chatplug.db") && String::from_utf8_lossy(bytes).contains("incoming_event")
+    };
+    assert!(heard.0.iter().any(is_read), "the store was looked into");
+    for name in ["CANARY_PAT", "CANARY_BEARER", "CANARY_PASSWORD", "CANARY_HEADER", "CANARY_URL"] {
+        assert!(service.was_told(secret(name)), "{name} reaches its service");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_of_the_config_is_found_anywhere() {
     let (service, gone) = (Echo::start(), Echo::gone());
@@ -318,11 +346,7 @@ async fn no_secret_of_the_config_is_found_anywhere() {
     heard.folder(&host.data());
     heard.add("the log", host.log());
 
-    // What was to be seen is there: the plugin saw the answers, and the answers had the secrets in them.
-    assert!(heard.has("saw Event") && heard.has("Bearer [secret removed]") && heard.has("/whoami"));
-    for name in ["CANARY_PAT", "CANARY_BEARER", "CANARY_PASSWORD", "CANARY_HEADER", "CANARY_URL"] {
-        assert!(service.was_told(secret(name)), "{name} reaches its service");
-    }
+    check_heard(&heard, &service);
     let finds = heard.finds();
     assert!(finds.is_empty(), "{finds}");
 }

@@ -145,8 +145,8 @@ fn realloc_calls() -> Vec<u8> {
 /// Takes some 40 MiB twice, each of which would be fine.
 fn two_memories() -> Vec<u8> {
     let grow = "(if (i32.eq (memory.grow $second (i32.const 600)) (i32.const -1)) (then unreachable))
-                (if (i32.eq (memory.grow 1 (i32.const 600)) (i32.const -1)) (then unreachable))";
-    Raw { fields: "(memory $second 1)", handle: grow, ..Raw::new("two-memories") }.component()
+                (if (i32.eq (memory.grow 0 (i32.const 600)) (i32.const -1)) (then unreachable))";
+    Raw { memories: "(memory $second 1)", handle: grow, ..Raw::new("two-memories") }.component()
 }
 
 fn growing_table() -> Vec<u8> {

@@ -61,7 +61,7 @@ async fn a_flood_of_host_calls_runs_out_of_calls() {
 
 #[tokio::test]
 async fn size_a_journal_without_end_ends_its_delivery_and_nothing_else() {
-    check("remember", "journal_bytes = 65536", "out of journal", "limits.journal_bytes").await;
+    check("remember", "journal_bytes = 65536\ncpu_ms = 5000", "out of journal", "limits.journal_bytes").await;
 }
 
 #[tokio::test]

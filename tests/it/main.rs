@@ -14,6 +14,7 @@ mod dedupe;
 mod demo;
 mod destinations;
 mod disk;
+mod doctor;
 mod door;
 mod echo;
 mod egress;

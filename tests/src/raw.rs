@@ -15,6 +15,8 @@ pub struct Raw<'a> {
     pub contract: &'a str,
     /// Imports, and whatever else stands in a module.
     pub fields: &'a str,
+    /// Memories behind the first one, which is the one that host and plugin share.
+    pub memories: &'a str,
     /// What `handle` does before it returns that all is well. `$next` is where free memory begins.
     pub handle: &'a str,
     /// What is done where the host asks for memory.
@@ -26,7 +28,7 @@ pub struct Raw<'a> {
 impl<'a> Raw<'a> {
     /// A plugin that does nothing.
     pub fn new(name: &'a str) -> Raw<'a> {
-        Raw { name, contract: "0.1.0", fields: "", handle: "", realloc: "", pages: 32 }
+        Raw { name, contract: "0.1.0", fields: "", memories: "", handle: "", realloc: "", pages: 32 }
     }
 
     /// The component.
@@ -44,7 +46,7 @@ impl<'a> Raw<'a> {
     /// Results stand at 8 (that of `describe`) and at 512 (that of `handle`: zeroes, which mean "ok"), the manifest at
     /// 1,024, and what the host writes from 65,536 on.
     fn module(self) -> String {
-        let Raw { name, contract, fields, handle, realloc, pages } = self;
+        let Raw { name, contract, fields, memories, handle, realloc, pages } = self;
         let manifest = format!(
             r#"{{"name":"{name}","release":"1.0.0","description":"Written by hand.","events":["incoming_event"]}}"#
         );
@@ -55,6 +57,7 @@ impl<'a> Raw<'a> {
             r#"(module
                 {fields}
                 (memory (export "memory") {pages})
+                {memories}
                 (global $next (mut i32) (i32.const 65536))
                 (data (i32.const 8) "\00\04\00\00{length}")
                 (data (i32.const 1024) "{escaped}")

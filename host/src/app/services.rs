@@ -42,7 +42,7 @@ impl Edges {
 pub(super) struct Account {
     client: ArcSwap<Option<Client>>,
     visits: Arc<dyn Visits>,
-    tally: Arc<Tally>,
+    pub(super) tally: Arc<Tally>,
 }
 
 /// How often chats are left in which our user was left behind.
@@ -58,10 +58,12 @@ impl Account {
     /// Ends visits that were cut off, now and then, while LiveChat takes calls, until `stop`.
     pub(super) async fn end_visits(self: Arc<Self>, livechat: Arc<dyn LiveChat>, stop: CancellationToken) {
         let is_ready = || livechat.ready().is_ok();
+        let began = Instant::now();
         loop {
             // What is cut off by the stop is on disk, and ended after the next start.
             if let Ok(client) = self.client()
-                && let Some(Err(error)) = stop.run_until_cancelled(client.end_visits(is_ready)).await
+                && let Some(Err(error)) =
+                    stop.run_until_cancelled(client.end_visits(began.elapsed(), is_ready)).await
             {
                 tracing::warn!(%error, "cannot leave the chats that were joined for a note; trying again");
             }

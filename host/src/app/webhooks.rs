@@ -1,6 +1,7 @@
 //! `chatplug webhooks`: brings what is registered with LiveChat in line with the plugins that are switched on.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
@@ -9,6 +10,7 @@ use crate::action::{Code, Error};
 use crate::cli::text;
 use crate::cli::webhooks::{ApplyArgs, Found, RemoveArgs, WebhooksCommand, print_list, print_plan};
 use crate::config::Config;
+use crate::destination::tally::Tally;
 use crate::livechat::client::Client;
 use crate::livechat::registrations::{self, Change, Deed, Plan, Registration};
 
@@ -39,15 +41,21 @@ pub async fn run(
 }
 
 /// The app whose webhooks these are, and the way to LiveChat.
-struct App<'a> {
+pub(super) struct App<'a> {
     client: Client,
     client_id: &'a str,
 }
 
 impl<'a> App<'a> {
-    fn of(config: &'a Config) -> anyhow::Result<App<'a>> {
-        let options = services::options(&config.livechat)
+    pub(super) fn of(config: &'a Config) -> anyhow::Result<App<'a>> {
+        App::counted(config, Arc::default())
+    }
+
+    /// The same, with each request counted.
+    pub(super) fn counted(config: &'a Config, tally: Arc<Tally>) -> anyhow::Result<App<'a>> {
+        let mut options = services::options(&config.livechat)
             .context("livechat.token is missing: nothing can be asked of the LiveChat API")?;
+        options.tally = tally;
         let client_id = config.livechat.client_id.as_deref().context(
             "livechat.client_id is missing: write the Client ID of your app, from the Developer Console; LiveChat keeps \
              webhooks by app",
@@ -55,12 +63,12 @@ impl<'a> App<'a> {
         Ok(App { client: Client::new(options)?, client_id })
     }
 
-    async fn registered(&self) -> anyhow::Result<Vec<Registration>> {
+    pub(super) async fn registered(&self) -> anyhow::Result<Vec<Registration>> {
         self.client.list_webhooks(self.client_id).await.context("cannot list the webhooks of the app")
     }
 
     /// What has to be done, and whether webhooks are switched on, if LiveChat says so.
-    async fn plan(&self, config: &Config, url: &str) -> anyhow::Result<(Plan, Option<bool>)> {
+    pub(super) async fn plan(&self, config: &Config, url: &str) -> anyhow::Result<(Plan, Option<bool>)> {
         let offered = self.client.offered_webhooks().await.context("cannot ask which webhooks there are")?;
         let registered = self.registered().await?;
         let on = match self.client.are_webhooks_on(self.client_id).await {

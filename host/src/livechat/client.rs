@@ -155,12 +155,12 @@ impl Client {
     }
 
     /// Leaves the chats that our user joined for a note and is still in: the process ended in between, or LiveChat
-    /// did not answer.
+    /// did not answer. The process is `up` for so long: what an earlier one sent may be under way at first.
     ///
     /// # Errors
     /// The first visit that could not be ended; the others are tried all the same.
-    pub async fn end_visits(&self, is_ready: impl Fn() -> bool) -> Result<(), Error> {
-        self.sender.end_visits(is_ready).await
+    pub async fn end_visits(&self, up: Duration, is_ready: impl Fn() -> bool) -> Result<(), Error> {
+        self.sender.end_visits(up, is_ready).await
     }
 
     async fn find(&self, origin: &Origin, call: &Call, sent_at_ms: i64) -> Result<Option<String>, Failure> {

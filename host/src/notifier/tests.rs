@@ -52,6 +52,7 @@ impl Stage {
             connections: Arc::new(Connections::new(vec![hook]).unwrap()),
             destinations: Arc::new(Vec::new),
             refusals: Arc::default(),
+            registrations: Arc::default(),
             heartbeats: Vec::new(),
             heartbeat: Arc::default(),
         };
@@ -281,4 +282,21 @@ async fn refused_webhooks_are_told() {
     stage.turn(NOW).await;
     stage.turn(NOW).await;
     assert_eq!(stage.told(), [said("refused-webhooks:wrong-secret", "open")]);
+}
+
+#[tokio::test]
+async fn webhooks_that_are_not_sent_are_told_and_not_over_because_nobody_could_ask() {
+    let mut stage = Stage::new([ok(), ok()]).await;
+    let registrations = stage.notifier.registrations.clone();
+    stage.turn(0).await;
+    registrations.found(Known::Wrong("they are switched off".to_owned(), 1));
+    stage.turn(1_000).await;
+    assert_eq!(stage.told(), [said("registrations", "open")]);
+    registrations.found(Known::Nothing);
+    stage.turn(2 * CALM_MS).await;
+    assert_eq!(stage.told().len(), 1, "nobody knows");
+    registrations.found(Known::Well);
+    stage.turn(3 * CALM_MS).await;
+    stage.turn(5 * CALM_MS).await;
+    assert_eq!(stage.told().last(), Some(&said("registrations", "over")));
 }

@@ -79,9 +79,9 @@ impl Log {
         // Before any of it is copied: what is in no relation to the limit isn't worth it.
         let raw = message.len()
             + fields.iter().map(|(name, value)| FIELD_COST + name.len() + value.len()).sum::<usize>();
-        let written = (raw <= self.left).then(|| written(message, fields));
+        let written = (!self.discarded && raw <= self.left).then(|| written(message, fields));
         let size = written.as_ref().map_or(raw, |(message, fields)| message.len() + fields.len()) + LINE_COST;
-        let Some((message, fields)) = written.filter(|_| !self.discarded && size <= self.left) else {
+        let Some((message, fields)) = written.filter(|_| size <= self.left) else {
             if !self.discarded {
                 self.discarded = true;
                 let message = format!(

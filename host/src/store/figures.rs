@@ -1,6 +1,7 @@
 //! What the store tells of itself: figures for `/metrics` and the status.
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use metrics::Histogram;
@@ -60,6 +61,37 @@ pub struct Backlog {
     pub overdue_seconds: Vec<(String, u64)>,
 }
 
+/// The disk under a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disk {
+    /// What is left for the host's user, bytes.
+    pub free: u64,
+    /// Its size, bytes.
+    pub size: u64,
+}
+
+/// Looks at the disk under a folder.
+///
+/// # Errors
+/// What the file system says.
+pub fn disk(folder: &Path) -> io::Result<Disk> {
+    let disk = rustix::fs::statvfs(folder)?;
+    let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
+    Ok(Disk { free: bytes(disk.f_bavail), size: bytes(disk.f_blocks) })
+}
+
+/// How long the disk takes to sync 4 KiB, in a file without a name that is gone afterwards.
+///
+/// # Errors
+/// What the file system says.
+pub fn try_sync(folder: &Path) -> io::Result<Duration> {
+    let mut file = tempfile::tempfile_in(folder)?;
+    file.write_all(&[0; 4096])?;
+    let began = Instant::now();
+    file.sync_data()?;
+    Ok(began.elapsed())
+}
+
 impl Store {
     /// How much room the store takes.
     ///
@@ -67,37 +99,30 @@ impl Store {
     /// What the file system says.
     pub async fn sizes(&self) -> Result<Sizes, Error> {
         let path = self.readers.path.clone();
-        let look = move || -> std::io::Result<Sizes> {
-            let size = |path: &std::path::Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-            let disk = rustix::fs::statvfs(path.parent().unwrap_or(&path))?;
+        let look = move || -> io::Result<Sizes> {
+            let size = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+            let disk = disk(path.parent().unwrap_or(&path))?;
             let mut log = path.clone().into_os_string();
             log.push("-wal");
             Ok(Sizes {
                 database: size(&path),
                 log: size(log.as_ref()),
-                disk_free: disk.f_bavail.saturating_mul(disk.f_frsize),
-                disk: disk.f_blocks.saturating_mul(disk.f_frsize),
+                disk_free: disk.free,
+                disk: disk.size,
             })
         };
         let path = self.readers.path.clone();
         tokio::task::spawn_blocking(look).await.map_err(|_| Error::Closed)?.map_err(super::at(&path))
     }
 
-    /// How long the disk takes to sync 4 KiB in the data folder: most of a commit. In a file without a name, which is
-    /// gone afterwards.
+    /// How long the disk takes to sync 4 KiB in the data folder: most of a commit.
     ///
     /// # Errors
     /// What the file system says.
     pub async fn try_sync(&self) -> Result<Duration, Error> {
         let path = self.readers.path.clone();
         let folder = path.parent().unwrap_or(&path).to_owned();
-        let sync = move || -> std::io::Result<Duration> {
-            let mut file = tempfile::tempfile_in(folder)?;
-            file.write_all(&[0; 4096])?;
-            let began = Instant::now();
-            file.sync_data()?;
-            Ok(began.elapsed())
-        };
+        let sync = move || try_sync(&folder);
         tokio::task::spawn_blocking(sync).await.map_err(|_| Error::Closed)?.map_err(super::at(&path))
     }
 

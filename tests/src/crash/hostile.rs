@@ -17,14 +17,16 @@ const LONG: usize = 10 << 20;
 
 /// Has both services fail, from one seed.
 pub(super) fn set(stage: &Stage, seed: u64) {
-    let mut of_livechat = everywhere();
+    let mut of_livechat = everywhere(SLOW);
     of_livechat.push(chance("*", Fault::WrongRegion, 2));
     of_livechat.push(chance("send_event", Fault::ErrorAfterSavingUnseen(UNSEEN), 40));
     stage.livechat.faults().set_chances(seed, of_livechat);
-    stage.ledger.faults().set_chances(seed.wrapping_add(1), everywhere());
+    stage.ledger.faults().set_chances(seed.wrapping_add(1), everywhere(STALL));
 }
 
-fn everywhere() -> Vec<Chance> {
+/// `latest` is how long after it came a request is carried out at the latest. A service that is asked again with the same
+/// key may take any time; of LiveChat it is known that it gives up after its own limit, and a look-up relies on that.
+fn everywhere(latest: Duration) -> Vec<Chance> {
     let busy =
         |retry_after: Option<&str>| Fault::TooManyRequests { retry_after: retry_after.map(str::to_owned) };
     let all = [
@@ -42,7 +44,7 @@ fn everywhere() -> Vec<Chance> {
         (Fault::Redirect("http://169.254.169.254/latest/meta-data/".to_owned()), 2),
         (Fault::Unauthorized, 1),
         (Fault::StallBeforeSaving(Some(SLOW)), 1),
-        (Fault::StallBeforeSaving(Some(STALL)), 1),
+        (Fault::StallBeforeSaving(Some(latest)), 1),
         (Fault::StallAfterSaving(Some(STALL)), 1),
         (Fault::Drip(Duration::from_secs(1)), 1),
     ];

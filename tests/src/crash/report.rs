@@ -35,7 +35,7 @@ pub struct Report {
     /// Neither final nor held, or not there.
     pub unfinished: Vec<String>,
     /// Notes and entries that the services have once too often.
-    pub doubled: usize,
+    pub doubled: Vec<String>,
     /// Notes, entries and tags of stored messages that the services don't have.
     pub missing: Vec<String>,
     /// Notes and entries of messages that are not stored.
@@ -77,7 +77,7 @@ impl Report {
         ];
         let failed =
             [("actions missing", self.missing.len()), ("dead letters", self.dead), ("held", self.held)];
-        let repeated = [("actions doubled", self.doubled), ("messages miscounted", self.miscounted)];
+        let repeated = [("actions doubled", self.doubled.len()), ("messages miscounted", self.miscounted)];
         let left = Some(("chats not left", self.left_behind)).filter(|_| VISITS_END);
         let failed = failed.into_iter().filter(|_| REPEATS_ARE_HARMLESS || !is_hostile);
         let repeated = repeated.into_iter().filter(|_| REPEATS_ARE_HARMLESS);
@@ -98,7 +98,7 @@ impl fmt::Display for Report {
         row("  dead", self.dead)?;
         row("  held", self.held)?;
         row("  not finished", self.unfinished.len())?;
-        row("actions doubled", self.doubled)?;
+        row("actions doubled", self.doubled.len())?;
         row("  missing", self.missing.len())?;
         row("  from nowhere", self.from_nowhere.len())?;
         row("  out of order", self.out_of_order.len())?;
@@ -110,6 +110,7 @@ impl fmt::Display for Report {
         sums(f, "faults of the services", &self.faults)?;
         for (what, examples) in [
             ("lost", &self.lost),
+            ("doubled", &self.doubled),
             ("not finished", &self.unfinished),
             ("missing", &self.missing),
             ("from nowhere", &self.from_nowhere),
@@ -142,7 +143,7 @@ mod tests {
         check(Report { out_of_order: some(), missing: some(), ..Report::default() }, 2);
         check(Report { unfinished: some(), from_nowhere: some(), stored_twice: 1, ..Report::default() }, 3);
         let repeated = usize::from(REPEATS_ARE_HARMLESS);
-        check(Report { doubled: 1, ..Report::default() }, repeated);
+        check(Report { doubled: some(), ..Report::default() }, repeated);
         check(Report { dead: 1, faults: Sums::from([("503", 1)]), ..Report::default() }, repeated);
     }
 }

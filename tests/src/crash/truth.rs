@@ -112,7 +112,9 @@ fn check_services(stored: &[Stored], notes: &[Note], entries: &[String], report:
         for kind in ["first note", "entry", "second note"] {
             match counts.get(&(kind, work)).copied().unwrap_or(0) {
                 0 => report.missing.push(format!("{kind} of {work}")),
-                count => report.doubled += count - 1,
+                count => report
+                    .doubled
+                    .extend(std::iter::repeat_n(format!("{kind} of {work}, {count} times"), count - 1)),
             }
         }
     }
@@ -196,7 +198,7 @@ mod tests {
             let mut report = Report::default();
             let entries: Vec<String> = entries.iter().map(|entry| (*entry).to_owned()).collect();
             check_services(&stored(works), &notes(texts), &entries, &mut report);
-            let found = (report.doubled, report.missing.len(), report.from_nowhere.len());
+            let found = (report.doubled.len(), report.missing.len(), report.from_nowhere.len());
             assert_eq!(found, expected, "{works:?} {texts:?} {entries:?}");
         };
         let whole = ["first work a", "second work a count 1"];

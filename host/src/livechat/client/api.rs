@@ -1,12 +1,14 @@
 //! One request to LiveChat and its answer.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use jiff::fmt::rfc2822::DateTimeParser;
+use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Response, Url};
 use serde_json::Value;
 use tracing::field::display;
@@ -35,6 +37,8 @@ pub(super) struct Api {
     region: ArcSwapOption<String>,
     /// The actions whose retirement was announced and logged.
     announced: Mutex<HashSet<&'static str>>,
+    /// By how many milliseconds LiveChat's clock was ahead of ours at its last answer; [`i64::MIN`] before the first.
+    ahead_ms: AtomicI64,
 }
 
 impl Api {
@@ -56,6 +60,7 @@ impl Api {
             tally: options.tally.clone(),
             region: ArcSwapOption::from(region.map(Arc::new)),
             announced: Mutex::new(HashSet::new()),
+            ahead_ms: AtomicI64::new(i64::MIN),
         })
     }
 
@@ -112,6 +117,7 @@ impl Api {
         let status = answer.status().as_u16();
         let headers = std::mem::take(answer.headers_mut());
         self.announce(request.action, &headers);
+        self.compare_clocks(&headers);
         let body = match up_to_limit(&mut answer).await {
             Ok(Some(body)) => self.known.clean(body),
             Ok(None) => return Err(too_long(request)),
@@ -160,6 +166,20 @@ impl Api {
             format!("LiveChat did not answer ({})", cause(error))
         };
         unanswered(request, Code::Unavailable, doubt, &what)
+    }
+
+    /// By how many milliseconds LiveChat's clock is ahead of ours, to about a second; `None` before its first answer.
+    pub(super) fn ahead_ms(&self) -> Option<i64> {
+        Some(self.ahead_ms.load(Ordering::Relaxed)).filter(|ahead_ms| *ahead_ms != i64::MIN)
+    }
+
+    fn compare_clocks(&self, headers: &HeaderMap) {
+        let date =
+            header(headers, DATE.as_str()).and_then(|text| DateTimeParser::new().parse_timestamp(text).ok());
+        if let Some(date) = date {
+            let ahead_ms = date.as_millisecond() - Timestamp::now().as_millisecond();
+            self.ahead_ms.store(ahead_ms, Ordering::Relaxed);
+        }
     }
 
     /// Tells the operator once per action that LiveChat is going to take it away.

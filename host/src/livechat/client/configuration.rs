@@ -27,6 +27,11 @@ impl Client {
         }
     }
 
+    /// By how many milliseconds LiveChat's clock is ahead of ours, to about a second; `None` before its first answer.
+    pub fn ahead_ms(&self) -> Option<i64> {
+        self.api.ahead_ms()
+    }
+
     /// The names of the account's tags.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
@@ -48,6 +49,8 @@ pub(super) struct Sender {
     me: Me,
     join: bool,
     visits: Option<Arc<dyn Visits>>,
+    /// How long a request may be under way.
+    patience: Duration,
     /// Chats share these by hash, which bounds them; sharing only makes somebody wait.
     turns: Vec<Mutex<()>>,
 }
@@ -55,7 +58,8 @@ pub(super) struct Sender {
 impl Sender {
     pub(super) fn new(api: Arc<Api>, options: &Options, visits: Option<Arc<dyn Visits>>) -> Sender {
         let turns = (0..TURNS).map(|_| Mutex::new(())).collect();
-        Sender { api, me: Me::new(options), join: options.join, visits, turns }
+        let (join, patience) = (options.join, options.timeout);
+        Sender { api, me: Me::new(options), join, visits, patience, turns }
     }
 
     /// Sends, and answers the id of LiveChat's event.
@@ -92,22 +96,23 @@ impl Sender {
         }
         let joined = self.api.post(&message.along(request::assign(&message.chat_id, me, "agents")?)).await;
         if let Err(failure) = joined {
-            if failure.error.code == Code::Unavailable {
-                // It may have worked all the same.
-                self.leave(&visit, Some(&message.request)).await?;
+            // It may have worked all the same, whatever else is wrong with the answer.
+            if failure.doubt {
+                self.leave(&visit, Some(&message.request), false).await?;
             } else {
                 self.ended(&visit).await;
             }
             return Err(failure.error.into());
         }
         let sent = self.post(message).await;
-        self.leave(&visit, Some(&message.request)).await?;
+        self.leave(&visit, Some(&message.request), false).await?;
         Ok(sent?)
     }
 
     /// Ends a visit. One that can't be ended now is tried again by [`Sender::end_visits`].
-    /// `of` is the message for which it was made, if that is known.
-    async fn leave(&self, visit: &Visit, of: Option<&Request>) -> Result<(), Error> {
+    /// `of` is the message for which it was made, if that is known; with `may_join_late` a join may be under way of
+    /// which nobody knows any more.
+    async fn leave(&self, visit: &Visit, of: Option<&Request>, may_join_late: bool) -> Result<(), Error> {
         let Visit { chat_id, agent_id } = visit;
         let (plugin, trace) = (of.and_then(|of| of.plugin.clone()), of.and_then(|of| of.trace));
         let request = Request { plugin, trace, ..request::remove(chat_id, agent_id)? };
@@ -118,6 +123,8 @@ impl Sender {
                 tracing::warn!(chat = chat_id, trace, agent = agent_id, %error, "our user is still in a chat that it joined for a note");
                 return Ok(());
             }
+            // A join that an earlier process sent right before its end may still be on its way.
+            Err(_) if may_join_late => return Ok(()),
             // Whoever isn't in the chat, or whose chat has ended, has nothing to leave.
             Err(Failure { error, .. }) => {
                 tracing::info!(chat = chat_id, trace, agent = agent_id, %error, "our user has nothing to leave");
@@ -136,8 +143,9 @@ impl Sender {
         }
     }
 
-    /// Ends the visits that are open while nobody sends to their chats, as long as LiveChat `is_ready`.
-    pub(super) async fn end_visits(&self, is_ready: impl Fn() -> bool) -> Result<(), Error> {
+    /// Ends the visits that are open while nobody sends to their chats, as long as LiveChat `is_ready`. The process is
+    /// `up` for so long.
+    pub(super) async fn end_visits(&self, up: Duration, is_ready: impl Fn() -> bool) -> Result<(), Error> {
         let Some(visits) = &self.visits else { return Ok(()) };
         for visit in visits.open().await? {
             let _turn = self.turn(&visit.chat_id).await;
@@ -146,7 +154,7 @@ impl Sender {
             }
             // With the turn: whoever was in the middle of a visit has ended it by now.
             if visits.is_open(&visit).await? {
-                self.leave(&visit, None).await?;
+                self.leave(&visit, None, up < self.patience).await?;
             }
         }
         Ok(())
@@ -165,7 +173,7 @@ impl Sender {
 
 /// Whether our user may still be in a chat that it could not leave.
 fn may_stay(code: Code) -> bool {
-    matches!(code, Code::Unavailable | Code::RateLimited | Code::Credentials)
+    matches!(code, Code::Unavailable | Code::RateLimited | Code::Credentials | Code::Limit | Code::Other)
 }
 
 fn not_joining(failure: Failure) -> Error {

@@ -39,9 +39,12 @@ impl Plugin for Hostile {
             "calls" => loop {
                 memory::get_bytes("key")?;
             },
-            "remember" => loop {
-                memory::set_bytes("key", &vec![1; 60 << 10], None)?;
-            },
+            "remember" => {
+                memory::set_bytes("key", &[1; 60 << 10], None)?;
+                loop {
+                    memory::get_bytes("key")?;
+                }
+            }
             "sleep" => {
                 std::thread::sleep(std::time::Duration::from_secs(3600));
                 Ok(())

@@ -15,6 +15,7 @@ mod filled;
 mod instance;
 mod lag;
 mod load;
+mod neighbour;
 mod plugins;
 mod stored;
 mod swap;
@@ -46,7 +47,7 @@ struct Options {
 
 type Measure = fn(&Options) -> anyhow::Result<()>;
 
-const MEASURES: [(&str, Measure); 11] = [
+const MEASURES: [(&str, Measure); 12] = [
     ("disk", |_| disk::measure()),
     ("accept", |_| accept()),
     ("dispatch", |_| dispatch()),
@@ -57,6 +58,7 @@ const MEASURES: [(&str, Measure); 11] = [
     ("plugins", |options| plugins::measure(options.plugins)),
     ("stored", |options| stored::measure(options.events)),
     ("backlog", |options| backlog::measure(options.pending)),
+    ("neighbour", |_| neighbour::measure()),
     ("swap", |_| swap::measure()),
 ];
 

@@ -120,6 +120,9 @@ async fn two_senders_do_not_take_each_others_membership_away() {
     assert_eq!(names(&double), [visit, visit].concat());
 }
 
+/// The process is up for so long that all requests of an earlier one are over.
+const LONG: std::time::Duration = std::time::Duration::from_secs(3600);
+
 /// Visits in memory.
 #[derive(Default)]
 struct Kept(std::sync::Mutex<Vec<Visit>>);
@@ -145,6 +148,51 @@ impl Visits for Kept {
     }
 }
 
+/// A note from outside to a chat; how LiveChat answers the join, and whether the visit is open in the end.
+async fn check_visit(joined: Answer, leaves: &[Answer], is_open: bool, asked: &[&str]) {
+    let outsider = Answer::text(
+        403,
+        r#"{"error":{"type":"authorization","message":"Requester is not user of the chat"}}"#,
+    );
+    let answers = [&[outsider, joined], leaves].concat();
+    let double = Double::start(answers).await;
+    let kept = Arc::new(Kept::default());
+    let options = Options { agent_id: Some("api@example.com".to_owned()), ..options(&double, pat()) };
+    let client = Client::with_visits(options, kept.clone()).expect("a client");
+    client.call(&origin(), note()).await.expect_err("no note");
+    assert_eq!(kept.0.lock().expect("no test panics here").len(), usize::from(is_open), "{asked:?}");
+    assert_eq!(names(&double)[2..], *asked);
+}
+
+#[tokio::test]
+async fn a_join_that_may_have_worked_is_a_visit_and_one_that_did_not_is_none() {
+    let long = || Answer::text(200, &"x".repeat(9 << 20));
+    let redirect = || Answer::text(307, "moved");
+    let left = ok("{}");
+    check_visit(long(), std::slice::from_ref(&left), false, &["remove_user_from_chat"]).await;
+    check_visit(Answer::text(500, "{}"), &[redirect()], true, &["remove_user_from_chat"]).await;
+    check_visit(Answer::text(500, "{}"), &[long()], true, &["remove_user_from_chat"]).await;
+    check_visit(Answer::text(403, r#"{"error":{"type":"authorization","message":"no"}}"#), &[], false, &[])
+        .await;
+}
+
+#[tokio::test]
+async fn a_visit_of_an_earlier_process_may_only_begin_while_it_is_ended() {
+    let nobody = || Answer::text(422, r#"{"error":{"type":"validation","message":"`user_id` not found"}}"#);
+    let double = Double::start([nobody(), nobody()]).await;
+    let kept = Arc::new(Kept::default());
+    let visit = Visit { chat_id: "C1".to_owned(), agent_id: "api@example.com".to_owned() };
+    kept.begin(&visit).await.expect("kept");
+    let options = options(&double, pat());
+    let timeout = options.timeout;
+    let client = Client::with_visits(options, kept.clone()).expect("a client");
+    let open = || kept.0.lock().expect("no test panics here").len();
+    client.end_visits(timeout / 2, || true).await.expect("tried");
+    assert_eq!(open(), 1, "the join may still be on its way");
+    client.end_visits(timeout, || true).await.expect("tried");
+    assert_eq!(open(), 0, "a request of any earlier process is over by now");
+}
+
 #[tokio::test]
 async fn a_visit_that_could_not_be_ended_is_ended_later() {
     let outsider = || {
@@ -162,12 +210,12 @@ async fn a_visit_that_could_not_be_ended_is_ended_later() {
     assert_eq!(client.call(&origin(), note()).await.as_deref(), Ok("E1"));
     let open = || kept.0.lock().expect("no test panics here").len();
     assert_eq!(open(), 1, "it is still in the chat");
-    client.end_visits(|| true).await.expect("tried");
+    client.end_visits(LONG, || true).await.expect("tried");
     assert_eq!(open(), 1, "LiveChat is down");
     let asked = names(&double).len();
-    client.end_visits(|| false).await.expect("not tried");
+    client.end_visits(LONG, || false).await.expect("not tried");
     assert_eq!((open(), names(&double).len()), (1, asked), "it is left alone");
-    client.end_visits(|| true).await.expect("tried");
+    client.end_visits(LONG, || true).await.expect("tried");
     assert_eq!(open(), 0);
     let last = names(&double).pop();
     assert_eq!(last.as_deref(), Some("remove_user_from_chat"));

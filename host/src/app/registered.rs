@@ -1,0 +1,160 @@
+//! Asks LiveChat now and then whether it sends the webhooks that the plugins need: an app that is uninstalled loses them
+//! without a word.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
+
+use super::services::Account;
+use super::webhooks::App;
+use crate::action::livechat::LiveChat;
+use crate::config::Config;
+use crate::destination::tally::Tally;
+use crate::destinations::Destinations;
+use crate::livechat::registrations::{self, Deed, Registration};
+use crate::notifier::{Known, Registrations};
+
+/// The first time soon after the start: it may be why the host was started again.
+const FIRST: Duration = Duration::from_secs(60);
+/// Two calls an hour that LiveChat bills.
+const EVERY: Duration = Duration::from_secs(3600);
+
+/// What is asked and told.
+pub(super) struct Registered {
+    config: Arc<ArcSwap<Config>>,
+    livechat: Arc<dyn LiveChat>,
+    tally: Arc<Tally>,
+    told: Arc<Registrations>,
+}
+
+impl Registered {
+    pub(super) fn new(
+        config: &Arc<ArcSwap<Config>>,
+        destinations: &Arc<Destinations>,
+        account: &Account,
+        told: &Arc<Registrations>,
+    ) -> Registered {
+        Registered {
+            config: config.clone(),
+            livechat: destinations.clone(),
+            tally: account.tally.clone(),
+            told: told.clone(),
+        }
+    }
+
+    /// Runs until `stop`.
+    pub(super) async fn run(self, stop: CancellationToken) {
+        let mut wait = FIRST;
+        while stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_some() {
+            wait = EVERY;
+            if self.livechat.ready().is_err() {
+                continue;
+            }
+            let config = self.config.load_full();
+            let Some(known) = stop.run_until_cancelled(look(&config, self.tally.clone())).await else {
+                return;
+            };
+            self.told.found(known.unwrap_or_else(|error| {
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "cannot see whether the plugins' webhooks are registered"
+                );
+                Known::Nothing
+            }));
+        }
+    }
+}
+
+/// What LiveChat says, where the config allows to ask.
+async fn look(config: &Config, tally: Arc<Tally>) -> anyhow::Result<Known> {
+    if config.livechat.client_id.is_none() || config.livechat.token.is_none() {
+        return Ok(Known::Nothing);
+    }
+    let app = App::counted(config, tally)?;
+    let registered = app.registered().await?;
+    let Some(url) = most_used(&registered) else {
+        let plugins = config.plugins.iter().map(|(name, plugin)| (name.as_str(), plugin.events.as_slice()));
+        let needed = registrations::needed(plugins).len() as u64;
+        return Ok(match needed {
+            0 => Known::Well,
+            _ => Known::Wrong(
+                "no webhook is registered for the app (was it uninstalled?): `chatplug webhooks apply --url https://…` \
+                 registers what the plugins need"
+                    .to_owned(),
+                needed,
+            ),
+        });
+    };
+    let (plan, on) = app.plan(config, &url).await?;
+    let missing: Vec<&str> = plan
+        .changes
+        .iter()
+        .filter(|change| change.deed == Deed::Register)
+        .map(|change| &*change.action)
+        .collect();
+    Ok(match (on, missing.is_empty()) {
+        (Some(false), _) => Known::Wrong(
+            format!(
+                "webhooks are switched off in LiveChat: `chatplug webhooks apply --url {url}` switches them on"
+            ),
+            1,
+        ),
+        (_, true) => Known::Well,
+        (_, false) => Known::Wrong(
+            format!(
+                "LiveChat does not send {}, which plugins need: `chatplug webhooks apply --url {url}` registers them",
+                missing.join(", ")
+            ),
+            missing.len() as u64,
+        ),
+    })
+}
+
+/// Where most of the registrations go.
+fn most_used(registered: &[Registration]) -> Option<String> {
+    let count = |url: &str| registered.iter().filter(|other| other.url == url).count();
+    registered.iter().max_by_key(|one| count(&one.url)).map(|one| one.url.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulator::livechat::{self, CLIENT_ID, Livechat};
+
+    #[tokio::test]
+    async fn what_is_not_registered_or_switched_off_is_known() {
+        let livechat = Livechat::start().await.unwrap();
+        let text = format!(
+            "[livechat]\nbase_url = \"{}\"\nallow_private = true\naccount_id = \"{}\"\nclient_id = \"{CLIENT_ID}\"\n\
+             token = {{ env = \"PAT\" }}\n[plugin.notes]\nevents = [\"incoming_chat\"]\n",
+            livechat.base_url(),
+            livechat::ACCOUNT_ID
+        );
+        let config =
+            Config::parse(&text, "chatplug.toml", &|_: &str| Some(livechat::PAT.to_owned())).unwrap();
+        let look = async || look(&config, Arc::default()).await.unwrap();
+        assert!(matches!(look().await, Known::Wrong(text, 1) if text.contains("no webhook is registered")));
+        let app = App::of(&config).unwrap();
+        let (plan, _) = app.plan(&config, "https://host.example/webhooks/livechat").await.unwrap();
+        let secret = secrecy::SecretString::from("a-secret");
+        let client =
+            crate::livechat::client::Client::new(super::super::services::options(&config.livechat).unwrap())
+                .unwrap();
+        for change in &plan.changes {
+            let url = "https://host.example/webhooks/livechat";
+            client.register_webhook(CLIENT_ID, url, &secret, change).await.unwrap();
+        }
+        client.switch_webhooks_on(CLIENT_ID).await.unwrap();
+        assert_eq!(look().await, Known::Well);
+        livechat.switch_webhooks(false);
+        assert!(matches!(look().await, Known::Wrong(text, 1) if text.contains("switched off")));
+    }
+
+    #[tokio::test]
+    async fn without_an_app_nothing_is_known() {
+        let config = Config::parse("", "chatplug.toml", &|_: &str| None).unwrap();
+        assert_eq!(look(&config, Arc::default()).await.unwrap(), Known::Nothing);
+    }
+}
