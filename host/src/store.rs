@@ -17,6 +17,7 @@ use crate::event::trace_id::{TraceId, TraceIds};
 
 mod accept;
 mod backup;
+mod batch;
 mod clock;
 mod decisions;
 mod deliveries;
@@ -41,6 +42,7 @@ mod writer;
 
 pub use accept::{Accepted, NewWebhook, Route, Routes};
 pub use backup::{Checked, Restored, backup, check, restore};
+pub use batch::BatchSize;
 pub use clock::Clock;
 pub use decisions::{DecisionEntry, DecisionFilter};
 pub use deliveries::{Finish, Pending};

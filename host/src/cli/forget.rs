@@ -12,11 +12,12 @@ use crate::event::person::Person;
 use crate::store::{Error, Forgotten, Reader, Store};
 
 /// What the host can't take away; the operator has to.
-pub const OUT_OF_REACH: [&str; 5] = [
+pub const OUT_OF_REACH: [&str; 6] = [
     "backups of the store, and stores that a restore left beside it",
     "LiveChat itself: chats, customers, archives",
     "what plugins sent through connections (CRM, Slack)",
     "log lines that were written",
+    "free pages of the store, of what retention had removed before, until they are used again or given back",
     "the chat's id in the list of events, until their metadata is removed",
 ];
 
@@ -25,7 +26,7 @@ struct Report<'a> {
     dry_run: bool,
     #[serde(flatten)]
     forgotten: &'a Forgotten,
-    out_of_reach: [&'static str; 5],
+    out_of_reach: [&'static str; 6],
 }
 
 impl ForgetArgs {
