@@ -59,7 +59,10 @@ impl Drop for Ends {
         if self.stop.is_cancelled() {
             return;
         }
-        tracing::error!(part = self.name, "a part of the host has ended by itself: it stops, to be started again");
+        tracing::error!(
+            part = self.name,
+            "a part of the host has ended by itself: it stops, to be started again"
+        );
         self.broken.send_if_modified(|broken| broken.replace(self.name).is_none());
         self.stop.cancel();
     }

@@ -1,6 +1,7 @@
 //! `chatplug forget`
 
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::bail;
 use serde::Serialize;
@@ -41,21 +42,30 @@ impl ForgetArgs {
 ///
 /// # Errors
 /// Those of the store and of the output.
-pub async fn run(config: &Config, args: &ForgetArgs, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+pub async fn run(
+    config_path: &Path,
+    args: &ForgetArgs,
+    json: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let Some(person) = args.person() else { bail!("name a person with --chat or --email") };
+    let data_dir = Config::data_dir_of(config_path)?;
     let forgotten = match args.dry_run {
-        true => match Reader::open(&config.data_dir)? {
+        true => match Reader::open(&data_dir)? {
             Some(reader) => reader.would_forget(&person)?,
             None => Forgotten::default(),
         },
-        false => forget(config, person).await?,
+        false => forget(config_path, &data_dir, person).await?,
     };
     print(&forgotten, args.dry_run, json, out)
 }
 
-async fn forget(config: &Config, person: Person) -> anyhow::Result<Forgotten> {
-    let opened = match Store::open(&config.data_dir) {
-        Err(Error::Locked(_)) => return Link::open(config)?.forget(person).await,
+async fn forget(config_path: &Path, data_dir: &Path, person: Person) -> anyhow::Result<Forgotten> {
+    let opened = match Store::open(data_dir) {
+        Err(Error::Locked(_)) => {
+            let operator = Config::operator_of(config_path)?;
+            return Link::to_host(data_dir, &operator)?.forget(person).await;
+        }
         opened => opened?,
     };
     let forgotten = opened.store.forget(person, who(), jiff::Timestamp::now().as_millisecond()).await;

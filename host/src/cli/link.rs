@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::text;
-use crate::config::Config;
+use crate::config::{Config, Operator};
 use crate::event::EventId;
 use crate::event::person::Person;
 use crate::manifest::is_kebab_case;
@@ -76,13 +76,19 @@ impl Link {
         if !Store::is_owned(&config.data_dir)? {
             return Ok(None);
         }
-        let address = address(&config.data_dir.join(ADDRESS_FILE))?;
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
-        let host = Host { client, address, token: config.operator.token.clone() };
-        Ok(Some(Link { way: Way::Host(host), who: who() }))
+        Link::to_host(&config.data_dir, &config.operator).map(Some)
+    }
+
+    /// The host that uses a data folder.
+    ///
+    /// # Errors
+    /// If it doesn't say where it is.
+    pub fn to_host(data_dir: &Path, operator: &Operator) -> anyhow::Result<Link> {
+        let address = address(&data_dir.join(ADDRESS_FILE))?;
+        let client =
+            reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
+        let host = Host { client, address, token: operator.token.clone() };
+        Ok(Link { way: Way::Host(host), who: who() })
     }
 
     /// Has the host that runs change something of a plugin.
@@ -188,7 +194,8 @@ impl Host {
     ) -> anyhow::Result<T> {
         let url = format!("http://{}{path}", self.address);
         for _ in 1..TRIES {
-            let mut request = self.client.post(&url).timeout(patience).json(body).header("X-Chatplug-Client", who);
+            let mut request =
+                self.client.post(&url).timeout(patience).json(body).header("X-Chatplug-Client", who);
             if let Some(token) = &self.token {
                 request = request.bearer_auth(token.expose_secret());
             }

@@ -96,7 +96,11 @@ impl Look {
 
     /// The plugins that have past-due work, and whether all were looked at. With long backlogs that takes a while: each
     /// look begins with another plugin, so that all have their turn.
-    pub(super) async fn past_due(&self, now_ms: i64, budget: Duration) -> (Vec<Condition>, Result<(), Error>) {
+    pub(super) async fn past_due(
+        &self,
+        now_ms: i64,
+        budget: Duration,
+    ) -> (Vec<Condition>, Result<(), Error>) {
         let (began, mut late) = (Instant::now(), Vec::new());
         let mut plugins = match self.store.plugins_with_pending().await {
             Ok(plugins) => plugins,

@@ -150,8 +150,9 @@ const NUMBERS_SKIPPED: i64 = 100_000_000;
 pub fn restore(file: &Path, data_dir: &Path, now_ms: i64) -> Result<Restored, Error> {
     let checked = open_checked(file)?;
     super::make_folder(data_dir)?;
-    let _lock = lock_patiently(data_dir)?;
+    let lock = lock_patiently(data_dir)?;
     let place = database(data_dir);
+    keep_owner(&lock.file, &place, data_dir);
     let part = beside(&place, ".part");
     let copy = create(&part)?;
     keep_owner(&copy, &place, data_dir);

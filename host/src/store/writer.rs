@@ -81,6 +81,8 @@ impl Writing {
         });
         thread::spawn(move || {
             let _done = also_done;
+            // Without it the log would grow until the disk is full.
+            let _watch = Watch(failure.clone());
             checkpoint(&path, &ended, &told, &failure, more);
         });
         (Writer { queue }, all_done)

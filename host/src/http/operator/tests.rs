@@ -404,13 +404,15 @@ async fn who_is_refused_does_not_keep_operators_out() {
     }
     assert_eq!(statuses[0], StatusCode::UNAUTHORIZED);
     assert!(statuses.contains(&StatusCode::TOO_MANY_REQUESTS), "strangers are slowed down");
-    let (status, answer) = ask(operator.clone(), &Asked::new("get", "/api/v1/openapi.json").bearer(TOKEN)).await;
+    let (status, answer) =
+        ask(operator.clone(), &Asked::new("get", "/api/v1/openapi.json").bearer(TOKEN)).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
 }
 
 #[tokio::test]
 async fn one_person_is_forgotten_at_a_time() {
-    let operator = Scene::with(WITH_TOKENS).operator();
+    let scene = Scene::with(WITH_TOKENS);
+    let operator = scene.operator();
     let asked = Asked { body: r#"{"chat":"C1"}"#, ..Asked::new("post", FORGET).bearer(TOKEN) };
     let turn = operator.forgetting.clone().try_acquire_owned().unwrap();
     let (status, answer) = ask(operator.clone(), &asked).await;

@@ -38,8 +38,7 @@ async fn what_stands_in_the_log_beside_a_backup_is_restored_too() {
         .collect();
     assert_eq!(left, [""; 0], "nothing unfinished is left over");
     let entries = Connection::open(database(&place)).expect("the file opens");
-    let count: i64 =
-        entries.query_row("SELECT count(*) FROM memory", [], |row| row.get(0)).expect("a count");
+    let count: i64 = entries.query_row("SELECT count(*) FROM memory", [], |row| row.get(0)).expect("a count");
     assert_eq!(count, 1);
 }
 
@@ -51,8 +50,12 @@ async fn what_is_restored_belongs_to_who_owned_the_store_before() {
     let copy = bench.folder.path().join("copy.db");
     backup(bench.folder.path(), &copy).expect("a copy");
     // Only root can try it with another user.
-    let owner = if rustix::process::geteuid().is_root() { 4_321 } else { rustix::process::geteuid().as_raw() };
+    let owner =
+        if rustix::process::geteuid().is_root() { 4_321 } else { rustix::process::geteuid().as_raw() };
     rustix::fs::chown(&place, Some(Uid::from_raw(owner)), None).expect("it is given away");
+    fs::remove_file(bench.folder.path().join("lock")).expect("no host has run here yet");
     restore(&copy, bench.folder.path(), NOW_MS).expect("it is restored");
-    assert_eq!(fs::metadata(&place).expect("the file").uid(), owner);
+    for path in [&place, &bench.folder.path().join("lock")] {
+        assert_eq!(fs::metadata(path).expect("the file").uid(), owner, "{}", path.display());
+    }
 }

@@ -185,7 +185,8 @@ async fn an_address_that_stands_only_in_what_runs_recorded_is_found() {
         bench.accept("C1", OTHER, NOW_MS).await;
         step(&bench, event, &answer, request);
         if let Some(column) = column {
-            let sql = format!("UPDATE deliveries SET {column} = 'no mary@example.com there' WHERE id = {event}");
+            let sql =
+                format!("UPDATE deliveries SET {column} = 'no mary@example.com there' WHERE id = {event}");
             bench.on_file(|file| file.execute_batch(&sql).expect("the column"));
         }
         let person = Person::Email("mary@example.com".to_owned());
@@ -193,7 +194,11 @@ async fn an_address_that_stands_only_in_what_runs_recorded_is_found() {
         assert_eq!((would.events, would.chats.contains("C1")), gone, "{what}");
         let done = bench.store().forget(person, "test".to_owned(), NOW_MS).await.expect("it is forgotten");
         assert_eq!((done.events, done.chats.contains("C1")), gone, "{what}");
-        assert_eq!(bench.state(event).as_deref(), Some(if gone.0 > 0 { "skipped" } else { "dead" }), "{what}");
+        assert_eq!(
+            bench.state(event).as_deref(),
+            Some(if gone.0 > 0 { "skipped" } else { "dead" }),
+            "{what}"
+        );
         let left = "SELECT count(*) FROM deliveries WHERE instr(lower(coalesce(reason, '') || coalesce(log, '') || coalesce(crash, '')), ' mary@') > 0";
         assert_eq!(bench.number(left), 0, "{what}");
     }
@@ -206,7 +211,10 @@ async fn nothing_of_it_is_left_in_the_files_of_a_store_that_stays_open() {
     bench.store().forget(person, "test".to_owned(), NOW_MS).await.expect("it is forgotten");
     for name in ["chatplug.db", "chatplug.db-wal"] {
         let bytes = std::fs::read(bench.folder.path().join(name)).expect("the file").to_ascii_lowercase();
-        assert!(!bytes.windows(16).any(|window| window == b"mary@example.com"), "{name} still has the address");
+        assert!(
+            !bytes.windows(16).any(|window| window == b"mary@example.com"),
+            "{name} still has the address"
+        );
     }
 }
 
