@@ -211,6 +211,10 @@ impl Store {
         const TRIES: u32 = 50;
         const PAUSE: Duration = Duration::from_millis(100);
         for _ in 0..TRIES {
+            // Most of it is moved beside the writer, which has little left to do then.
+            let moved = self
+                .read(|connection| connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())));
+            moved.await?;
             let told = Arc::new(AtomicBool::new(false));
             // Two in one group: the first is told that it was not done, and tries again.
             let wish = told.clone();
