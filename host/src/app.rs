@@ -44,7 +44,7 @@ pub mod webhooks;
 use loops::Loops;
 use metered::Metered;
 use reload::Reload;
-use services::Edges;
+use services::{Account, Edges};
 
 /// The name of the file in the data folder that says where the running host listens.
 const LISTENING: &str = "listening";
@@ -128,15 +128,8 @@ fn start(
     let plugins =
         Plugins::new(config_path.to_owned(), Some(store.clone()), registry.clone(), Some(loader.clone()));
     let webhooks = Arc::new(webhooks(&config, store, measures));
-    let [dispatching, watching, keeping, reloading, telling] = [(); 5].map(|()| Arc::new(Heartbeat::new()));
-    let heartbeats = named([
-        ("dispatcher", &dispatching),
-        ("watcher", &watching),
-        ("keeper", &keeping),
-        ("reload", &reloading),
-    ]);
-    let all_loops = [heartbeats.clone(), named([("notifier", &telling)])].concat();
-    let health = Arc::new(Health::new(store.clone(), all_loops));
+    let beats = Beats::default();
+    let health = Arc::new(Health::new(store.clone(), beats.all()));
     let (changed, reloads) = watch::channel(());
     let config = Arc::new(ArcSwap::from_pointee(config));
     let dispatcher = Dispatcher {
@@ -144,7 +137,7 @@ fn start(
         config: config.clone(),
         registry: registry.clone(),
         runtime: loader.runtime.clone(),
-        heartbeat: dispatching,
+        heartbeat: beats.dispatcher.clone(),
         meters: dispatcher::Meters::new(measures.clone()),
         safe_mode,
     };
@@ -154,7 +147,7 @@ fn start(
         store: store.clone(),
         config: config.clone(),
         reloads,
-        heartbeat: watching,
+        heartbeat: beats.watcher.clone(),
         safe_mode,
     };
     let notifier = Notifier {
@@ -164,8 +157,8 @@ fn start(
         connections,
         destinations: services::states(&destinations),
         refusals: webhooks.refusals.clone(),
-        heartbeats,
-        heartbeat: telling,
+        heartbeats: beats.others(),
+        heartbeat: beats.notifier.clone(),
     };
     let reload = Reload {
         path: config_path.to_owned(),
@@ -176,29 +169,61 @@ fn start(
         webhooks: webhooks.clone(),
         edges,
         changed,
-        heartbeat: reloading,
+        heartbeat: beats.reload.clone(),
     };
-    let keeper = Keeper {
-        store: store.clone(),
-        config: config.clone(),
-        heartbeat: keeping,
-        fsync_seconds: measures.histogram("chatplug_store_fsync_seconds"),
-    };
+    let keeper = keeper(store, &config, beats.keeper, measures);
     let loops = Loops::new(stop.clone());
     loops.spawn("dispatcher", dispatcher.run(committed, stop.clone()));
     loops.spawn("watcher", watcher.run(stop.clone()));
     loops.spawn("keeper", keeper.run(stop.clone()));
     loops.spawn("reload", reload.run(stop.clone()));
-    loops.spawn("visits", account.end_visits(destinations.clone(), stop.clone()));
     loops.spawn("notifier", notifier.run(stop.clone()));
-    loops.spawn("destinations", destinations.clone().run(stop.clone()));
+    tend(&loops, account, &destinations, stop);
     let shown = Shown { store: store.clone(), config, measures: measures.clone(), destinations, plugins };
     open_doors(&loops, listeners, (AppState { webhooks, health }, shown), stop);
     Ok(loops)
 }
 
-fn named<const N: usize>(beats: [(&'static str, &Arc<Heartbeat>); N]) -> Vec<(&'static str, Arc<Heartbeat>)> {
-    beats.map(|(name, heartbeat)| (name, heartbeat.clone())).to_vec()
+/// The heartbeats of the loops.
+#[derive(Default)]
+struct Beats {
+    dispatcher: Arc<Heartbeat>,
+    watcher: Arc<Heartbeat>,
+    keeper: Arc<Heartbeat>,
+    reload: Arc<Heartbeat>,
+    notifier: Arc<Heartbeat>,
+}
+
+impl Beats {
+    /// Those that the notifier looks at.
+    fn others(&self) -> Vec<(&'static str, Arc<Heartbeat>)> {
+        vec![
+            ("dispatcher", self.dispatcher.clone()),
+            ("watcher", self.watcher.clone()),
+            ("keeper", self.keeper.clone()),
+            ("reload", self.reload.clone()),
+        ]
+    }
+
+    fn all(&self) -> Vec<(&'static str, Arc<Heartbeat>)> {
+        [self.others(), vec![("notifier", self.notifier.clone())]].concat()
+    }
+}
+
+fn keeper(
+    store: &Store,
+    config: &Arc<ArcSwap<Config>>,
+    heartbeat: Arc<Heartbeat>,
+    measures: &Measures,
+) -> Keeper {
+    let fsync_seconds = measures.histogram("chatplug_store_fsync_seconds");
+    Keeper { store: store.clone(), config: config.clone(), heartbeat, fsync_seconds }
+}
+
+/// What looks after the services: chats that are to be left, destinations that may take calls again.
+fn tend(loops: &Loops, account: Arc<Account>, destinations: &Arc<Destinations>, stop: &CancellationToken) {
+    loops.spawn("visits", account.end_visits(destinations.clone(), stop.clone()));
+    loops.spawn("destinations", destinations.clone().run(stop.clone()));
 }
 
 /// Serves webhooks on the first listener, operators on the second.

@@ -131,7 +131,8 @@ async fn wedge_what_waits_for_a_connection_that_is_removed_ends() {
     plugin.insert("grants".to_owned(), toml::Value::Array(Vec::new()));
     let denies = ["chats.*", "customers.*", "agents.*", "http:*"].map(toml::Value::from);
     plugin.insert("denies".to_owned(), toml::Value::Array(denies.to_vec()));
-    stage.host.set_config(&toml::to_string(&config).expect("a table is TOML"));
+    let text = toml::to_string(&config).expect("a table is TOML");
+    std::fs::write(stage.host.config_path(), text).expect("the config is written");
 
     let all = stage.host.wait_until_done(3);
     for delivery in all.iter().flat_map(deliveries) {

@@ -72,25 +72,3 @@ fn a_power_cut_loses_nothing_that_was_answered() {
     assert_eq!((report.lost, report.damaged), (0, 0), "{report}");
     assert!(report.synced > 0 && report.torn > 0, "{report}");
 }
-
-#[test]
-fn wedge_outcomes_that_can_not_be_recorded_are_recorded_later_and_the_dispatcher_goes_on() {
-    const TRIES: usize = 50;
-    let (host, disk) = start();
-    // The disk is full from the answer on: sooner or later an attempt runs into it.
-    let tries = (1..=TRIES).find(|number| {
-        assert!(is_accepted(&post(&host, &format!("C{number}"))));
-        disk.fail(Fault::Full);
-        let refused = post(&host, "nobody's").to_ascii_lowercase();
-        assert!(refused.contains("disk-full"), "{refused}");
-        let has_failed = host.log().contains("cannot record an outcome");
-        disk.heal();
-        has_failed
-    });
-    let tries = tries.expect("an outcome that could not be recorded");
-    assert!(is_accepted(&post(&host, "after")));
-    let events = host.wait_until_done(tries + 1);
-    let states: Vec<_> =
-        events.iter().flat_map(chatplug_tests::deliveries).map(|one| &one["state"]).collect();
-    assert_eq!(states, vec!["succeeded"; tries + 1]);
-}

@@ -98,7 +98,7 @@ async fn poison_an_answer_that_is_too_long_is_cut_and_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn poison_an_action_with_an_answer_that_is_too_long_is_done_once_and_its_chat_goes_on() {
-    let mut caller = Caller::limited("http_body_bytes = 2048").await;
+    let mut caller = Caller::limited("http_body_bytes = 1024").await;
     for effect in ["keyed", "unknown"] {
         let before = caller.asked().len();
         let create = json!({
