@@ -171,11 +171,10 @@ fn start(
         changed,
         heartbeat: beats.reload.clone(),
     };
-    let keeper = keeper(store, &config, beats.keeper, measures);
     let loops = Loops::new(stop.clone());
     loops.spawn("dispatcher", dispatcher.run(committed, stop.clone()));
     loops.spawn("watcher", watcher.run(stop.clone()));
-    loops.spawn("keeper", keeper.run(stop.clone()));
+    loops.spawn("keeper", keeper(store, &config, beats.keeper, measures).run(stop.clone()));
     loops.spawn("reload", reload.run(stop.clone()));
     loops.spawn("notifier", notifier.run(stop.clone()));
     tend(&loops, account, &destinations, stop);
