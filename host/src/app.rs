@@ -7,12 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::cli::{self, link::ADDRESS_FILE};
 use crate::config::Config;
@@ -35,6 +34,7 @@ use crate::watcher::{Loader, Watcher};
 pub mod check;
 pub mod demo;
 pub mod doctor;
+mod loops;
 mod metered;
 mod meters;
 pub mod plugins;
@@ -43,10 +43,11 @@ mod reload;
 mod services;
 pub mod webhooks;
 
+use loops::Loops;
 use metered::Metered;
 use registered::Registered;
 use reload::Reload;
-use services::Edges;
+use services::{Account, Edges};
 
 /// The name of the file in the data folder that says where the running host listens.
 const LISTENING: &str = "listening";
@@ -57,7 +58,7 @@ const STOP_TIME: Duration = Duration::from_secs(35);
 /// Runs the host until it is told to stop; in safe mode with all plugins off.
 ///
 /// # Errors
-/// What keeps it from starting, or a store that failed.
+/// What keeps it from starting, a store that failed, or a part that ended by itself.
 pub async fn serve(config_path: &Path, safe_mode: bool) -> anyhow::Result<()> {
     let config = Config::load(config_path)?;
     for warning in config.warnings() {
@@ -82,10 +83,9 @@ pub async fn serve(config_path: &Path, safe_mode: bool) -> anyhow::Result<()> {
     let operator_address = operators.local_addr()?;
     let operator_listening = config.data_dir.join(ADDRESS_FILE);
     let stop = CancellationToken::new();
-    let tasks =
+    let loops =
         start((config_path, safe_mode), config, &store, committed, [listener, operators], &measures, &stop)?;
-    tasks.spawn(measures.run(stop.clone()));
-    tasks.close();
+    loops.spawn("measures", measures.run(stop.clone()));
     // First the one that nobody waits for.
     for (path, address) in [(&operator_listening, operator_address), (&listening, address)] {
         write_address(path, address).with_context(|| format!("cannot write {}", path.display()))?;
@@ -94,12 +94,15 @@ pub async fn serve(config_path: &Path, safe_mode: bool) -> anyhow::Result<()> {
     tracing::info!(%address, "listening: webhooks at http://{address}/webhooks/livechat, health at http://{address}/health");
 
     let failure = tokio::select! {
+        // The store first: if it fails, parts end by themselves.
+        biased;
+        error = store.failed() => Some(anyhow::Error::new(error).context("the store failed; start again")),
         () = stopped() => None,
-        error = store.failed() => Some(error),
+        part = loops.broken() => Some(anyhow!("the {part} ended by itself: keep the log, and start again")),
     };
     tracing::info!("stopping: no new work is begun, what runs may end");
     stop.cancel();
-    if tokio::time::timeout(STOP_TIME, tasks.wait()).await.is_err() {
+    if tokio::time::timeout(STOP_TIME, loops.wait()).await.is_err() {
         tracing::warn!("something did not end within {} s and is cut off", STOP_TIME.as_secs());
     }
     // They only say where a host listens while one does.
@@ -108,7 +111,7 @@ pub async fn serve(config_path: &Path, safe_mode: bool) -> anyhow::Result<()> {
     }
     drop(store);
     lock.release();
-    failure.map_or(Ok(()), |error| Err(anyhow::Error::new(error).context("the store failed; start again")))
+    failure.map_or(Ok(()), Err)
 }
 
 /// Puts the parts together and starts each as a task, which ends some time after `stop`.
@@ -120,7 +123,7 @@ fn start(
     listeners: [TcpListener; 2],
     measures: &Arc<Measures>,
     stop: &CancellationToken,
-) -> anyhow::Result<TaskTracker> {
+) -> anyhow::Result<Loops> {
     let edges = Edges::new(&config, store, measures)?;
     let Edges { account, connections, destinations } = edges.clone();
     let loader = loader(&config, reach(&destinations, measures, store, stop))?;
@@ -128,16 +131,14 @@ fn start(
     let plugins =
         Plugins::new(config_path.to_owned(), Some(store.clone()), registry.clone(), Some(loader.clone()));
     let webhooks = Arc::new(webhooks(&config, store, measures));
-    let [dispatching, watching, keeping, telling] = [(); 4].map(|()| Arc::new(Heartbeat::new()));
-    let heartbeats = named([("dispatcher", &dispatching), ("watcher", &watching), ("keeper", &keeping)]);
-    let all_loops = [heartbeats.clone(), named([("notifier", &telling)])].concat();
-    let health = Arc::new(Health::new(store.clone(), all_loops));
+    let beats = Beats::default();
+    let health = Arc::new(Health::new(store.clone(), beats.all()));
     let (changed, reloads) = watch::channel(());
     let config = Arc::new(ArcSwap::from_pointee(config));
-    let beats = [dispatching, watching];
+    let running = [beats.dispatcher.clone(), beats.watcher.clone()];
     let meters = dispatcher::Meters::new(measures.clone());
     let (dispatcher, watcher) =
-        plugin_loops((store, &config, &registry), loader, beats, reloads, meters, safe_mode);
+        plugin_loops((store, &config, &registry), loader, running, reloads, meters, safe_mode);
     let registrations = Arc::new(Registrations::default());
     let registered = Registered::new(&config, &destinations, &account, &registrations);
     let notifier = Notifier {
@@ -148,8 +149,8 @@ fn start(
         destinations: services::states(&destinations),
         refusals: webhooks.refusals.clone(),
         registrations,
-        heartbeats,
-        heartbeat: telling,
+        heartbeats: beats.others(),
+        heartbeat: beats.notifier.clone(),
     };
     let reload = Reload {
         path: config_path.to_owned(),
@@ -160,20 +161,19 @@ fn start(
         webhooks: webhooks.clone(),
         edges,
         changed,
+        heartbeat: beats.reload.clone(),
     };
-    let keeper = Keeper::new(store, &config, keeping, measures);
-    let tasks = TaskTracker::new();
-    tasks.spawn(dispatcher.run(committed, stop.clone()));
-    tasks.spawn(watcher.run(stop.clone()));
-    tasks.spawn(keeper.run(stop.clone()));
-    tasks.spawn(reload.run(stop.clone()));
-    tasks.spawn(account.end_visits(destinations.clone(), stop.clone()));
-    tasks.spawn(notifier.run(stop.clone()));
-    tasks.spawn(registered.run(stop.clone()));
-    tasks.spawn(destinations.clone().run(stop.clone()));
+    let loops = Loops::new(stop.clone());
+    loops.spawn("dispatcher", dispatcher.run(committed, stop.clone()));
+    loops.spawn("watcher", watcher.run(stop.clone()));
+    loops.spawn("keeper", Keeper::new(store, &config, beats.keeper, measures).run(stop.clone()));
+    loops.spawn("reload", reload.run(stop.clone()));
+    loops.spawn("notifier", notifier.run(stop.clone()));
+    loops.spawn("registrations", registered.run(stop.clone()));
+    tend(&loops, account, &destinations, stop);
     let shown = Shown { store: store.clone(), config, measures: measures.clone(), destinations, plugins };
-    open_doors(&tasks, listeners, (AppState { webhooks, health }, shown), stop);
-    Ok(tasks)
+    open_doors(&loops, listeners, (AppState { webhooks, health }, shown), stop);
+    Ok(loops)
 }
 
 /// What runs the plugins, and what keeps them in step with the folder.
@@ -206,20 +206,48 @@ fn plugin_loops(
     (dispatcher, watcher)
 }
 
-fn named<const N: usize>(beats: [(&'static str, &Arc<Heartbeat>); N]) -> Vec<(&'static str, Arc<Heartbeat>)> {
-    beats.map(|(name, heartbeat)| (name, heartbeat.clone())).to_vec()
+/// The heartbeats of the loops.
+#[derive(Default)]
+struct Beats {
+    dispatcher: Arc<Heartbeat>,
+    watcher: Arc<Heartbeat>,
+    keeper: Arc<Heartbeat>,
+    reload: Arc<Heartbeat>,
+    notifier: Arc<Heartbeat>,
+}
+
+impl Beats {
+    /// Those that the notifier looks at.
+    fn others(&self) -> Vec<(&'static str, Arc<Heartbeat>)> {
+        vec![
+            ("dispatcher", self.dispatcher.clone()),
+            ("watcher", self.watcher.clone()),
+            ("keeper", self.keeper.clone()),
+            ("reload", self.reload.clone()),
+        ]
+    }
+
+    fn all(&self) -> Vec<(&'static str, Arc<Heartbeat>)> {
+        [self.others(), vec![("notifier", self.notifier.clone())]].concat()
+    }
+}
+
+/// What looks after the services: chats that are to be left, destinations that may take calls again.
+fn tend(loops: &Loops, account: Arc<Account>, destinations: &Arc<Destinations>, stop: &CancellationToken) {
+    loops.spawn("visits", account.end_visits(destinations.clone(), stop.clone()));
+    loops.spawn("destinations", destinations.clone().run(stop.clone()));
 }
 
 /// Serves webhooks on the first listener, operators on the second.
 fn open_doors(
-    tasks: &TaskTracker,
+    loops: &Loops,
     [listener, operators]: [TcpListener; 2],
     (state, shown): (AppState, Shown),
     stop: &CancellationToken,
 ) {
     let operator = Arc::new(Operator::new(shown, state.clone()));
-    tasks.spawn(http::serve(listener, state, stop.clone()));
-    tasks.spawn(http::serve_operator(operators, operator, stop.clone()));
+    loops.spawn("webhook listener", http::serve(listener, state, stop.clone()));
+    loops.spawn("operator listener", http::serve_operator(operators, operator, stop.clone()));
 }
 
 fn webhooks(config: &Config, store: &Store, measures: &Measures) -> Webhooks {

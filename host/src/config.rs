@@ -105,22 +105,34 @@ impl Config {
         origin: impl AsRef<Path>,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Config, Problems> {
-        let origin = origin.as_ref();
-        let folder = origin.parent().unwrap_or(Path::new(""));
-        let source = Source::new(text, folder, env);
-        let (document, syntax) = DeTable::parse_recoverable(text);
-        for error in &syntax {
-            source.report(
-                error.span().unwrap_or_default(),
-                format!("the file is no valid TOML: {}", error.message()),
-            );
-        }
-        let config = syntax.is_empty().then(|| read(Table::root(document.get_ref(), &source)));
-        let problems = source.into_problems();
-        match config {
-            Some(config) if problems.is_empty() => Ok(config),
-            _ => Err(Problems::new(origin, problems)),
-        }
+        parse_part(text, origin.as_ref(), env, read)
+    }
+
+    /// The data folder that the file at `path` names, and nothing else of it: for commands that have to work without
+    /// the host's secrets, and while the rest of the file is wrong.
+    ///
+    /// # Errors
+    /// What is wrong with `[data]`, or that the file can't be read.
+    pub fn data_dir_of(path: &Path) -> Result<PathBuf, Problems> {
+        Config::part_of(path, |mut root| root.section("data", |table| folder(table, "data")))
+    }
+
+    /// What the file at `path` says of `[operator]`, with its secrets and no others.
+    ///
+    /// # Errors
+    /// What is wrong with `[operator]`, or that the file can't be read.
+    pub fn operator_of(path: &Path) -> Result<Operator, Problems> {
+        Config::part_of(path, |mut root| {
+            root.section("operator", |table| {
+                let _ = table.take("notify");
+                operator::read(table)
+            })
+        })
+    }
+
+    fn part_of<T>(path: &Path, read: impl FnOnce(Table<'_>) -> T) -> Result<T, Problems> {
+        let text = read_file(path).map_err(|text| Problems::unreadable(path, text))?;
+        parse_part(&text, path, &|name| std::env::var(name).ok(), read)
     }
 
     /// The plugins that get an event of a type again; or only `plugin`, if it does. The plugin that caused the event
@@ -180,6 +192,30 @@ impl Config {
     /// after a restart.
     pub fn differences(&self, other: &Config) -> Vec<String> {
         differences::between(self, other)
+    }
+}
+
+/// Reads from a text what `read` takes of it.
+fn parse_part<T>(
+    text: &str,
+    origin: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+    read: impl FnOnce(Table<'_>) -> T,
+) -> Result<T, Problems> {
+    let folder = origin.parent().unwrap_or(Path::new(""));
+    let source = Source::new(text, folder, env);
+    let (document, syntax) = DeTable::parse_recoverable(text);
+    for error in &syntax {
+        source.report(
+            error.span().unwrap_or_default(),
+            format!("the file is no valid TOML: {}", error.message()),
+        );
+    }
+    let found = syntax.is_empty().then(|| read(Table::root(document.get_ref(), &source)));
+    let problems = source.into_problems();
+    match found {
+        Some(found) if problems.is_empty() => Ok(found),
+        _ => Err(Problems::new(origin, problems)),
     }
 }
 

@@ -25,14 +25,14 @@ mod trial;
 
 pub use trial::Trial;
 
-use exchange::Added;
+use exchange::{Added, TooLong};
 use route::Route;
 
 /// How long a request may take at most, answer included; the default, too.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The longest answer to what the host sends by itself, bytes.
-const OWN_ANSWER_BYTES: usize = 1 << 20;
+const OWN_ANSWER: (usize, TooLong) = (1 << 20, TooLong::Refused);
 
 /// One connection, as the operator configured it.
 #[derive(Clone, Debug)]
@@ -167,14 +167,20 @@ impl Connections {
 
     async fn exchange(&self, origin: &Origin, request: Request) -> Result<Response, Failure> {
         let route = self.route(&request.connection)?;
-        let key = match effect(&route, &request)? {
+        let effect = effect(&route, &request)?;
+        // What Slack did stands in the body: one that is cut says nothing.
+        let too_long = match (effect, route.kind()) {
+            (Effect::Read, _) | (_, Kind::Slack) => TooLong::Refused,
+            _ => TooLong::Cut,
+        };
+        let key = match effect {
             Effect::Keyed => Some(origin.custom_id()),
             Effect::Read | Effect::Repeatable | Effect::LookedUp | Effect::Unknown => None,
         };
         let http = self.clients.of(route.reach());
         let prepared = exchange::prepare(http, &route, &request, Added::new(&route, origin, key))?;
         let started = Instant::now();
-        let answer = exchange::fetch(&route, prepared, origin.answer_bytes).await;
+        let answer = exchange::fetch(&route, prepared, (origin.answer_bytes, too_long)).await;
         tracing::debug!(
             plugin = &*origin.plugin,
             delivery = %DeliveryId(origin.delivery),

@@ -43,6 +43,14 @@ fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<bool> {
             block_on(app::serve(&args.config, serve.safe_mode))?;
         }
         Command::Demo(demo) => return block_on(app::demo::run(demo, out)),
+        // These have to work in a timer, and on a machine that has nothing but the file and the data.
+        Command::Backup { file } => {
+            cli::backup::run(&Config::data_dir_of(&args.config)?, file, json, out)?;
+        }
+        Command::Restore(restore) => {
+            cli::restore::run(&Config::data_dir_of(&args.config)?, restore, json, out)?;
+        }
+        Command::Forget(forget) => block_on(cli::forget::run(&args.config, forget, json, out))?,
         command => {
             let config = Config::load(&args.config)?;
             return with_config(command, (&args.config, &config), json, out);
@@ -80,9 +88,6 @@ fn with_config(
         Command::Audit(AuditCommand::Decisions(list)) => {
             cli::audit_decisions::run(&config.data_dir, list, json, out)?;
         }
-        Command::Backup { file } => cli::backup::run(&config.data_dir, file, json, out)?,
-        Command::Restore(restore) => cli::restore::run(&config.data_dir, restore, json, out)?,
-        Command::Forget(forget) => block_on(cli::forget::run(config, forget, json, out))?,
         Command::Send(send) => return block_on(cli::send::run(config, send, json, out)),
         Command::Connections(ConnectionsCommand::List) => {
             cli::connections_list::run(&config.connections, json, out)?;
@@ -94,6 +99,9 @@ fn with_config(
         Command::Serve(_)
         | Command::Demo(_)
         | Command::Compile(_)
+        | Command::Backup { .. }
+        | Command::Restore(_)
+        | Command::Forget(_)
         | Command::Config(_)
         | Command::Events(EventsCommand::Types) => {
             unreachable!("these were taken before the config was read")

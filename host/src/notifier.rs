@@ -4,13 +4,12 @@
 //! Nothing waits for the notifier, and it waits for nothing but a few seconds: a disk that hangs is what it has to
 //! tell of.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::action::Error;
@@ -39,8 +38,10 @@ pub use registrations::{Known, Registrations};
 
 /// How often is looked.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// A look at the store that takes longer says that the disk hangs.
+/// For a look at the store that takes longer the others don't wait; it may be a long look.
 const LOOK_TIME: Duration = Duration::from_secs(5);
+/// A trial commit, and a look at the disk, that take longer say that the disk hangs.
+const COMMIT_TIME: Duration = Duration::from_secs(4);
 /// How long keeping what the operator knows may hold up the next look.
 const KEEP_TIME: Duration = Duration::from_secs(2);
 /// Messages after one look; the others wait for the next. Services take about one in a second.
@@ -78,6 +79,8 @@ struct Memory {
     pause: Pause,
     /// A look at the store that has not ended yet.
     looking: Option<JoinHandle<Seen>>,
+    /// A trial commit that has not ended yet.
+    committing: Option<JoinHandle<Vec<Condition>>>,
     look: Arc<Look>,
 }
 
@@ -116,13 +119,16 @@ impl Notifier {
             closed: Closed::default(),
             pause: Pause::default(),
             looking: None,
+            committing: None,
             look: Arc::new(Look { store, config, registry, began_ms: now_ms() }),
         }
     }
 
     /// Looks once, and tells what is new.
     async fn turn(&self, memory: &mut Memory, now_ms: i64) {
-        let mut seen = self.look(memory, now_ms).await;
+        let mut seen = Seen::default();
+        self.commit(memory, now_ms, COMMIT_TIME, &mut seen).await;
+        self.look(memory, now_ms, LOOK_TIME, &mut seen).await;
         seen.conditions.extend(memory.refused.look(self.refusals.all()));
         seen.conditions.extend(memory.closed.look((self.destinations)(), now_ms));
         seen.conditions.extend(self.stuck_loops());
@@ -135,21 +141,33 @@ impl Notifier {
         self.keep(&mut memory.incidents).await;
     }
 
-    /// What is seen of store and disk. One look at a time: if the disk hangs, each would occupy a thread.
-    async fn look(&self, memory: &mut Memory, now_ms: i64) -> Seen {
+    /// What is seen in the store. One look at a time: if the disk hangs, each would occupy a thread. Whether it does is
+    /// told by the trial commit: this look may only be long.
+    async fn look(&self, memory: &mut Memory, now_ms: i64, patience: Duration, seen: &mut Seen) {
         let look = memory.look.clone();
-        let mut looking =
-            memory.looking.take().unwrap_or_else(|| tokio::spawn(async move { look.look(now_ms).await }));
-        match tokio::time::timeout(LOOK_TIME, &mut looking).await {
-            Ok(Ok(seen)) => seen,
-            // It panicked: nothing is known.
-            Ok(Err(_)) => Seen { conditions: Vec::new(), blind: BTreeSet::from(Kind::ALL) },
-            Err(_) => {
-                memory.looking = Some(looking);
+        let begin = || tokio::spawn(async move { look.look(now_ms).await });
+        match in_time(&mut memory.looking, begin, patience).await {
+            Some(Ok(found)) => {
+                seen.conditions.extend(found.conditions);
+                seen.blind.extend(found.blind);
+            }
+            // It panicked, or goes on: nothing is known.
+            Some(Err(_)) | None => seen.blind.extend(look::KINDS),
+        }
+    }
+
+    /// Whether the store commits, and what is seen of the disk; one try at a time.
+    async fn commit(&self, memory: &mut Memory, now_ms: i64, patience: Duration, seen: &mut Seen) {
+        let look = memory.look.clone();
+        let begin = || tokio::spawn(async move { look.commit(now_ms).await });
+        match in_time(&mut memory.committing, begin, patience).await {
+            Some(Ok(found)) => seen.conditions.extend(found),
+            Some(Err(_)) => seen.blind.extend([Kind::Store, Kind::Disk]),
+            None => {
                 let text = "the store does not answer, and webhooks are answered 503: does the disk hang?";
-                let conditions =
-                    vec![Condition { key: Key::new(Kind::Store, ""), count: 1, text: text.to_owned() }];
-                Seen { conditions, blind: BTreeSet::from(look::KINDS) }
+                let key = Key::new(Kind::Store, "");
+                seen.conditions.push(Condition { key, count: 1, text: text.to_owned() });
+                seen.blind.insert(Kind::Disk);
             }
         }
     }
@@ -211,6 +229,20 @@ impl Notifier {
             incidents.not_kept(keys);
         }
     }
+}
+
+/// What a task has brought, if it ends in time; else it goes on, and the next one to ask waits for the same.
+async fn in_time<T>(
+    task: &mut Option<JoinHandle<T>>,
+    begin: impl FnOnce() -> JoinHandle<T>,
+    patience: Duration,
+) -> Option<Result<T, JoinError>> {
+    let running = task.get_or_insert_with(begin);
+    let ended = tokio::time::timeout(patience, running).await.ok();
+    if ended.is_some() {
+        *task = None;
+    }
+    ended
 }
 
 /// What the operator was told, for those who read the log.

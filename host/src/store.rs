@@ -17,6 +17,7 @@ use crate::event::trace_id::{TraceId, TraceIds};
 
 mod accept;
 mod backup;
+mod batch;
 mod clock;
 mod decisions;
 mod deliveries;
@@ -41,6 +42,7 @@ mod writer;
 
 pub use accept::{Accepted, NewWebhook, Route, Routes};
 pub use backup::{Checked, Restored, backup, check, restore};
+pub use batch::BatchSize;
 pub use clock::Clock;
 pub use decisions::{DecisionEntry, DecisionFilter};
 pub use deliveries::{Finish, Pending};
@@ -190,7 +192,7 @@ impl Committed {
 
 /// The ownership of a data folder; ends when it is released or dropped.
 pub struct Lock {
-    _file: File,
+    file: File,
     /// Ends when the threads of the store have; none where only the lock was taken.
     ended: Option<Mutex<Receiver<()>>>,
 }
@@ -400,7 +402,7 @@ fn lock(data_dir: &Path) -> Result<Lock, Error> {
         .open(&path)
         .map_err(at(&path))?;
     match file.try_lock() {
-        Ok(()) => Ok(Lock { _file: file, ended: None }),
+        Ok(()) => Ok(Lock { file, ended: None }),
         Err(TryLockError::WouldBlock) => Err(Error::Locked(data_dir.to_owned())),
         Err(TryLockError::Error(error)) => Err(at(&path)(error)),
     }

@@ -182,3 +182,23 @@ async fn a_person_is_forgotten_while_the_host_runs() {
     );
     assert!(!audit.to_string().contains("C1"), "the log outlives what was forgotten: {audit}");
 }
+
+#[tokio::test]
+async fn copies_and_forgetting_need_no_secret() {
+    let mut host = Host::start(RECORDER, &[]);
+    accept(&host, message("C1", 1)).await;
+    let copy = host.data().with_file_name("copy.db");
+    let path = copy.to_str().expect("the path is text");
+    // As in a timer: the config names a secret that is not there.
+    let text = std::fs::read_to_string(host.config_path()).expect("the config");
+    let config = format!(
+        "{text}\n[connections.crm]\nbase_url = \"https://example.com\"\nbearer = {{ env = \"NOBODY_SET_THIS\" }}\n"
+    );
+    std::fs::write(host.config_path(), config).expect("the config is written");
+    assert!(said(&host.cli(&["events", "list"])).contains("NOBODY_SET_THIS"), "others need all of it");
+    assert_eq!(host.json(&["backup", path])["events"], 1);
+    assert_eq!(host.json(&["forget", "--chat", "C1", "--dry-run"])["events"], 1);
+    assert_eq!(host.json(&["forget", "--chat", "C1"])["events"], 1);
+    assert!(host.stop(), "{}", host.log());
+    assert_eq!(host.json(&["restore", path])["store"]["events"], 1);
+}

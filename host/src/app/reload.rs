@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::services::{self, Edges};
 use crate::config::Config;
 use crate::connections::Connections;
+use crate::heartbeat::Heartbeat;
 use crate::http::Webhooks;
 use crate::registry::{Marks, Registry, check_config};
 use crate::store::Store;
@@ -30,6 +31,8 @@ pub(super) struct Reload {
     pub(super) webhooks: Arc<Webhooks>,
     pub(super) edges: Edges,
     pub(super) changed: watch::Sender<()>,
+    /// Beats each time that it has looked.
+    pub(super) heartbeat: Arc<Heartbeat>,
 }
 
 impl Reload {
@@ -46,6 +49,7 @@ impl Reload {
                 tracing::error!("the changed config is refused, the one before it goes on:\n{problem}");
             }
             said = problem;
+            self.heartbeat.beat();
         }
     }
 

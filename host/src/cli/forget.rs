@@ -1,6 +1,7 @@
 //! `chatplug forget`
 
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::bail;
 use serde::Serialize;
@@ -12,11 +13,12 @@ use crate::event::person::Person;
 use crate::store::{Error, Forgotten, Reader, Store};
 
 /// What the host can't take away; the operator has to.
-pub const OUT_OF_REACH: [&str; 5] = [
+pub const OUT_OF_REACH: [&str; 6] = [
     "backups of the store, and stores that a restore left beside it",
     "LiveChat itself: chats, customers, archives",
     "what plugins sent through connections (CRM, Slack)",
     "log lines that were written",
+    "free pages of the store, of what retention had removed before, until they are used again or given back",
     "the chat's id in the list of events, until their metadata is removed",
 ];
 
@@ -25,7 +27,7 @@ struct Report<'a> {
     dry_run: bool,
     #[serde(flatten)]
     forgotten: &'a Forgotten,
-    out_of_reach: [&'static str; 5],
+    out_of_reach: [&'static str; 6],
 }
 
 impl ForgetArgs {
@@ -40,21 +42,30 @@ impl ForgetArgs {
 ///
 /// # Errors
 /// Those of the store and of the output.
-pub async fn run(config: &Config, args: &ForgetArgs, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+pub async fn run(
+    config_path: &Path,
+    args: &ForgetArgs,
+    json: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let Some(person) = args.person() else { bail!("name a person with --chat or --email") };
+    let data_dir = Config::data_dir_of(config_path)?;
     let forgotten = match args.dry_run {
-        true => match Reader::open(&config.data_dir)? {
+        true => match Reader::open(&data_dir)? {
             Some(reader) => reader.would_forget(&person)?,
             None => Forgotten::default(),
         },
-        false => forget(config, person).await?,
+        false => forget(config_path, &data_dir, person).await?,
     };
     print(&forgotten, args.dry_run, json, out)
 }
 
-async fn forget(config: &Config, person: Person) -> anyhow::Result<Forgotten> {
-    let opened = match Store::open(&config.data_dir) {
-        Err(Error::Locked(_)) => return Link::open(config)?.forget(person).await,
+async fn forget(config_path: &Path, data_dir: &Path, person: Person) -> anyhow::Result<Forgotten> {
+    let opened = match Store::open(data_dir) {
+        Err(Error::Locked(_)) => {
+            let operator = Config::operator_of(config_path)?;
+            return Link::to_host(data_dir, &operator)?.forget(person).await;
+        }
         opened => opened?,
     };
     let forgotten = opened.store.forget(person, who(), jiff::Timestamp::now().as_millisecond()).await;

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::text;
-use crate::config::Config;
+use crate::config::{Config, Operator};
 use crate::event::EventId;
 use crate::event::person::Person;
 use crate::manifest::is_kebab_case;
@@ -26,6 +26,8 @@ pub const ADDRESS_FILE: &str = "operator";
 
 /// More than the host gives itself.
 const REQUEST_TIME: Duration = Duration::from_secs(20);
+/// To forget somebody takes as long as it takes.
+const FORGET_TIME: Duration = Duration::from_secs(24 * 3600);
 /// How often a host that has too much to do is asked again, and how long between.
 const TRIES: u32 = 30;
 const WAIT: Duration = Duration::from_secs(1);
@@ -74,14 +76,19 @@ impl Link {
         if !Store::is_owned(&config.data_dir)? {
             return Ok(None);
         }
-        let address = address(&config.data_dir.join(ADDRESS_FILE))?;
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(REQUEST_TIME)
-            .build()?;
-        let host = Host { client, address, token: config.operator.token.clone() };
-        Ok(Some(Link { way: Way::Host(host), who: who() }))
+        Link::to_host(&config.data_dir, &config.operator).map(Some)
+    }
+
+    /// The host that uses a data folder.
+    ///
+    /// # Errors
+    /// If it doesn't say where it is.
+    pub fn to_host(data_dir: &Path, operator: &Operator) -> anyhow::Result<Link> {
+        let address = address(&data_dir.join(ADDRESS_FILE))?;
+        let client =
+            reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
+        let host = Host { client, address, token: operator.token.clone() };
+        Ok(Link { way: Way::Host(host), who: who() })
     }
 
     /// Has the host that runs change something of a plugin.
@@ -148,7 +155,7 @@ impl Link {
     /// Takes away what is stored of a person.
     ///
     /// # Errors
-    /// Those of the host or of the store. A host to which it takes long goes on with it.
+    /// Those of the host or of the store. A host for which nobody waits any more goes on with it.
     pub async fn forget(&self, person: Person) -> anyhow::Result<Forgotten> {
         match &self.way {
             Way::Host(host) => {
@@ -156,7 +163,7 @@ impl Link {
                     Person::Chat(id) => json!({ "chat": id }),
                     Person::Email(address) => json!({ "email": address }),
                 };
-                host.post("/api/v1/forget", &body, &self.who).await
+                host.post_patiently("/api/v1/forget", &body, &self.who, FORGET_TIME).await
             }
             Way::Store { store, .. } => Ok(store.forget(person, self.who.clone(), now_ms()).await?),
         }
@@ -175,9 +182,20 @@ impl Host {
         body: &impl Serialize,
         who: &str,
     ) -> anyhow::Result<T> {
+        self.post_patiently(path, body, who, REQUEST_TIME).await
+    }
+
+    async fn post_patiently<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        who: &str,
+        patience: Duration,
+    ) -> anyhow::Result<T> {
         let url = format!("http://{}{path}", self.address);
         for _ in 1..TRIES {
-            let mut request = self.client.post(&url).json(body).header("X-Chatplug-Client", who);
+            let mut request =
+                self.client.post(&url).timeout(patience).json(body).header("X-Chatplug-Client", who);
             if let Some(token) = &self.token {
                 request = request.bearer_auth(token.expose_secret());
             }

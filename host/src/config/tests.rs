@@ -6,6 +6,7 @@ use crate::action::Effect;
 
 mod grants;
 mod operator;
+mod parts;
 
 /// The environment of the tests: `HUBSPOT_TOKEN` and the like hold `value-of-HUBSPOT_TOKEN`.
 fn env(name: &str) -> Option<String> {

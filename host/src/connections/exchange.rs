@@ -67,6 +67,18 @@ pub(super) fn get_base(http: &reqwest::Client, route: &Route) -> RequestBuilder 
     route.prove(http.get(route.url()).timeout(TIMEOUT))
 }
 
+/// Says of an answer that its body is longer than the plugin gets: how many bytes of it are there.
+const CUT: &str = "x-chatplug-cut-at";
+
+/// What becomes of an answer that is longer than a plugin may get.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum TooLong {
+    /// It is an error: the plugin can ask for less.
+    Refused,
+    /// Its beginning counts: something was done, and the status says what came of it.
+    Cut,
+}
+
 /// Sends and reads the whole answer, if it has at most so many bytes.
 ///
 /// # Errors
@@ -75,7 +87,7 @@ pub(super) fn get_base(http: &reqwest::Client, route: &Route) -> RequestBuilder 
 pub(super) async fn fetch(
     route: &Route,
     prepared: RequestBuilder,
-    bytes_max: usize,
+    (bytes_max, too_long): (usize, TooLong),
 ) -> Result<Response, Failure> {
     let mut answer = prepared.send().await.map_err(|error| no_answer(route, error))?;
     if route.is_secret_url() && answer.status().is_redirection() {
@@ -94,6 +106,14 @@ pub(super) async fn fetch(
     };
     while let Some(chunk) = answer.chunk().await.map_err(|error| no_answer(route, error))? {
         if response.body.len() + chunk.len() > bytes_max {
+            if too_long == TooLong::Cut {
+                let room = bytes_max - response.body.len();
+                response.body.extend_from_slice(&chunk[..room]);
+                end_at_a_letter(&mut response.body);
+                response.headers.retain(|(name, _)| name != CUT);
+                response.headers.push((CUT.to_owned(), response.body.len().to_string()));
+                break;
+            }
             let message = format!(
                 "the answer of `{}` (HTTP {}) is longer than {bytes_max} bytes (limits.http_body_bytes): ask for less",
                 route.name(),
@@ -105,6 +125,15 @@ pub(super) async fn fetch(
     }
     response.body = route.known().clean(response.body);
     Ok(response)
+}
+
+/// What was cut within a letter is no text any more: without its beginning it is.
+fn end_at_a_letter(body: &mut Vec<u8>) {
+    if let Err(error) = std::str::from_utf8(body)
+        && error.error_len().is_none()
+    {
+        body.truncate(error.valid_up_to());
+    }
 }
 
 fn url(route: &Route, request: &Request) -> Result<Url, Error> {

@@ -7,7 +7,7 @@ use reqwest::header::CONTENT_TYPE;
 use serde_json::json;
 
 use super::route::Route;
-use super::{Connections, Kind, OWN_ANSWER_BYTES, exchange, slack};
+use super::{Connections, Kind, OWN_ANSWER, exchange, slack};
 use crate::action::{Code, Error, Failure};
 use crate::incident::Message;
 
@@ -26,8 +26,7 @@ impl Connections {
         let prepared = self.clients.of(route.reach()).post(route.url()).timeout(TIMEOUT);
         let prepared =
             route.prove(prepared).header(CONTENT_TYPE, "application/json").body(body(&route, message)?);
-        let response =
-            exchange::fetch(&route, prepared, OWN_ANSWER_BYTES).await.map_err(Failure::into_error)?;
+        let response = exchange::fetch(&route, prepared, OWN_ANSWER).await.map_err(Failure::into_error)?;
         if route.kind() == Kind::Slack {
             return slack::judge(name, response).map(|_| ());
         }

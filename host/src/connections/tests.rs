@@ -136,12 +136,30 @@ async fn bodies_are_taken_up_to_the_limit() {
     let answer = |length| Answer::With(200, vec![], vec![b'x'; length]);
     let double = Double::start([answer(BODY_MAX), answer(BODY_MAX + 1)]).await;
     let connections = one(below(&double, Kind::Generic));
-    let request = Request { body: Some(vec![0; BODY_MAX]), ..request("POST", "/") };
-    let response = connections.send(&origin(), request.clone()).await.expect("just short enough");
+    let sent = Request { body: Some(vec![0; BODY_MAX]), ..request("POST", "/") };
+    let response = connections.send(&origin(), sent).await.expect("just short enough");
     assert_eq!((response.body.len(), double.asked()[0].body.len()), (BODY_MAX, BODY_MAX));
-    let error =
-        connections.send(&origin(), request).await.map_err(Failure::into_error).expect_err("too long");
-    assert_eq!(error.code, Code::Limit);
+    let error = connections.send(&origin(), request("GET", "/")).await;
+    assert_eq!(error.map_err(Failure::into_error).expect_err("too long").code, Code::Limit);
+}
+
+#[tokio::test]
+async fn what_was_done_is_done_however_long_the_answer_is() {
+    // A letter of two bytes stands across the limit.
+    let long = [vec![b'x'; BODY_MAX - 1], "ż and more".as_bytes().to_vec()].concat();
+    for (method, effect, status) in
+        [("POST", "unknown", 201), ("POST", "keyed", 200), ("PUT", "repeatable", 200), ("POST", "keyed", 422)]
+    {
+        let double = Double::start([Answer::With(status, vec![], long.clone())]).await;
+        let sent = Request { effect: Some(effect.to_owned()), ..request(method, "/") };
+        let response = one(below(&double, Kind::Generic)).send(&origin(), sent).await.expect("an answer");
+        assert_eq!((response.status, response.body.len()), (status, BODY_MAX - 1), "{method} {effect}");
+        let told = pair("x-chatplug-cut-at", &(BODY_MAX - 1).to_string());
+        assert!(response.headers.contains(&told), "{:?}", response.headers);
+    }
+    let double = Double::start([Answer::With(200, vec![], long)]).await;
+    let failure = one(below(&double, Kind::Slack)).send(&origin(), request("POST", "/")).await;
+    assert!(matches!(failure, Err(Failure::Doubt(_))), "Slack says in the body what it did: {failure:?}");
 }
 
 #[tokio::test]

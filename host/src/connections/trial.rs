@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::route::Route;
-use super::{Kind, OWN_ANSWER_BYTES, exchange, slack};
+use super::{Kind, OWN_ANSWER, exchange, slack};
 use crate::action::http::{Request, Response};
 use crate::action::{Code, Error, Failure};
 
@@ -36,7 +36,7 @@ struct Verdict {
 pub(super) async fn run(http: &reqwest::Client, route: &Route) -> Trial {
     let request = harmless(route);
     let answer = match prepared(http, route, &request) {
-        Ok(prepared) => exchange::fetch(route, prepared, OWN_ANSWER_BYTES).await.map_err(Failure::into_error),
+        Ok(prepared) => exchange::fetch(route, prepared, OWN_ANSWER).await.map_err(Failure::into_error),
         Err(error) => Err(error),
     };
     let verdict = match &answer {
@@ -62,7 +62,7 @@ pub(super) async fn credentials(http: &reqwest::Client, route: &Route) -> Result
         return Ok(None);
     }
     let prepared = prepared(http, route, &harmless(route))?;
-    let response = exchange::fetch(route, prepared, OWN_ANSWER_BYTES).await.map_err(Failure::into_error)?;
+    let response = exchange::fetch(route, prepared, OWN_ANSWER).await.map_err(Failure::into_error)?;
     let refused = match (route.kind(), route.is_secret_url()) {
         // What the token may do is another question.
         (Kind::Hubspot, _) => matches!(response.status, 401 | 408 | 429 | 500..),

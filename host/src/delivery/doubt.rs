@@ -58,6 +58,8 @@ pub fn settle(finding: Finding, lasting: Duration, age: Duration) -> Settled {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::journal::Answer;
 
@@ -104,5 +106,85 @@ mod tests {
     #[test]
     fn what_nobody_can_be_asked_about_is_held_at_once() {
         check(Finding::Unknowable("no key".into()), 0, 0, Settled::Held("no key".into()));
+    }
+
+    /// What a look at a service brings.
+    fn findings() -> impl Strategy<Value = Finding> {
+        prop_oneof![
+            6 => Just(Finding::NoTrace),
+            6 => (0..400_u64).prop_map(|wait_s| {
+                Finding::Unreachable("gone".to_owned(), Duration::from_secs(wait_s))
+            }),
+            1 => Just(Finding::Unknowable("no key".to_owned())),
+            1 => Just(Finding::Answered(Answered {
+                at_ms: 1,
+                answer: Answer::Text("E1".to_owned()),
+                succeeded: true,
+            })),
+        ]
+    }
+
+    proptest! {
+        /// A doubt, look after look, until it is over.
+        #[test]
+        fn a_doubt_ends_with_what_was_found_and_never_early(
+            looks in prop::collection::vec(findings(), 1..200),
+            age_h in 0..30_u64,
+        ) {
+            let (mut lasting, mut age) = (Duration::ZERO, Duration::from_secs(age_h * 3600));
+            for finding in looks {
+                let is_old = age >= Duration::from_secs(24 * 3600);
+                // Requests take up to 20 s: before that an action without a trace may still come.
+                let may_come = lasting < Duration::from_secs(20);
+                let settled = settle(finding.clone(), lasting, age);
+                let case = format!("{finding:?} after {lasting:?}, at the age of {age:?}: {settled:?}");
+                match (&finding, settled) {
+                    (Finding::Answered(answered), Settled::Known(Some(known))) => {
+                        prop_assert_eq!(answered, &known);
+                        return Ok(());
+                    }
+                    (Finding::NoTrace, Settled::Known(None)) => {
+                        prop_assert!(!may_come && !is_old, "{}", case);
+                        return Ok(());
+                    }
+                    (Finding::NoTrace, Settled::Held(_)) => {
+                        prop_assert!(!may_come && is_old, "{}", case);
+                        return Ok(());
+                    }
+                    (Finding::Unreachable(..), Settled::Held(_)) => {
+                        prop_assert!(is_old, "{}", case);
+                        return Ok(());
+                    }
+                    (Finding::Unknowable(_), Settled::Held(_)) => return Ok(()),
+                    (Finding::NoTrace, Settled::Later(wait, _)) => {
+                        prop_assert!(may_come && wait > Duration::ZERO, "{}", case);
+                        prop_assert!(lasting + wait <= Duration::from_secs(20), "{}", case);
+                        (lasting, age) = (lasting + wait, age + wait);
+                    }
+                    (Finding::Unreachable(_, asked), Settled::Later(wait, _)) => {
+                        prop_assert!(!is_old && wait >= *asked && wait >= Duration::from_secs(1), "{}", case);
+                        prop_assert!(wait <= Duration::from_secs(60).max(*asked), "{}", case);
+                        (lasting, age) = (lasting + wait, age + wait);
+                    }
+                    _ => prop_assert!(false, "{}", case),
+                }
+            }
+        }
+
+        /// Not often for ever: a service that is away for a day is asked about once a minute.
+        #[test]
+        fn who_can_not_be_asked_is_asked_seldom_and_given_up(asked_s in 0..100_u64) {
+            let (mut lasting, mut looks) = (Duration::ZERO, 0);
+            loop {
+                looks += 1;
+                let finding = Finding::Unreachable("gone".to_owned(), Duration::from_secs(asked_s));
+                match settle(finding, lasting, lasting) {
+                    Settled::Later(wait, _) => lasting += wait,
+                    Settled::Held(_) => break,
+                    Settled::Known(_) => prop_assert!(false, "nobody knows"),
+                }
+            }
+            prop_assert!(looks <= 24 * 60 + 10, "{} looks", looks);
+        }
     }
 }

@@ -151,6 +151,8 @@ fn answered(answer: Answer, succeeded: bool) -> Answered {
 fn unanswered(failure: Failure) -> Finding {
     match failure {
         Failure::Closed { reason, wait } => Finding::Unreachable(reason, wait),
+        // Each answer would be too long: to ask again tells nothing.
+        Failure::Doubt(error) if error.code == Code::Limit => Finding::Unknowable(error.message),
         Failure::Doubt(error) => Finding::Unreachable(error.message, Duration::ZERO),
         Failure::Refused(error) => match error.code {
             // The last: an answer that makes no sense, a redirect for one, says nothing of the action.
@@ -160,5 +162,30 @@ fn unanswered(failure: Failure) -> Finding {
             }
             _ => Finding::Unknowable(error.message),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::Error;
+
+    #[test]
+    fn only_what_may_answer_later_is_asked_again() {
+        let check = |failure: Failure, is_asked_again: bool| {
+            let text = format!("{failure:?}");
+            let finding = unanswered(failure);
+            assert_eq!(matches!(finding, Finding::Unreachable(..)), is_asked_again, "{text}");
+            assert_ne!(matches!(finding, Finding::Unknowable(_)), is_asked_again, "{text}");
+        };
+        let error = |code| Error::new(code, "why");
+        check(Failure::Closed { reason: "open".to_owned(), wait: Duration::from_secs(1) }, true);
+        check(Failure::Doubt(error(Code::Unavailable)), true);
+        check(Failure::Doubt(error(Code::Limit)), false);
+        check(Failure::Refused(error(Code::Unavailable)), true);
+        check(Failure::Refused(error(Code::RateLimited)), true);
+        check(Failure::Refused(error(Code::Other)), true);
+        check(Failure::Refused(error(Code::Denied)), false);
+        check(Failure::Refused(error(Code::NotFound)), false);
     }
 }

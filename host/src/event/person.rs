@@ -19,11 +19,44 @@ impl Person {
         }
     }
 
+    /// What texts are searched for, in lower case: as it is, and as it stands in an address on the web.
+    pub fn terms(&self) -> Vec<String> {
+        let term = self.term().to_ascii_lowercase();
+        let encoded = |c: u8| match c {
+            b'.' | b'-' | b'_' | b'~' => char::from(c).to_string(),
+            c if c.is_ascii_alphanumeric() => char::from(c).to_string(),
+            c => format!("%{c:02x}"),
+        };
+        let mut terms = vec![term.clone(), term.replace('@', "%40"), term.bytes().map(encoded).collect()];
+        terms.dedup();
+        terms
+    }
+
+    /// Whether an answer shows a chat (an object with its id) and says that they are its customer. Answers show other
+    /// chats, too.
+    pub fn is_customer_of(&self, chat: &str, answer: &str) -> bool {
+        let Person::Email(address) = self else { return false };
+        serde_json::from_str(answer)
+            .is_ok_and(|answer: Value| chats(&answer, chat).any(|chat| has_customer(chat, address)))
+    }
+
     /// Whether a payload says that they are the customer of its chat: an object with their address that isn't an
     /// agent. Somebody who is only mentioned isn't.
     pub fn is_customer_in(&self, payload: &str) -> bool {
         let Person::Email(address) = self else { return false };
         serde_json::from_str(payload).is_ok_and(|payload: Value| has_customer(&payload, address))
+    }
+}
+
+/// The objects in a value that have this id.
+fn chats<'a>(value: &'a Value, id: &'a str) -> Box<dyn Iterator<Item = &'a Value> + 'a> {
+    match value {
+        Value::Array(items) => Box::new(items.iter().flat_map(move |item| chats(item, id))),
+        Value::Object(fields) if fields.get("id").and_then(Value::as_str) == Some(id) => {
+            Box::new(std::iter::once(value))
+        }
+        Value::Object(fields) => Box::new(fields.values().flat_map(move |field| chats(field, id))),
+        _ => Box::new(std::iter::empty()),
     }
 }
 
@@ -52,9 +85,21 @@ pub fn mentions(text: &[u8], term: &str) -> bool {
     !term.is_empty()
         && text.windows(term.len()).enumerate().any(|(at, window)| {
             window.eq_ignore_ascii_case(term)
-                && !is_inside(at.checked_sub(1))
+                && (!is_inside(at.checked_sub(1)) || ends_with_escape(&text[..at]))
                 && !is_inside(Some(at + term.len()))
         })
+}
+
+/// Whether what stands before is no letter or digit but a character that is written as one or several, as in JSON (a
+/// line break is `\n`) or in an address on the web (a slash is `%2f`).
+fn ends_with_escape(before: &[u8]) -> bool {
+    let is_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    match before {
+        [.., b'\\', b'n' | b't' | b'r' | b'b' | b'f'] => true,
+        [.., b'\\', b'u', a, b, c, d] => is_hex(&[*a, *b, *c, *d]),
+        [.., b'%', high, low] => is_hex(&[*high, *low]),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -75,6 +120,35 @@ mod tests {
         check("mary@example.company", "mary@example.com", false);
         check("anything", "", false);
         check("", "C1", false);
+        check(r"call\nmary@example.com", "mary@example.com", true);
+        check(r"call\\nmary@example.com", "mary@example.com", true);
+        check(r"call\u000amary@example.com", "mary@example.com", true);
+        check("?to=%3Cmary@example.com", "mary@example.com", true);
+        check(r"rose\mary@example.com", "mary@example.com", true);
+        check("nmary@example.com", "mary@example.com", false);
+    }
+
+    #[test]
+    fn an_address_is_found_as_it_stands_on_the_web() {
+        let check = |address: &str, expected: &[&str]| {
+            assert_eq!(Person::Email(address.to_owned()).terms(), expected, "{address}");
+        };
+        check("Mary@example.com", &["mary@example.com", "mary%40example.com"]);
+        check("m+x@e.com", &["m+x@e.com", "m+x%40e.com", "m%2bx%40e.com"]);
+    }
+
+    #[test]
+    fn an_answer_tells_whose_customer_somebody_is() {
+        let check = |answer: &str, is_customer: bool| {
+            let person = Person::Email("mary@example.com".to_owned());
+            assert_eq!(person.is_customer_of("C1", answer), is_customer, "{answer}");
+        };
+        check(r#"{"id":"C1","users":[{"type":"customer","email":"Mary@example.com"}]}"#, true);
+        check(r#"{"chats":[{"id":"C1","users":[{"type":"customer","email":"mary@example.com"}]}]}"#, true);
+        check(r#"{"id":"C2","users":[{"type":"customer","email":"mary@example.com"}]}"#, false);
+        check(r#"{"id":"C1","users":[{"type":"agent","email":"mary@example.com"}]}"#, false);
+        check(r#"{"chats":[{"id":"C1"},{"id":"C2","users":[{"email":"mary@example.com"}]}]}"#, false);
+        check("", false);
     }
 
     #[test]

@@ -37,15 +37,17 @@ mod tests;
 use asked::Problem;
 use scrape::Scrape;
 
-/// Requests in a second, of all callers together; a few more at once are let through.
+/// Requests in a second, of all callers together, and of all who are refused; a few more at once are let through.
 const REQUESTS_A_SECOND: NonZeroU32 = NonZeroU32::new(50).expect("more than nothing");
 const BURST: NonZeroU32 = NonZeroU32::new(100).expect("more than nothing");
 /// Requests at the same time.
 const REQUESTS_MAX: usize = 16;
-/// How long a request may take.
+/// How long a request may take, unless it is about [`FORGET`].
 const REQUEST_TIME: Duration = Duration::from_secs(15);
 /// How long a query may take: less, so that there is time to say so.
 const QUERY_TIME: Duration = Duration::from_secs(10);
+/// Whoever forgets a person wants to know that it is done, however large the store is.
+const FORGET: &str = "/api/v1/forget";
 const BODY_BYTES_MAX: usize = 64 << 10;
 
 /// The parts that the listener shows and changes, beside the doors.
@@ -68,7 +70,11 @@ pub struct Operator {
     doors: AppState,
     scrape: Scrape,
     rate: DefaultDirectRateLimiter,
+    /// Of requests that are refused, for they don't prove whose they are.
+    refused_rate: DefaultDirectRateLimiter,
     room: Semaphore,
+    /// One person is forgotten at a time.
+    forgetting: Arc<Semaphore>,
 }
 
 /// Who is at the other end of a connection.
@@ -89,7 +95,9 @@ impl Operator {
             doors,
             scrape: Scrape::default(),
             rate: RateLimiter::direct(Quota::per_second(REQUESTS_A_SECOND).allow_burst(BURST)),
+            refused_rate: RateLimiter::direct(Quota::per_second(REQUESTS_A_SECOND).allow_burst(BURST)),
             room: Semaphore::new(REQUESTS_MAX),
+            forgetting: Arc::new(Semaphore::new(1)),
         }
     }
 
@@ -130,7 +138,7 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Operator>>)> {
         ("get", "/api/v1/held", get(deliveries::list_held)),
         ("get", "/api/v1/held/count", get(deliveries::count_held)),
         ("post", "/api/v1/held/resolve", post(deliveries::resolve)),
-        ("post", "/api/v1/forget", post(events::forget)),
+        ("post", FORGET, post(events::forget)),
     ]
 }
 
@@ -177,13 +185,19 @@ async fn admit(
 ) -> Result<Response, Problem> {
     let busy =
         || Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", "too many requests: come again in a second");
-    operator.rate.check().map_err(|_| busy())?;
     let caller = {
         let config = operator.shown.config.load();
-        access::check(&config.operator, peer.ip(), request.method(), request.headers())?
+        access::check(&config.operator, peer.ip(), request.method(), request.headers())
     };
+    // Counted apart: whoever is refused must not keep operators out.
+    let rate = if caller.is_ok() { &operator.rate } else { &operator.refused_rate };
+    rate.check().map_err(|_| busy())?;
+    let caller = caller?;
     let _room = operator.room.try_acquire().map_err(|_| busy())?;
     request.extensions_mut().insert(Caller(caller));
+    if request.uri().path() == FORGET {
+        return Ok(next.run(request).await);
+    }
     tokio::time::timeout(REQUEST_TIME, next.run(request)).await.map_err(|_| {
         let text = "the request took too long; a change that was asked for may have been made all the same";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-slow", text)

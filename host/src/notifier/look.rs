@@ -2,18 +2,19 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
+use super::LOOK_EVERY;
 use crate::config::Config;
 use crate::incident::{Condition, Key, Kind, Seen};
 use crate::registry::Registry;
 use crate::store::{Error, KnownVersion, Store};
 
 /// What is looked at here.
-pub(super) const KINDS: [Kind; 6] =
-    [Kind::DeadLetters, Kind::Held, Kind::PastDue, Kind::RolledBack, Kind::Silence, Kind::Disk];
+pub(super) const KINDS: [Kind; 5] =
+    [Kind::DeadLetters, Kind::Held, Kind::PastDue, Kind::RolledBack, Kind::Silence];
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -23,6 +24,8 @@ const WEEK_MS: i64 = 7 * 24 * HOUR_MS;
 const DEAD_WITHIN_MS: i64 = HOUR_MS;
 /// Work that could run and waits longer than this, and than an attempt may take, is past due.
 const PAST_DUE_MS: i64 = 2 * MINUTE_MS;
+/// How long it may take to look for past-due work of all plugins.
+const PAST_DUE_TIME: Duration = Duration::from_secs(1);
 /// No webhook for so long is silence, where there usually are some.
 const SILENCE_MS: i64 = 2 * HOUR_MS;
 /// So many webhooks at the same time a week ago, and the week before, are some.
@@ -44,12 +47,15 @@ pub(super) struct Look {
 }
 
 impl Look {
+    /// What can be seen in the store.
     pub(super) async fn look(&self, now_ms: i64) -> Seen {
         let mut seen = Seen::default();
+        let (late, looked_at_all) = self.past_due(now_ms, PAST_DUE_TIME).await;
+        seen.conditions.extend(late);
         let found = [
+            (Kind::PastDue, looked_at_all.map(|()| Vec::new())),
             (Kind::DeadLetters, self.dead_letters(now_ms).await),
             (Kind::Held, self.held().await),
-            (Kind::PastDue, self.past_due(now_ms).await),
             (Kind::RolledBack, self.rolled_back().await),
             (Kind::Silence, self.silence(now_ms).await),
         ];
@@ -62,7 +68,6 @@ impl Look {
                 }
             }
         }
-        seen.conditions.extend(self.commit(now_ms).await);
         seen
     }
 
@@ -89,32 +94,53 @@ impl Look {
         Ok(self.store.held().await?.into_iter().map(condition).collect())
     }
 
-    async fn past_due(&self, now_ms: i64) -> Result<Vec<Condition>, Error> {
-        let mut late = Vec::new();
-        for plugin in self.store.plugins_with_pending().await? {
-            // Without a section its deliveries are being skipped.
-            let Some(wall_ms) = self.wall_ms(&plugin) else { continue };
-            let patience_ms = PAST_DUE_MS + wall_ms;
-            if now_ms - self.began_ms < patience_ms {
-                // What waited for the host to start has not waited for the plugin.
-                continue;
-            }
-            let before_ms = now_ms - patience_ms;
-            let Some(since_ms) = self.store.past_due(plugin.clone(), before_ms).await? else { continue };
-            let minutes = (now_ms - since_ms) / MINUTE_MS;
-            let runs = self.registry.get(&plugin).is_some_and(|slot| slot.active.is_some());
-            let why = match runs {
-                true => "although it could run: is the host overloaded, or the plugin slow?",
-                false => "because it doesn't run: `chatplug plugins list` says why",
-            };
-            let text = format!("events have been waiting for {plugin} for {minutes} min, {why}");
-            late.push(Condition {
-                key: Key::new(Kind::PastDue, &*plugin),
-                count: minutes.unsigned_abs(),
-                text,
-            });
+    /// The plugins that have past-due work, and whether all were looked at. With long backlogs that takes a while: each
+    /// look begins with another plugin, so that all have their turn.
+    pub(super) async fn past_due(
+        &self,
+        now_ms: i64,
+        budget: Duration,
+    ) -> (Vec<Condition>, Result<(), Error>) {
+        let (began, mut late) = (Instant::now(), Vec::new());
+        let mut plugins = match self.store.plugins_with_pending().await {
+            Ok(plugins) => plugins,
+            Err(error) => return (late, Err(error)),
+        };
+        if !plugins.is_empty() {
+            let turn = now_ms.unsigned_abs() / LOOK_EVERY.as_millis() as u64;
+            let first = (turn % plugins.len() as u64) as usize;
+            plugins.rotate_left(first);
         }
-        Ok(late)
+        for plugin in plugins {
+            if began.elapsed() >= budget {
+                return (late, Err(Error::Slow));
+            }
+            match self.past_due_of(&plugin, now_ms).await {
+                Ok(found) => late.extend(found),
+                Err(error) => return (late, Err(error)),
+            }
+        }
+        (late, Ok(()))
+    }
+
+    async fn past_due_of(&self, plugin: &Arc<str>, now_ms: i64) -> Result<Option<Condition>, Error> {
+        // Without a section its deliveries are being skipped.
+        let Some(wall_ms) = self.wall_ms(plugin) else { return Ok(None) };
+        let patience_ms = PAST_DUE_MS + wall_ms;
+        if now_ms - self.began_ms < patience_ms {
+            // What waited for the host to start has not waited for the plugin.
+            return Ok(None);
+        }
+        let before_ms = now_ms - patience_ms;
+        let Some(since_ms) = self.store.past_due(plugin.clone(), before_ms).await? else { return Ok(None) };
+        let minutes = (now_ms - since_ms) / MINUTE_MS;
+        let runs = self.registry.get(plugin).is_some_and(|slot| slot.active.is_some());
+        let why = match runs {
+            true => "although it could run: is the host overloaded, or the plugin slow?",
+            false => "because it doesn't run: `chatplug plugins list` says why",
+        };
+        let text = format!("events have been waiting for {plugin} for {minutes} min, {why}");
+        Ok(Some(Condition { key: Key::new(Kind::PastDue, &**plugin), count: minutes.unsigned_abs(), text }))
     }
 
     /// Versions that the host itself took back, as long as their files are there.
@@ -167,7 +193,7 @@ impl Look {
     }
 
     /// Whether the store commits, and whether the disk has room for more.
-    async fn commit(&self, now_ms: i64) -> Vec<Condition> {
+    pub(super) async fn commit(&self, now_ms: i64) -> Vec<Condition> {
         let mut wrong = Vec::new();
         let mut note = |kind, text: String| wrong.push(Condition { key: Key::new(kind, ""), count: 1, text });
         match tokio::time::timeout(PROBE_TIME, self.store.probe(now_ms)).await {

@@ -300,3 +300,31 @@ async fn webhooks_that_are_not_sent_are_told_and_not_over_because_nobody_could_a
     stage.turn(5 * CALM_MS).await;
     assert_eq!(stage.told().last(), Some(&said("registrations", "over")));
 }
+
+#[tokio::test]
+async fn a_look_that_takes_long_tells_nothing_and_a_commit_that_does_tells_of_the_disk() {
+    let mut stage = Stage::new([]).await;
+    let (now_ms, mut seen) = (NOW, Seen::default());
+    stage.memory.looking = Some(tokio::spawn(std::future::pending()));
+    stage.notifier.look(&mut stage.memory, now_ms, Duration::ZERO, &mut seen).await;
+    assert!(seen.conditions.is_empty() && stage.memory.looking.is_some(), "{seen:?}");
+    assert_eq!(seen.blind, look::KINDS.into());
+    assert!(!seen.blind.contains(&Kind::Store));
+
+    stage.memory.committing = Some(tokio::spawn(std::future::pending()));
+    stage.notifier.commit(&mut stage.memory, now_ms, Duration::ZERO, &mut seen).await;
+    let [condition] = &seen.conditions[..] else { panic!("{seen:?}") };
+    assert_eq!(condition.key, Key::new(Kind::Store, ""));
+}
+
+#[tokio::test]
+async fn past_due_work_is_looked_for_in_a_given_time_and_what_is_not_reached_is_not_known() {
+    let mut stage = Stage::new([]).await;
+    stage.running_since(NOW - HOUR);
+    stage.accept("C1", 1, NOW - HOUR).await;
+    let look = stage.memory.look.clone();
+    let (late, all) = look.past_due(NOW, Duration::from_secs(600)).await;
+    assert!(late.len() == 1 && all.is_ok(), "{late:?}");
+    let (late, all) = look.past_due(NOW, Duration::ZERO).await;
+    assert!(late.is_empty() && all.is_err(), "{late:?}");
+}

@@ -2,10 +2,11 @@
 //! itself when it is opened.
 
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
+use rustix::fs::{Gid, Uid};
 use serde::Serialize;
 
 use super::failure::is_damage;
@@ -73,9 +74,13 @@ fn copy_store(from: &Path, part: &Path) -> Result<(), Error> {
     let connection = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.busy_timeout(log::BUSY_TIME)?;
     schema::check(&connection)?;
+    copy_into(&connection, part)
+}
+
+/// Copies what a connection sees to an empty file, in one reading transaction, however long it takes. The pages are
+/// written anew, so that nothing that was deleted is in the copy.
+fn copy_into(connection: &Connection, part: &Path) -> Result<(), Error> {
     let name = part.to_str().ok_or_else(|| at(part)(std::io::ErrorKind::InvalidFilename.into()))?;
-    // One reading transaction, however long it takes; the pages are written anew, so that nothing that was
-    // deleted is in the copy.
     connection.execute("VACUUM INTO ?1", [name])?;
     Ok(())
 }
@@ -85,6 +90,12 @@ fn copy_store(from: &Path, part: &Path) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Damaged`], [`Error::Newer`], or what SQLite says.
 pub fn check(file: &Path) -> Result<Checked, Error> {
+    let connection = open_checked(file)?;
+    count(&connection).map_err(|error| damaged(error.into(), file))
+}
+
+/// Opens a copy and checks it, with the log that may lie beside it.
+fn open_checked(file: &Path) -> Result<Connection, Error> {
     fs::metadata(file).map_err(at(file))?;
     let file = std::path::absolute(file).map_err(at(file))?;
     let connection = Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
@@ -94,10 +105,10 @@ pub fn check(file: &Path) -> Result<Checked, Error> {
             let what = "it is no store of Chatplug".to_owned();
             return Err(Error::Damaged { path: file.clone(), what });
         }
-        expect_ok(&connection, "PRAGMA integrity_check(1)", &file)?;
-        Ok(count(&connection)?)
+        expect_ok(&connection, "PRAGMA integrity_check(1)", &file)
     });
-    checked.map_err(|error| damaged(error, &file))
+    checked.map_err(|error| damaged(error, &file))?;
+    Ok(connection)
 }
 
 /// Says of which file an error tells that it is damaged.
@@ -137,16 +148,17 @@ const NUMBERS_SKIPPED: i64 = 100_000_000;
 /// [`Error::Locked`] while a host runs; those of [`check`]; else see [`Error`]. The store that was there is in
 /// its place then.
 pub fn restore(file: &Path, data_dir: &Path, now_ms: i64) -> Result<Restored, Error> {
-    let store = check(file)?;
+    let checked = open_checked(file)?;
     super::make_folder(data_dir)?;
-    let _lock = lock_patiently(data_dir)?;
+    let lock = lock_patiently(data_dir)?;
     let place = database(data_dir);
+    keep_owner(&lock.file, &place, data_dir);
     let part = beside(&place, ".part");
-    let mut copy = create(&part)?;
-    let mut source = File::open(file).map_err(at(file))?;
-    std::io::copy(&mut source, &mut copy).map_err(at(&part))?;
-    copy.sync_all().map_err(at(&part))?;
-    skip_numbers(&part)?;
+    let copy = create(&part)?;
+    keep_owner(&copy, &place, data_dir);
+    // By SQLite: a part of what was checked may stand in a log beside the file.
+    copy_into(&checked, &part)?;
+    let store = finish(&part)?;
     let before = match place.exists() {
         true => Some(set_aside(&place, now_ms)?),
         false => None,
@@ -163,16 +175,30 @@ pub fn restore(file: &Path, data_dir: &Path, now_ms: i64) -> Result<Restored, Er
     Ok(Restored { store, before })
 }
 
+/// Whoever restores, the host's user has to be able to open it: it belongs to who owned the one that it takes the place
+/// of, or else the folder.
+fn keep_owner(copy: &File, place: &Path, data_dir: &Path) {
+    if let Ok(before) = fs::metadata(place).or_else(|_| fs::metadata(data_dir)) {
+        let (owner, group) = (Uid::from_raw(before.uid()), Gid::from_raw(before.gid()));
+        // Only root may give files away, and another user's copy belongs to that user.
+        let _ = rustix::fs::fchown(copy, Some(owner), Some(group));
+    }
+}
+
 /// Numbers that the store gave after the copy was made are not given again: what a service knows by them (the id of a
 /// message, the key of a request) would be taken for something that was done already.
-fn skip_numbers(copy: &Path) -> Result<(), Error> {
+///
+/// Answers what the copy holds.
+fn finish(copy: &Path) -> Result<Checked, Error> {
     let connection = Connection::open(copy)?;
     connection.pragma_update(None, "journal_mode", "DELETE")?;
     let sql = "UPDATE sqlite_sequence SET seq = seq + ?1 WHERE name = 'deliveries'";
     connection.execute(sql, [NUMBERS_SKIPPED])?;
+    let store = count(&connection)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.close().map_err(|(_, error)| error)?;
-    File::open(copy).and_then(|file| file.sync_all()).map_err(at(copy))
+    sync(copy)?;
+    Ok(store)
 }
 
 /// Gives the store a second name, under which it stays. It keeps the first one until the copy takes it.
@@ -232,3 +258,6 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     name.push(ending);
     name.into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -209,7 +209,7 @@ fn select(index: &str, condition: &str, limit: &str) -> String {
     format!(
         "SELECT {EVENT_COLUMNS}, deliveries.id, plugin, lane, accepted_at, due_at, attempts, crashes,
             runs, root, late, EXISTS (SELECT 1 FROM journals WHERE journals.delivery = deliveries.id),
-            coalesce(set_at, accepted_at)
+            coalesce(set_at, accepted_at), events.removed IS NOT NULL
          FROM deliveries INDEXED BY {index} JOIN events ON events.id = deliveries.event
          WHERE state = 'pending' AND {condition} ORDER BY deliveries.id LIMIT {limit}"
     )
@@ -226,9 +226,11 @@ fn collect(
 fn pending(row: &Row<'_>) -> rusqlite::Result<Pending> {
     let event = event(row)?;
     let id = DeliveryId(row.get(12)?);
+    let is_removed: bool = row.get(24)?;
     Ok(Pending {
         event_id: event.id,
-        event: kept(Arc::new(event)),
+        // Without content it is no event: who runs the delivery finds that out in the store.
+        event: kept(Arc::new(event)).filter(|_| !is_removed),
         id,
         plugin: Arc::from(row.get::<_, String>(13)?),
         lane: row.get::<_, Option<String>>(14)?.map(Arc::from),

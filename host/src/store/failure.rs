@@ -32,7 +32,7 @@ impl Failure {
     }
 }
 
-/// Ends the store if its thread panics.
+/// Ends the store if one of its threads panics.
 pub(super) struct Watch(pub(super) Failure);
 
 impl Drop for Watch {

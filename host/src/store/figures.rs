@@ -59,6 +59,9 @@ pub struct Backlog {
     /// For each plugin with pending deliveries: how long the one that could run and has been waiting the longest has
     /// been due, seconds; what waits behind a retry is not counted. Of a long backlog only the oldest are looked at.
     pub overdue_seconds: Vec<(String, u64)>,
+    /// Whether there was no time to look at all plugins.
+    #[serde(skip)]
+    pub is_partial: bool,
 }
 
 /// The disk under a folder.
@@ -91,6 +94,8 @@ pub fn try_sync(folder: &Path) -> io::Result<Duration> {
     file.sync_data()?;
     Ok(began.elapsed())
 }
+/// How long it may take to look at the backlogs of all plugins.
+const OVERDUE_TIME: Duration = Duration::from_secs(2);
 
 impl Store {
     /// How much room the store takes.
@@ -171,23 +176,31 @@ impl Reader {
             );
             Ok(self.connection.query_row(&sql, [], |row| row.get::<_, i64>(0))?.unsigned_abs())
         };
+        let (overdue_seconds, is_partial) = self.overdue(now_ms, OVERDUE_TIME)?;
         Ok(Backlog {
             pending: count("pending", "deliveries_pending")?,
             held: count("held", "deliveries_held")?,
             dead: count("dead", "deliveries_dead")?,
-            overdue_seconds: self.overdue(now_ms)?,
+            overdue_seconds,
+            is_partial,
         })
     }
 
-    fn overdue(&self, now_ms: i64) -> Result<Vec<(String, u64)>, Error> {
+    /// Of each plugin, as far as there is time; and whether there wasn't enough.
+    fn overdue(&self, now_ms: i64, budget: Duration) -> Result<(Vec<(String, u64)>, bool), Error> {
+        let began = Instant::now();
         let mut plugins = self.connection.prepare(super::deliveries::PLUGINS_WITH_PENDING)?;
         let plugins: Vec<String> =
             plugins.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        let overdue = |plugin: String| -> Result<(String, u64), Error> {
+        let mut overdue = Vec::with_capacity(plugins.len());
+        for plugin in plugins {
+            if began.elapsed() >= budget {
+                return Ok((overdue, true));
+            }
             let due_ms = past_due(&self.connection, &plugin, now_ms)?;
             let late_ms = due_ms.map_or(0, |due_ms| now_ms.saturating_sub(due_ms)).max(0);
-            Ok((plugin, late_ms.unsigned_abs() / 1000))
-        };
-        plugins.into_iter().map(overdue).collect()
+            overdue.push((plugin, late_ms.unsigned_abs() / 1000));
+        }
+        Ok((overdue, false))
     }
 }

@@ -2,23 +2,25 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::operator::audit::{Deed, record};
+use super::batch::BatchSize;
+use super::operator::DeedOfOperator;
 use super::retention::empty;
 use super::writer::Group;
 use super::{Error, Reader, Store, memory};
-use crate::event::person::{self, Person};
+use crate::event::person::Person;
+
+mod search;
+
+use search::{Found, Search};
 
 /// Why a delivery of a forgotten person is skipped.
 const REASON: &str = "the person was forgotten";
-/// Rows that are searched at a time.
-const SEARCHED: i64 = 500;
-/// Events, or other rows, that are changed at a time.
-const CHANGED: usize = 50;
 
 /// What was, or would be, forgotten.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,16 +39,6 @@ pub struct Forgotten {
     pub memory: u64,
 }
 
-/// What is stored of a person.
-#[derive(Debug, Default)]
-struct Found {
-    chats: BTreeSet<String>,
-    /// Events that mention them, of whichever chat.
-    events: Vec<i64>,
-    /// Entries of memory: plugin and key.
-    memory: Vec<(String, String)>,
-}
-
 impl Reader {
     /// What [`Store::forget`] would do.
     ///
@@ -63,7 +55,8 @@ impl Reader {
 impl Store {
     /// Takes away what is stored of a person, for `who`: the content of events, journals, logs and reasons of deliveries,
     /// ratings, what repetitions are recognised by, entries of the plugins' memory. Deliveries that have not ended
-    /// well are skipped. An attempt that runs meanwhile may end.
+    /// well are skipped. An attempt that runs meanwhile may end. It may take minutes; each commit takes a few
+    /// milliseconds.
     ///
     /// # Errors
     /// See [`Error`]. Some of it may be done then; it can be asked for again.
@@ -73,44 +66,49 @@ impl Store {
             Person::Chat(_) => "a person, by a chat",
             Person::Email(_) => "a person, by an e-mail address",
         };
+        // First of all: whatever becomes of it, it is known that somebody asked for it.
+        self.note_deed(deed(&who, "forget.begun", subject, None), now_ms).await?;
         let last = self.read(newest).await?;
+        let Found { chats, events, memory } = self.search(person, last).await?;
+        self.forgotten_to.fetch_max(last, Ordering::AcqRel);
+        let mut under_way = UnderWay {
+            last,
+            now_ms,
+            size: BatchSize::default(),
+            done: Forgotten { chats, ..Forgotten::default() },
+        };
+        let events: Vec<i64> = events.into_iter().collect();
+        let mut rest = &events[..];
+        while !rest.is_empty() {
+            let (batch, others) = rest.split_at(rest.len().min(under_way.size.rows() as usize));
+            rest = others;
+            self.forget_events(batch.to_vec(), &mut under_way).await?;
+        }
+        for chat in under_way.done.chats.clone() {
+            self.forget_chat(&chat, &mut under_way).await?;
+        }
+        self.forget_memory(memory, &mut under_way).await?;
+        if !self.begin_log_anew().await? {
+            tracing::warn!(
+                "what was forgotten may stand in the log beside the store until nobody reads it: is another program reading it?"
+            );
+        }
+        let done = under_way.done;
+        let after = json!({ "events": done.events, "deliveries": done.deliveries });
+        self.note_deed(deed(&who, "forget", subject, Some(after)), self.clock.now_ms()).await?;
+        Ok(done)
+    }
+
+    async fn search(&self, person: Person, last: i64) -> Result<Found, Error> {
         let mut search = Search::new(person, last);
         loop {
             let (more, kept) =
                 self.read(move |connection| search.go_on(connection).map(|more| (more, search))).await?;
             search = kept;
             if !more {
-                break;
+                return Ok(search.found);
             }
         }
-        self.forgotten_to.fetch_max(last, Ordering::AcqRel);
-        let Found { chats, events, memory } = search.found;
-        let mut forgotten = Forgotten { chats, ..Forgotten::default() };
-        for batch in events.chunks(CHANGED) {
-            self.forget_events(batch.to_vec(), now_ms, &mut forgotten).await?;
-        }
-        for chat in forgotten.chats.clone() {
-            self.forget_chat(&chat, last, now_ms, &mut forgotten).await?;
-        }
-        for batch in memory.chunks(CHANGED) {
-            let batch = batch.to_vec();
-            let gone = self.write(move |group| {
-                securely(group, |group| {
-                    let gone =
-                        batch.iter().map(|(plugin, key)| memory::remove(group, plugin, key).map(u64::from));
-                    gone.sum::<rusqlite::Result<u64>>()
-                })
-            });
-            forgotten.memory += gone.await?;
-        }
-        let after = json!({ "events": forgotten.events, "deliveries": forgotten.deliveries });
-        let recorded = self.write(move |group| {
-            let (subject, after) = (subject.to_owned(), Some(after));
-            let deed = Deed { who: &who, action: "forget", subject, before: None, after };
-            record(group.connection, &deed, now_ms)
-        });
-        recorded.await?;
-        Ok(forgotten)
     }
 
     /// Whether what is in memory of an event may have been forgotten since.
@@ -118,58 +116,99 @@ impl Store {
         event.0 <= self.forgotten_to.load(Ordering::Acquire)
     }
 
-    async fn forget_chat(
-        &self,
-        chat: &str,
-        last: i64,
-        now_ms: i64,
-        forgotten: &mut Forgotten,
-    ) -> Result<(), Error> {
+    async fn forget_chat(&self, chat: &str, under_way: &mut UnderWay) -> Result<(), Error> {
         loop {
-            let chat = chat.to_owned();
+            let (chat, last, limit) = (chat.to_owned(), under_way.last, under_way.size.rows());
             let events = self.read(move |connection| {
                 let mut select = connection.prepare_cached(
                     "SELECT id FROM events WHERE chat_id = ?1 AND id <= ?2 AND removed IS NOT 'forgotten'
                      ORDER BY id LIMIT ?3",
                 )?;
-                let rows = select.query_map(params![chat, last, CHANGED as i64], |row| row.get(0))?;
+                let rows = select.query_map(params![chat, last, limit], |row| row.get(0))?;
                 rows.collect::<rusqlite::Result<Vec<i64>>>()
             });
             let events = events.await?;
             if events.is_empty() {
                 break;
             }
-            self.forget_events(events, now_ms, forgotten).await?;
+            self.forget_events(events, under_way).await?;
         }
-        let chat = chat.to_owned();
-        let (ratings, keys) =
-            self.write(move |group| securely(group, |group| forget_keys(group, &chat))).await?;
-        forgotten.ratings += ratings;
-        forgotten.dedupe_keys += keys;
+        loop {
+            let (chat, limit) = (chat.to_owned(), under_way.size.rows());
+            let work = move |group: &mut Group<'_>| forget_keys(group, &chat, limit);
+            let gone = self.write_securely(work, under_way).await?;
+            under_way.done.ratings += gone.ratings;
+            under_way.done.dedupe_keys += gone.keys;
+            if gone.is_all {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn forget_events(&self, events: Vec<i64>, under_way: &mut UnderWay) -> Result<(), Error> {
+        let now_ms = under_way.now_ms;
+        let work = move |group: &mut Group<'_>| {
+            let (mut emptied, mut skipped) = (0, 0);
+            for event in events {
+                emptied += empty(group.connection, event, "forgotten")? as u64;
+                skipped += skip(group.connection, event, now_ms)?;
+            }
+            Ok((emptied, skipped))
+        };
+        let (emptied, skipped) = self.write_securely(work, under_way).await?;
+        under_way.done.events += emptied;
+        under_way.done.deliveries += skipped;
         Ok(())
     }
 
-    async fn forget_events(
+    async fn forget_memory(
         &self,
-        events: Vec<i64>,
-        now_ms: i64,
-        forgotten: &mut Forgotten,
+        entries: Vec<(String, String)>,
+        under_way: &mut UnderWay,
     ) -> Result<(), Error> {
-        let work = move |group: &mut Group<'_>| {
-            securely(group, |group| {
-                let (mut emptied, mut skipped) = (0, 0);
-                for event in events {
-                    emptied += empty(group.connection, event, "forgotten")? as u64;
-                    skipped += skip(group.connection, event, now_ms)?;
-                }
-                Ok((emptied, skipped))
-            })
-        };
-        let (emptied, skipped) = self.write(work).await?;
-        forgotten.events += emptied;
-        forgotten.deliveries += skipped;
+        let mut rest = &entries[..];
+        while !rest.is_empty() {
+            let (batch, others) = rest.split_at(rest.len().min(under_way.size.rows() as usize));
+            rest = others;
+            let batch = batch.to_vec();
+            let work = move |group: &mut Group<'_>| {
+                let gone =
+                    batch.iter().map(|(plugin, key)| memory::remove(group, plugin, key).map(u64::from));
+                gone.sum::<rusqlite::Result<u64>>()
+            };
+            under_way.done.memory += self.write_securely(work, under_way).await?;
+        }
         Ok(())
     }
+
+    /// Does a part of it in a commit of its own, and learns from how long it took how much to do at a time.
+    async fn write_securely<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Group<'_>) -> rusqlite::Result<T> + Send + 'static,
+        under_way: &mut UnderWay,
+    ) -> Result<T, Error> {
+        let work = move |group: &mut Group<'_>| {
+            let began = Instant::now();
+            Ok((securely(group, work)?, began.elapsed()))
+        };
+        let (done, took) = self.write(work).await?;
+        under_way.size.learn(took);
+        Ok(done)
+    }
+}
+
+/// Somebody is being forgotten.
+struct UnderWay {
+    /// The newest event of which anything is looked for.
+    last: i64,
+    now_ms: i64,
+    size: BatchSize,
+    /// What was done until now.
+    done: Forgotten,
+}
+
+fn deed(who: &str, action: &'static str, subject: &str, after: Option<Value>) -> DeedOfOperator {
+    DeedOfOperator { who: who.to_owned(), action, subject: subject.to_owned(), before: None, after }
 }
 
 /// Does something in a way that leaves nothing of what it deletes in the file.
@@ -178,7 +217,7 @@ fn securely<T>(
     work: impl FnOnce(&mut Group<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
     let set = |group: &Group<'_>, on: bool| {
-        let sql = format!("PRAGMA secure_delete = {}", if on { "ON" } else { "OFF" });
+        let sql = format!("PRAGMA secure_delete = {}", if on { "ON" } else { "FAST" });
         group.connection.query_row(&sql, [], |_| Ok(()))
     };
     set(group, true)?;
@@ -201,14 +240,31 @@ fn skip(connection: &Connection, event: i64, now_ms: i64) -> rusqlite::Result<u6
     Ok(skipped as u64)
 }
 
-/// Removes a chat's ratings and what its webhooks are recognised by.
-fn forget_keys(group: &mut Group<'_>, chat: &str) -> rusqlite::Result<(u64, u64)> {
-    let ratings = group.connection.execute("DELETE FROM ratings WHERE chat_id = ?1", [chat])?;
-    group.connection.execute("DELETE FROM own_events WHERE chat_id = ?1", [chat])?;
+/// What is gone of a chat's keys.
+struct Gone {
+    ratings: u64,
+    keys: u64,
+    is_all: bool,
+}
+
+/// Removes a chat's ratings and what its webhooks are recognised by, of each at most `limit`.
+fn forget_keys(group: &mut Group<'_>, chat: &str, limit: u32) -> rusqlite::Result<Gone> {
+    let remove = |sql: &str| group.connection.prepare_cached(sql)?.execute(params![chat, limit]);
+    let ratings = remove(
+        "DELETE FROM ratings WHERE chat_id = ?1 AND thread_id IN
+            (SELECT thread_id FROM ratings WHERE chat_id = ?1 LIMIT ?2)",
+    )?;
+    let own = remove(
+        "DELETE FROM own_events WHERE chat_id = ?1 AND mark IN
+            (SELECT mark FROM own_events WHERE chat_id = ?1 LIMIT ?2)",
+    )?;
     // The keys begin with the chat's id and a space; `!` is the character behind the space.
-    let keys =
-        group.connection.execute("DELETE FROM dedupe WHERE key > ?1 || ' ' AND key < ?1 || '!'", [chat])?;
-    Ok((ratings as u64, keys as u64))
+    let keys = remove(
+        "DELETE FROM dedupe WHERE key IN
+            (SELECT key FROM dedupe WHERE key > ?1 || ' ' AND key < ?1 || '!' LIMIT ?2)",
+    )?;
+    let is_all = [ratings, own, keys].iter().all(|gone| *gone < limit as usize);
+    Ok(Gone { ratings: ratings as u64, keys: keys as u64, is_all })
 }
 
 fn count(connection: &Connection, found: &Found) -> rusqlite::Result<Forgotten> {
@@ -220,7 +276,7 @@ fn count(connection: &Connection, found: &Found) -> rusqlite::Result<Forgotten> 
             "SELECT count(*) FROM deliveries WHERE event = ?1 AND state IN ('pending', 'held', 'dead')",
         )?.query_row([event], |row| row.get::<_, i64>(0))
         };
-    let mut events: BTreeSet<i64> = found.events.iter().copied().collect();
+    let mut events = found.events.clone();
     for chat in &found.chats {
         let mut select = connection
             .prepare_cached("SELECT id FROM events WHERE chat_id = ?1 AND removed IS NOT 'forgotten'")?;
@@ -242,111 +298,6 @@ fn count(connection: &Connection, found: &Found) -> rusqlite::Result<Forgotten> 
 
 fn newest(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("SELECT coalesce(max(id), 0) FROM events", [], |row| row.get(0))
-}
-
-/// A search, a few hundred rows at a time: readers are short.
-struct Search {
-    person: Person,
-    /// Events up to here are searched.
-    last: i64,
-    /// Where it has come to.
-    place: Place,
-    found: Found,
-}
-
-enum Place {
-    Events(i64),
-    /// Behind this plugin and key.
-    Memory(String, String),
-}
-
-impl Search {
-    fn new(person: Person, last: i64) -> Search {
-        let mut found = Found::default();
-        let place = match &person {
-            Person::Chat(chat) => {
-                found.chats.insert(chat.clone());
-                Place::Memory(String::new(), String::new())
-            }
-            Person::Email(_) => Place::Events(0),
-        };
-        Search { person, last, place, found }
-    }
-
-    /// Searches on; whether there is more.
-    fn go_on(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
-        match &self.place {
-            Place::Events(from) if *from < self.last => {
-                let to = from.saturating_add(SEARCHED).min(self.last);
-                self.events(connection, *from, to)?;
-                self.place = Place::Events(to);
-                Ok(true)
-            }
-            Place::Events(_) => {
-                self.place = Place::Memory(String::new(), String::new());
-                Ok(true)
-            }
-            Place::Memory(plugin, key) => {
-                let last = self.memory(connection, &plugin.clone(), &key.clone())?;
-                let is_more = last.is_some();
-                if let Some((plugin, key)) = last {
-                    self.place = Place::Memory(plugin, key);
-                }
-                Ok(is_more)
-            }
-        }
-    }
-
-    fn events(&mut self, connection: &Connection, from: i64, to: i64) -> rusqlite::Result<()> {
-        let mut select = connection.prepare_cached(
-            "SELECT id, chat_id, payload, extra, original FROM events
-             WHERE id > ?1 AND id <= ?2 AND removed IS NULL AND (instr(lower(payload), ?3) > 0
-                OR instr(lower(extra), ?3) > 0 OR instr(lower(original), ?3) > 0)",
-        )?;
-        let mut rows = select.query(params![from, to, self.person.term().to_ascii_lowercase()])?;
-        while let Some(row) = rows.next()? {
-            let (payload, extra, original): (String, String, String) =
-                (row.get(2)?, row.get(3)?, row.get(4)?);
-            let texts = [&payload, &extra, &original];
-            if !texts.iter().any(|text| person::mentions(text.as_bytes(), self.person.term())) {
-                continue;
-            }
-            self.found.events.push(row.get(0)?);
-            if let Some(chat) = row.get::<_, Option<String>>(1)?
-                && texts.iter().any(|text| self.person.is_customer_in(text))
-            {
-                self.found.chats.insert(chat);
-            }
-        }
-        Ok(())
-    }
-
-    /// Searches a few entries of memory; the last one that was looked at, if there may be more.
-    fn memory(
-        &mut self,
-        connection: &Connection,
-        plugin: &str,
-        key: &str,
-    ) -> rusqlite::Result<Option<(String, String)>> {
-        let mut select = connection.prepare_cached(
-            "SELECT plugin, key, value FROM memory WHERE (plugin, key) > (?1, ?2) ORDER BY plugin, key LIMIT ?3",
-        )?;
-        let mut rows = select.query(params![plugin, key, SEARCHED])?;
-        let terms: Vec<&str> =
-            self.found.chats.iter().map(String::as_str).chain([self.person.term()]).collect();
-        let mut last = None;
-        while let Some(row) = rows.next()? {
-            let (plugin, key, value): (String, String, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            if terms
-                .iter()
-                .any(|term| person::mentions(key.as_bytes(), term) || person::mentions(&value, term))
-            {
-                self.found.memory.push((plugin.clone(), key.clone()));
-            }
-            last = Some((plugin, key));
-        }
-        Ok(last)
-    }
 }
 
 #[cfg(test)]

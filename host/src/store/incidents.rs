@@ -9,8 +9,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{Error, Store};
 use crate::incident::{Incident, Key};
 
-/// Pending deliveries of a plugin among which one that could run is looked for: more than may wait for a retry.
-const LOOKED_AT_MAX: i64 = 60_000;
+/// Pending deliveries of a plugin, the oldest, among which one that could run is looked for. Where more than these wait
+/// for a retry, what waits behind them is seen when they are through.
+const LOOKED_AT_MAX: i64 = 5_000;
 
 impl Store {
     /// The incidents as they were kept last.

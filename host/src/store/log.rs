@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
@@ -19,8 +19,12 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 const PAGES_LONG: i64 = 16_384;
 /// Pages (112 MiB) beyond which the writer waits for readers that keep the log from being begun anew.
 const PAGES_MAX: i64 = 28_672;
-/// How long it waits for them, group by group.
+/// How long it waits for them.
 const READERS_TIME: Duration = Duration::from_secs(1);
+/// And how long not again after that: the host's own backup is such a reader, and commits must go on beside it.
+const READERS_PAUSE: Duration = Duration::from_secs(10);
+/// Pages (1 GiB) beyond which it waits group by group: the disk must not fill.
+const PAGES_TOO_MANY: i64 = 262_144;
 /// How long a connection waits for another one otherwise.
 pub(super) const BUSY_TIME: Duration = Duration::from_secs(5);
 
@@ -28,12 +32,25 @@ pub(super) const BUSY_TIME: Duration = Duration::from_secs(5);
 #[derive(Clone, Default)]
 pub(super) struct IsLong(Arc<AtomicBool>);
 
-impl IsLong {
+/// What the writer does about a long log.
+pub(super) struct Shortening {
+    is_long: IsLong,
+    /// A reader kept the log from being shortened: not tried again before.
+    pause_until: Option<Instant>,
+}
+
+impl Shortening {
+    pub(super) fn new(is_long: IsLong) -> Shortening {
+        Shortening { is_long, pause_until: None }
+    }
+
     /// Shortens the log if the thread found it long.
-    pub(super) fn shorten(&self, connection: &Connection) -> Result<(), Error> {
-        if !self.0.swap(false, Ordering::AcqRel) {
+    pub(super) fn shorten(&mut self, connection: &Connection, now: Instant) -> Result<(), Error> {
+        let is_pausing = self.pause_until.is_some_and(|until| now < until);
+        if is_pausing || !self.is_long.0.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
+        self.pause_until = None;
         let pages = move_log(connection, "PASSIVE")?;
         if pages <= PAGES_LONG {
             return Ok(());
@@ -42,14 +59,27 @@ impl IsLong {
         connection.busy_timeout(patience)?;
         let left = move_log(connection, "TRUNCATE");
         connection.busy_timeout(BUSY_TIME)?;
-        if left? > PAGES_MAX {
-            // Slowed down until the reader is done: the disk must not fill.
-            self.0.store(true, Ordering::Release);
+        let left = left?;
+        if left > PAGES_MAX {
+            self.is_long.0.store(true, Ordering::Release);
+            self.pause_until = (left <= PAGES_TOO_MANY).then(|| now + READERS_PAUSE);
             tracing::warn!(
-                "a reader keeps the store's log from being shortened: is another program reading it?"
+                "a reader keeps the store's log from being shortened: a backup, or another program that is reading it?"
             );
         }
         Ok(())
+    }
+}
+
+/// Moves all of the log into the database and begins it anew, if nobody reads it just now; whether that was done.
+pub(super) fn begin_anew(connection: &Connection) -> Result<bool, Error> {
+    connection.busy_timeout(Duration::ZERO)?;
+    let is_busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+    connection.busy_timeout(BUSY_TIME)?;
+    match is_busy {
+        Ok(is_busy) => Ok(!is_busy),
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -117,26 +147,33 @@ mod tests {
         writer.execute_batch("CREATE TABLE things (bytes BLOB)").expect("a table");
         let length = || std::fs::metadata(path.with_extension("db-wal")).expect("the log").len() as usize;
         let is_long = IsLong(Arc::new(AtomicBool::new(true)));
-        let shorten = || is_long.shorten(&writer).expect("nothing fails");
+        let mut shortening = Shortening::new(is_long.clone());
+        let began = Instant::now();
+        let mut shorten = |after_s| {
+            shortening.shorten(&writer, began + Duration::from_secs(after_s)).expect("nothing fails");
+        };
 
         write(&writer, MIB);
-        shorten();
+        shorten(0);
         assert!(length() > MIB, "it is short: nothing to do");
         write(&writer, 70 * MIB);
-        shorten();
+        shorten(0);
         assert!(length() > 70 * MIB, "nobody said that it is long");
         is_long.0.store(true, Ordering::Release);
-        shorten();
+        shorten(0);
         assert_eq!(length(), 0);
 
         let reader = open();
         reader.execute_batch("BEGIN; SELECT count(*) FROM things;").expect("a reader");
         write(&writer, 120 * MIB);
         is_long.0.store(true, Ordering::Release);
-        shorten();
+        shorten(0);
         assert!(length() > 120 * MIB && is_long.0.load(Ordering::Acquire), "the reader needs it");
+        // It was waited for; now commits have their turn, however many there are.
         reader.execute_batch("COMMIT").expect("it ends");
-        shorten();
+        shorten(READERS_PAUSE.as_secs() - 1);
+        assert!(length() > 120 * MIB, "it is too early to wait again");
+        shorten(READERS_PAUSE.as_secs());
         assert_eq!(length(), 0);
         assert!(!is_long.0.load(Ordering::Acquire));
     }

@@ -1,11 +1,14 @@
 //! What operators do with deliveries: dead letters replayed or discarded, held ones resolved, events replayed.
 //! Bulk work is done in batches, each a command of its own, so that no webhook waits long for its commit.
 
+use std::time::{Duration, Instant};
+
 use rusqlite::types::ToSql;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::batch::BatchSize;
 use super::writer::Group;
 use super::{Error, Store};
 use crate::delivery::{DeliveryId, State};
@@ -152,10 +155,11 @@ struct Stopped {
 
 impl Store {
     /// Decides about one batch of stopped deliveries, and records who did; when it returns it is on disk. What
-    /// is in another state by now is left alone.
+    /// is in another state by now is left alone, and so is what has lost its content. Each commit takes as many as
+    /// it can do in a few milliseconds.
     ///
     /// # Errors
-    /// See [`Error`].
+    /// See [`Error`]. Some of it may be decided then, as the audit log says; it can be asked for again.
     pub async fn decide(
         &self,
         decision: Decision,
@@ -163,22 +167,52 @@ impl Store {
         who: String,
         now_ms: i64,
     ) -> Result<Decided, Error> {
-        self.write(move |group| {
+        let by_id = !selection.ids.is_empty();
+        // To look for them may take long: not where others wait for their commits.
+        let choosing = self.read(move |connection| {
             let cursor = match selection.cursor {
                 Some(cursor) => cursor,
-                None => Cursor { after: DeliveryId(0), until: newest(group.connection)? },
+                None => Cursor { after: DeliveryId(0), until: newest(connection)? },
             };
-            let chosen = choose(group.connection, decision.concerns(), &selection, cursor)?;
-            let mut decided = Decided::default();
-            for one in &chosen {
-                apply(group, decision, one, (&who, now_ms), &mut decided)?;
+            Ok((choose(connection, decision.concerns(), &selection, cursor)?, cursor))
+        });
+        let (chosen, cursor) = choosing.await?;
+        let mut decided = Decided::default();
+        let (mut size, mut rest) = (BatchSize::default(), &chosen[..]);
+        while !rest.is_empty() {
+            let (batch, others) = rest.split_at(rest.len().min(size.rows() as usize));
+            rest = others;
+            let took = self.decide_these(decision, batch.to_vec(), (&who, now_ms), &mut decided).await?;
+            size.learn(took);
+        }
+        decided.next = (chosen.len() == BATCH && !by_id)
+            .then(|| chosen.last().map(|last| Cursor { after: *last, ..cursor }))
+            .flatten();
+        Ok(decided)
+    }
+
+    /// Decides about those of a few deliveries that are still in their state; answers how long the writer was busy.
+    async fn decide_these(
+        &self,
+        decision: Decision,
+        batch: Vec<DeliveryId>,
+        (who, now_ms): (&str, i64),
+        all: &mut Decided,
+    ) -> Result<Duration, Error> {
+        let who = who.to_owned();
+        let work = move |group: &mut Group<'_>| {
+            let (began, mut decided) = (Instant::now(), Decided::default());
+            for id in batch {
+                if let Some(one) = still(group.connection, decision.concerns(), id)? {
+                    apply(group, decision, &one, (&who, now_ms), &mut decided)?;
+                }
             }
-            decided.next = (chosen.len() == BATCH && selection.ids.is_empty())
-                .then(|| chosen.last().map(|last| Cursor { after: DeliveryId(last.id), ..cursor }))
-                .flatten();
-            Ok(decided)
-        })
-        .await
+            Ok((decided, began.elapsed()))
+        };
+        let (decided, took) = self.write(work).await?;
+        all.deliveries.extend(decided.deliveries);
+        all.may_repeat += decided.may_repeat;
+        Ok(took)
     }
 }
 
@@ -191,7 +225,7 @@ fn choose(
     state: State,
     selection: &Selection,
     cursor: Cursor,
-) -> rusqlite::Result<Vec<Stopped>> {
+) -> rusqlite::Result<Vec<DeliveryId>> {
     let mut conditions = Conditions::of(state, &selection.filter);
     conditions.and("deliveries.id > ?", cursor.after.0);
     conditions.and("deliveries.id <= ?", cursor.until.0);
@@ -200,13 +234,23 @@ fn choose(
     }
     let limit = selection.limit.unwrap_or(BATCH).min(BATCH);
     let sql = format!(
-        "SELECT deliveries.id, event, plugin, outcome, attempts
-         FROM deliveries JOIN events ON events.id = deliveries.event
+        "SELECT deliveries.id FROM deliveries JOIN events ON events.id = deliveries.event
          WHERE {} ORDER BY deliveries.id LIMIT {limit}",
         conditions.text()
     );
     let mut select = connection.prepare(&sql)?;
-    let rows = select.query_map(&conditions.values()[..], |row| {
+    let rows = select.query_map(&conditions.values()[..], |row| row.get(0).map(DeliveryId))?;
+    rows.collect()
+}
+
+/// A delivery that was chosen, if it can still be decided about.
+fn still(connection: &Connection, state: State, id: DeliveryId) -> rusqlite::Result<Option<Stopped>> {
+    let mut select = connection.prepare_cached(
+        "SELECT deliveries.id, event, plugin, outcome, attempts
+         FROM deliveries JOIN events ON events.id = deliveries.event
+         WHERE deliveries.id = ?1 AND state = ?2 AND removed IS NULL",
+    )?;
+    let stopped = |row: &rusqlite::Row<'_>| {
         Ok(Stopped {
             id: row.get(0)?,
             event: row.get(1)?,
@@ -214,8 +258,8 @@ fn choose(
             outcome: row.get(3)?,
             attempts: row.get(4)?,
         })
-    })?;
-    rows.collect()
+    };
+    select.query_row(params![id.0, state.as_str()], stopped).optional()
 }
 
 fn apply(
@@ -307,8 +351,9 @@ struct Conditions {
 impl Conditions {
     fn of(state: State, filter: &DeliveryFilter) -> Conditions {
         // Written out, not bound: only so does SQLite see that the partial index of the state fits.
-        let mut conditions =
-            Conditions { texts: vec![format!("state = '{}'", state.as_str())], values: Vec::new() };
+        // And nothing can be decided about one whose event has no content any more.
+        let texts = vec![format!("state = '{}'", state.as_str()), "events.removed IS NULL".to_owned()];
+        let mut conditions = Conditions { texts, values: Vec::new() };
         if let Some(plugin) = &filter.plugin {
             conditions.and("plugin = ?", plugin.clone());
         }

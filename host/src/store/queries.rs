@@ -95,6 +95,9 @@ pub struct DeliveryView {
 pub(super) const EVENT_COLUMNS: &str =
     "events.id, type, source, organization, occurred_at, received_at, chat_id,
     thread_id, possible_duplicate, payload, extra, own";
+/// The same without what the event says: a listing of many would hold all of that in memory.
+const LISTED_COLUMNS: &str = "events.id, type, source, organization, occurred_at, received_at, chat_id,
+    thread_id, possible_duplicate, '', '', own";
 pub(super) const DELIVERY_COLUMNS: &str =
     "deliveries.id, plugin, state, attempts, outcome, reason, version, due_at, ended_at, log, crash";
 
@@ -129,7 +132,7 @@ impl Reader {
         let condition = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
         let limit = filter.limit as i64;
         values.push(&limit);
-        let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE {condition} ORDER BY id DESC LIMIT ?");
+        let sql = format!("SELECT {LISTED_COLUMNS} FROM events WHERE {condition} ORDER BY id DESC LIMIT ?");
         let mut select = self.connection.prepare(&sql)?;
         let events: Vec<Event> = select.query_map(&values[..], event)?.collect::<rusqlite::Result<_>>()?;
         events.iter().map(|event| Ok(view(event, self.deliveries(event.id, false)?))).collect()

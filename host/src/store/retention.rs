@@ -17,6 +17,9 @@ const DAY_MS: i64 = 24 * 3600 * 1000;
 /// A held delivery waits this long for the operator, of the host's uptime.
 const HELD: Duration = Duration::from_secs(24 * 3600);
 
+/// What a dead letter says of itself that can't be replayed any more.
+const GIVEN_UP: &str = "given up; its content was removed";
+
 /// One thing that retention does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Job {
@@ -211,7 +214,12 @@ impl Batch<'_> {
             "UPDATE deliveries SET log = NULL, crash = NULL WHERE event = ?1
                 AND (log IS NOT NULL OR crash IS NOT NULL)",
         )?;
-        update.execute([event]).map(|_| ())
+        update.execute([event])?;
+        // Without event and journal a replay would do what was done already, on nothing.
+        let mut update = self.connection.prepare_cached(
+            "UPDATE deliveries SET state = 'skipped', reason = ?2, set_at = ?3 WHERE event = ?1 AND state = 'dead'",
+        )?;
+        update.execute(params![event, GIVEN_UP, self.now_ms]).map(|_| ())
     }
 
     fn remove(&self, event: i64) -> rusqlite::Result<()> {

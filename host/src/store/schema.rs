@@ -256,6 +256,9 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.pragma_update(None, "cache_size", -8_000)?;
+    // What is deleted is overwritten where its page is written anyway. A page that becomes free whole keeps it until it
+    // is used again, or given back.
+    connection.query_row("PRAGMA secure_delete = FAST", [], |_| Ok(()))?;
     connection.set_prepared_statement_cache_capacity(96);
     if !is_new {
         make_shrinkable(connection)?;

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::clock::Clock;
 use super::failure::{Failure, Watch, is_final};
-use super::log::{IsLong, checkpoint};
+use super::log::{self, IsLong, Shortening, checkpoint};
 use super::starts::{ALIVE_EVERY, Epoch};
 use super::{Error, Meters, Pending, Store};
 use crate::crash_point::CrashPoint;
@@ -28,6 +28,8 @@ pub(super) struct Group<'a> {
     pub(super) connection: &'a Connection,
     /// Deliveries that the group makes, handed on once it is committed.
     pub(super) made: &'a mut Vec<Pending>,
+    /// Set by who wants the log to be begun anew behind the group, and is told here whether it was.
+    pub(super) anew: &'a mut Option<Arc<AtomicBool>>,
 }
 
 /// Sends commands to the writer thread.
@@ -73,12 +75,14 @@ impl Writing {
             let _alive = alive;
             let writing = self;
             let _watch = Watch(writing.failure.clone());
-            if let Err(error) = writing.write(commands, &is_long) {
+            if let Err(error) = writing.write(commands, Shortening::new(is_long)) {
                 writing.failure.report(error);
             }
         });
         thread::spawn(move || {
             let _done = also_done;
+            // Without it the log would grow until the disk is full.
+            let _watch = Watch(failure.clone());
             checkpoint(&path, &ended, &told, &failure, more);
         });
         (Writer { queue }, all_done)
@@ -88,14 +92,18 @@ impl Writing {
     ///
     /// # Errors
     /// A failure after which nothing may be called stored any more.
-    fn write(&self, mut commands: mpsc::Receiver<Box<dyn Command>>, is_long: &IsLong) -> Result<(), Error> {
+    fn write(
+        &self,
+        mut commands: mpsc::Receiver<Box<dyn Command>>,
+        mut shortening: Shortening,
+    ) -> Result<(), Error> {
         let mut group = Vec::with_capacity(GROUP_MAX);
         while commands.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
-            let mut made = Vec::new();
+            let (mut made, mut anew) = (Vec::new(), None);
             let (began, rows) = (Instant::now(), self.connection.total_changes());
             let outcome = match self.failure.get() {
                 Some(error) => Err(error),
-                None => self.commit(&mut group, &mut made),
+                None => self.commit(&mut group, &mut made, &mut anew),
             };
             if outcome.is_ok() {
                 self.meters.committed(began, self.connection.total_changes() - rows);
@@ -104,13 +112,16 @@ impl Writing {
                 // Nothing is lost: the dispatcher notices the gap and reads the table.
                 self.gap.store(true, Ordering::Release);
             }
+            if let (Ok(()), Some(told)) = (&outcome, anew) {
+                self.begin_log_anew(&told);
+            }
             for command in group.drain(..) {
                 command.answer(outcome.clone());
             }
             if let Some(error) = self.failure.get() {
                 return Err(error);
             }
-            if let Err(error) = outcome.and_then(|()| is_long.shorten(&self.connection))
+            if let Err(error) = outcome.and_then(|()| shortening.shorten(&self.connection, Instant::now()))
                 && is_final(&error)
             {
                 return Err(error);
@@ -121,14 +132,27 @@ impl Writing {
         Ok(())
     }
 
-    fn commit(&self, group: &mut [Box<dyn Command>], made: &mut Vec<Pending>) -> Result<(), Error> {
+    fn begin_log_anew(&self, told: &AtomicBool) {
+        match log::begin_anew(&self.connection) {
+            Ok(done) => told.store(done, Ordering::Release),
+            Err(error) if is_final(&error) => self.failure.report(error),
+            Err(error) => tracing::warn!(%error, "the store's log could not be begun anew"),
+        }
+    }
+
+    fn commit(
+        &self,
+        group: &mut [Box<dyn Command>],
+        made: &mut Vec<Pending>,
+        anew: &mut Option<Arc<AtomicBool>>,
+    ) -> Result<(), Error> {
         let connection = &self.connection;
         let run = || -> Result<(), Error> {
             connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
             if !self.epoch.is_newest(connection)? {
                 return Err(Error::TakenOver);
             }
-            let mut transaction = Group { connection, made };
+            let mut transaction = Group { connection, made, anew };
             for command in group {
                 command.run(&mut transaction)?;
             }
@@ -174,6 +198,37 @@ impl Store {
         let command = Box::new(Write { work: Some(work), done: None, reply });
         self.writer.queue.send(command).await.map_err(|_| Error::Closed)?;
         answer.await.map_err(|_| Error::Closed)?
+    }
+}
+
+impl Store {
+    /// Moves all of the log into the database and empties it, between two readers; whether that could be done. What
+    /// was overwritten before then is in neither.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub(super) async fn begin_log_anew(&self) -> Result<bool, Error> {
+        const TRIES: u32 = 50;
+        const PAUSE: Duration = Duration::from_millis(100);
+        for _ in 0..TRIES {
+            // Most of it is moved beside the writer, which has little left to do then.
+            let moved = self
+                .read(|connection| connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())));
+            moved.await?;
+            let told = Arc::new(AtomicBool::new(false));
+            // Two in one group: the first is told that it was not done, and tries again.
+            let wish = told.clone();
+            let ask = move |group: &mut Group<'_>| {
+                *group.anew = Some(wish);
+                Ok(())
+            };
+            self.write(ask).await?;
+            if told.load(Ordering::Acquire) {
+                return Ok(true);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(false)
     }
 }
 

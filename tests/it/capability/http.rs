@@ -95,3 +95,22 @@ async fn poison_an_answer_that_is_too_long_is_cut_and_told() {
     caller.expect_error("http", &get, "limit", "longer than").await;
     assert_eq!(caller.call("http", &get).await["ok"]["status"], 404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn poison_an_action_with_an_answer_that_is_too_long_is_done_once_and_its_chat_goes_on() {
+    let mut caller = Caller::limited("http_body_bytes = 1024").await;
+    for effect in ["keyed", "unknown"] {
+        let before = caller.asked().len();
+        let create = json!({
+            "connection": "hubspot", "method": "POST", "path": "/crm/v3/objects/contacts", "effect": effect,
+            "body": {"properties": {"email": format!("{effect}@example.com")}},
+        });
+        caller.stage.hubspot.faults().set("contacts.create", Fault::LongReply(10 << 20), Times::UntilCleared);
+        let told = caller.call("http", &create).await;
+        caller.stage.hubspot.faults().clear();
+        assert_eq!(told["ok"]["status"], 201, "{effect}: {told}");
+        assert_eq!(caller.asked().len() - before, 1, "{effect}: it is not sent again");
+        let delivery = caller.last_delivery();
+        assert_eq!((&delivery["state"], &delivery["attempts"]), (&"dead".into(), &1.into()), "{delivery:#}");
+    }
+}

@@ -187,3 +187,60 @@ fn what_is_wrong_in_a_document_is_found() {
     let text = "```toml chatplug\n[server]\nlisten = 1\n```\n\n```toml\nanything\n```\n";
     assert_eq!(wrong_configs(&source(text)).len(), 1);
 }
+
+/// The keys of a unit for systemd, each with its section in front.
+fn unit(text: &str) -> Vec<(String, &str)> {
+    let mut section = "";
+    let mut keys = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            section = name;
+        } else if let Some((key, value)) = line.split_once('=') {
+            keys.push((format!("{section}.{key}"), value));
+        }
+    }
+    keys
+}
+
+#[test]
+fn the_unit_starts_the_host_again_however_often_it_ends() {
+    let document = file("docs/operating.md");
+    let keys = unit(block(&document, "ini"));
+    let value = |key: &str| keys.iter().find(|(found, _)| found == key).map(|(_, value)| *value);
+    assert_eq!(
+        value("Unit.StartLimitIntervalSec"),
+        Some("0"),
+        "systemd gives up after some starts otherwise"
+    );
+    assert_eq!((value("Service.Restart"), value("Service.RestartSec")), (Some("always"), Some("2")));
+    // The host gives its parts 35 s.
+    let stop: u32 =
+        value("Service.TimeoutStopSec").and_then(|stop| stop.parse().ok()).expect("a number of seconds");
+    assert!(stop > 35, "{stop} s");
+}
+
+/// The `chatplug` command in a line for a shell, whatever stands in front of it.
+fn inner(command: &str) -> Option<&str> {
+    Some(&command[command.find("chatplug --config ")?..])
+}
+
+#[test]
+fn commands_behind_others_can_be_typed_too() {
+    let document = file("docs/operating.md");
+    let shown: Vec<String> = blocks(&document)
+        .into_iter()
+        .filter(|(info, _)| info.starts_with("sh"))
+        .flat_map(|(_, body)| body.replace("\\\n", " ").lines().map(str::to_owned).collect::<Vec<_>>())
+        .filter_map(|line| inner(&line).map(str::to_owned))
+        .collect();
+    assert!(shown.len() >= 6, "{shown:#?}");
+    let wrong: Vec<String> = shown
+        .into_iter()
+        .filter(|command| Args::try_parse_from(bare(command).split_whitespace()).is_err())
+        .collect();
+    none("a command in a document can be typed", &wrong);
+    // Without a config they would look for one in the folder in which they happen to be run.
+    let alone =
+        ["\nchatplug backup ", "\nchatplug restore "].iter().filter(|line| document.contains(**line)).count();
+    assert_eq!(alone, 0);
+}

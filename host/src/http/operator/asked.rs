@@ -15,7 +15,7 @@ use crate::store::Error;
 
 /// Entries of a listing, unless the caller asks for another number.
 pub(super) const LIMIT_DEFAULT: usize = 50;
-const LIMIT_MAX: usize = 10_000;
+const LIMIT_MAX: usize = 1_000;
 
 /// Why a request gets no other answer: a code for programs, a sentence for people.
 #[derive(Debug)]

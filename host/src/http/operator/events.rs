@@ -85,9 +85,15 @@ pub(super) async fn forget(
         _ => return Err(Problem::invalid("name a person by `chat` or by `email`, one of them")),
     };
     let store = operator.shown.store.clone();
-    // In a task of its own: it goes on if it takes longer than a request may.
-    let task =
-        tokio::spawn(async move { store.forget(person, who, Timestamp::now().as_millisecond()).await });
+    let turn = operator.forgetting.clone().try_acquire_owned().map_err(|_| {
+        let text = "somebody is being forgotten already: come again when `forget` is in the audit log";
+        Problem::new(StatusCode::CONFLICT, "under-way", text)
+    })?;
+    // In a task of its own: it goes on if whoever asked doesn't wait for it.
+    let task = tokio::spawn(async move {
+        let _turn = turn;
+        store.forget(person, who, Timestamp::now().as_millisecond()).await
+    });
     let ended = task.await.map_err(|_| Problem::from(Error::Closed))?;
     Ok(Json(ended?))
 }

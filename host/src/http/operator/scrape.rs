@@ -10,84 +10,100 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
-use super::asked::Problem;
 use super::{App, Operator};
 use crate::destination::Standing;
-use crate::store::{Backlog, Sizes};
+use crate::measures::Measures;
+use crate::store::{Backlog, Error, Sizes};
 
 /// What was looked up holds this long.
 const FRESH: Duration = Duration::from_secs(3);
 
+/// How long the store may be asked: Prometheus gives up after ten seconds.
+const STORE_TIME: Duration = Duration::from_secs(4);
+
 /// What was looked up last.
 #[derive(Default)]
-pub(super) struct Scrape(Mutex<Option<Looked>>);
+pub(super) struct Scrape(pub(super) Mutex<Looked>);
 
-struct Looked {
-    at: Instant,
+#[derive(Default)]
+pub(super) struct Looked {
+    pub(super) at: Option<Instant>,
     /// The plugins that have a gauge of their own.
     plugins: BTreeSet<String>,
+    /// And the destinations.
+    destinations: BTreeSet<String>,
 }
 
-pub(super) async fn metrics(State(operator): App) -> Result<Response, Problem> {
+pub(super) async fn metrics(State(operator): App) -> Response {
     let mut looked = operator.scrape.0.lock().await;
-    if looked.as_ref().is_none_or(|looked| looked.at.elapsed() >= FRESH) {
-        let before = looked.take().map(|looked| looked.plugins).unwrap_or_default();
-        let plugins = look(&operator, before).await?;
-        *looked = Some(Looked { at: Instant::now(), plugins });
+    if looked.at.is_none_or(|at| at.elapsed() >= FRESH) {
+        looked.plugins.extend(operator.shown.config.load().plugins.keys().cloned());
+        show_parts(&operator, &mut looked.destinations);
+        // What is counted is told all the same: it is wanted most when something is wrong.
+        if let Err(error) = look(&operator, &looked.plugins).await {
+            tracing::warn!(%error, "/metrics shows older figures of the store: it can't be asked now");
+        }
+        looked.at = Some(Instant::now());
     }
     drop(looked);
     let text = operator.shown.measures.render();
-    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
-async fn look(operator: &Operator, mut plugins: BTreeSet<String>) -> Result<BTreeSet<String>, Problem> {
+/// What the store tells.
+async fn look(operator: &Operator, plugins: &BTreeSet<String>) -> Result<(), Error> {
     let now_ms = Timestamp::now().as_millisecond();
-    let backlog = operator.query(move |reader| reader.backlog(now_ms)).await?;
-    plugins.extend(operator.shown.config.load().plugins.keys().cloned());
-    show_backlog(operator, &backlog, &plugins);
-    show_sizes(operator, operator.shown.store.sizes().await?);
+    let (store, measures) = (&operator.shown.store, &operator.shown.measures);
+    show_sizes(operator, store.sizes().await?);
+    let backlog = store.query(STORE_TIME, move |reader| reader.backlog(now_ms)).await?;
+    show_backlog(measures, &backlog, plugins);
+    Ok(())
+}
+
+/// What the other parts tell.
+fn show_parts(operator: &Operator, destinations: &mut BTreeSet<String>) {
+    let (measures, now) = (&operator.shown.measures, Timestamp::now().as_millisecond() as f64 / 1000.0);
     for (name, heartbeat) in &operator.doors.health.heartbeats {
-        let at = now_ms as f64 / 1000.0 - heartbeat.age().as_secs_f64();
-        operator
-            .shown
-            .measures
-            .gauge("chatplug_loop_last_progress_timestamp_seconds", &[("loop", name)])
-            .set(at);
+        let gauge = measures.gauge("chatplug_loop_last_progress_timestamp_seconds", &[("loop", name)]);
+        gauge.set(now - heartbeat.age().as_secs_f64());
     }
-    show_destinations(operator);
+    show_destinations(operator, destinations);
     show_maps(operator);
     for (reason, refused) in operator.doors.webhooks.refusals.all() {
         let labels = [("source", "livechat"), ("outcome", reason)];
-        operator.shown.measures.counter("chatplug_ingest_requests_total", &labels).absolute(refused.total);
+        measures.counter("chatplug_ingest_requests_total", &labels).absolute(refused.total);
     }
-    Ok(plugins)
 }
 
 /// Plugins that the config never had share one gauge: what stands in the store must not make labels.
-fn show_backlog(operator: &Operator, backlog: &Backlog, plugins: &BTreeSet<String>) {
-    let gauge = |name, value: u64| operator.shown.measures.gauge(name, &[]).set(value as f64);
+fn show_backlog(measures: &Measures, backlog: &Backlog, plugins: &BTreeSet<String>) {
+    let gauge = |name, value: u64| measures.gauge(name, &[]).set(value as f64);
     gauge("chatplug_pending", backlog.pending);
     gauge("chatplug_actions_unknown", backlog.held);
     gauge("chatplug_dead_letters", backlog.dead);
     let overdue = |plugin: &str, seconds: u64| {
-        operator
-            .shown
-            .measures
-            .gauge("chatplug_oldest_pending_seconds", &[("plugin", plugin)])
-            .set(seconds as f64);
+        measures.gauge("chatplug_oldest_pending_seconds", &[("plugin", plugin)]).set(seconds as f64);
     };
     let seconds_of = |of: &dyn Fn(&str) -> bool| {
         let found = backlog.overdue_seconds.iter().filter(|(plugin, _)| of(plugin));
-        found.map(|(_, seconds)| *seconds).max().unwrap_or(0)
+        found.map(|(_, seconds)| *seconds).max()
     };
+    // Those that there was no time for keep what they had.
+    let otherwise = if backlog.is_partial { None } else { Some(0) };
     for plugin in plugins {
-        overdue(plugin, seconds_of(&|name| name == plugin));
+        if let Some(seconds) = seconds_of(&|name| name == plugin).or(otherwise) {
+            overdue(plugin, seconds);
+        }
     }
-    overdue("(not configured)", seconds_of(&|name| !plugins.contains(name)));
+    if let Some(seconds) = seconds_of(&|name| !plugins.contains(name)).or(otherwise) {
+        overdue("(not configured)", seconds);
+    }
 }
 
-fn show_destinations(operator: &Operator) {
+/// How the destinations are; `known` are those that have a gauge.
+fn show_destinations(operator: &Operator, known: &mut BTreeSet<String>) {
     let (measures, destinations) = (&operator.shown.measures, &operator.shown.destinations);
+    let mut gone = std::mem::take(known);
     for state in destinations.states() {
         let standing = match state.state {
             Standing::Working => 0.0,
@@ -97,6 +113,12 @@ fn show_destinations(operator: &Operator) {
             Standing::Parked => 4.0,
         };
         measures.gauge("chatplug_breaker_state", &[("destination", &state.name)]).set(standing);
+        gone.remove(&state.name);
+        known.insert(state.name);
+    }
+    // A gauge can't be taken back; nothing is wrong any more with what isn't there.
+    for name in gone {
+        measures.gauge("chatplug_breaker_state", &[("destination", &name)]).set(0.0);
     }
     for (plugin, calls) in destinations.calls().by_plugin {
         measures.counter("chatplug_livechat_calls_total", &[("plugin", &plugin)]).absolute(calls);

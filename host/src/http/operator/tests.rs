@@ -358,3 +358,76 @@ async fn metrics_show_the_backlog_the_disk_and_the_loops() {
         assert!(text.lines().any(|found| found.starts_with(line)), "{line}: {text}");
     }
 }
+
+#[tokio::test]
+async fn metrics_are_shown_even_if_the_store_can_not_be_asked() {
+    let scene = Scene::with("");
+    let (file, away) = (scene._folder.path().join("chatplug.db"), scene._folder.path().join("away"));
+    std::fs::rename(&file, &away).unwrap();
+    let operator = scene.operator();
+    operator.doors.webhooks.refusals.count("wrong-secret", "incoming_chat");
+    let (status, _) = ask(operator.clone(), &Asked::new("get", "/metrics")).await;
+    assert_eq!(status, StatusCode::OK);
+    let text = operator.shown.measures.render();
+    assert!(text.contains("outcome=\"wrong-secret\"} 1"), "{text}");
+    std::fs::rename(&away, &file).unwrap();
+    operator.scrape.0.lock().await.at = None;
+    ask(operator.clone(), &Asked::new("get", "/metrics")).await;
+    let text = operator.shown.measures.render();
+    assert!(text.contains("chatplug_oldest_pending_seconds{plugin=\"p\"} 0"), "{text}");
+}
+
+#[tokio::test]
+async fn nothing_is_wrong_with_a_connection_that_is_gone() {
+    let operator = Scene::with("").operator();
+    let scrape = async || {
+        operator.scrape.0.lock().await.at = None;
+        ask(operator.clone(), &Asked::new("get", "/metrics")).await;
+        operator.shown.measures.render()
+    };
+    scrape().await;
+    let labels = [("destination", "connections.crm")];
+    operator.shown.measures.gauge("chatplug_breaker_state", &labels).set(4.0);
+    let terms = Terms { concurrency: 1, rate: 1.0 };
+    operator.shown.destinations.replace([(LIVECHAT.to_owned(), terms)], |_| false);
+    let text = scrape().await;
+    assert!(text.contains("chatplug_breaker_state{destination=\"connections.crm\"} 0"), "{text}");
+}
+
+#[tokio::test]
+async fn who_is_refused_does_not_keep_operators_out() {
+    let operator = Scene::with(WITH_TOKENS).operator();
+    let stranger = Asked::new("get", "/api/v1/openapi.json").bearer("a-guess-of-somebodys");
+    let mut statuses = Vec::new();
+    for _ in 0..BURST.get() * 3 {
+        statuses.push(ask(operator.clone(), &stranger).await.0);
+    }
+    assert_eq!(statuses[0], StatusCode::UNAUTHORIZED);
+    assert!(statuses.contains(&StatusCode::TOO_MANY_REQUESTS), "strangers are slowed down");
+    let (status, answer) =
+        ask(operator.clone(), &Asked::new("get", "/api/v1/openapi.json").bearer(TOKEN)).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+}
+
+#[tokio::test]
+async fn one_person_is_forgotten_at_a_time() {
+    let scene = Scene::with(WITH_TOKENS);
+    let operator = scene.operator();
+    let asked = Asked { body: r#"{"chat":"C1"}"#, ..Asked::new("post", FORGET).bearer(TOKEN) };
+    let turn = operator.forgetting.clone().try_acquire_owned().unwrap();
+    let (status, answer) = ask(operator.clone(), &asked).await;
+    assert_eq!((status, answer["error"]["code"].as_str()), (StatusCode::CONFLICT, Some("under-way")));
+    drop(turn);
+    assert_eq!(ask(operator, &asked).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_listing_has_a_thousand_entries_at_most() {
+    let scene = Scene::with("");
+    for path in ["/api/v1/events", "/api/v1/dead", "/api/v1/held", "/api/v1/audit"] {
+        for (limit, status) in [(1_000, StatusCode::OK), (1_001, StatusCode::BAD_REQUEST)] {
+            let (found, answer) = scene.ask(&Asked::new("get", &format!("{path}?limit={limit}"))).await;
+            assert_eq!(found, status, "{path} {limit}: {answer}");
+        }
+    }
+}

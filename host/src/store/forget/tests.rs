@@ -132,7 +132,7 @@ async fn nothing_of_what_was_forgotten_is_left_in_the_files() {
 #[tokio::test]
 async fn many_chats_and_events_are_forgotten_in_batches() {
     let bench = Bench::new();
-    for number in 0..(CHANGED as i64 * 2 + 7) {
+    for number in 0..107 {
         bench.accept("C1", &format!("{number}"), NOW_MS).await;
     }
     let forgotten = bench
@@ -142,4 +142,94 @@ async fn many_chats_and_events_are_forgotten_in_batches() {
         .expect("it is forgotten");
     assert_eq!((forgotten.events, forgotten.deliveries), (107, 107));
     assert_eq!(forgotten.dedupe_keys, 107);
+}
+
+/// A recorded call of a delivery, with what was answered, and what was sent.
+fn step(bench: &Bench, delivery: i64, answer: &str, request: Option<&str>) {
+    bench.on_file(|file| {
+        let sql = "UPDATE steps SET answer = ?2, request = ?3 WHERE delivery = ?1";
+        assert_eq!(file.execute(sql, params![delivery, answer, request]).expect("the step"), 1);
+    });
+}
+
+#[tokio::test]
+async fn an_address_that_stands_only_in_what_runs_recorded_is_found() {
+    use crate::action::http::Response;
+    use crate::journal::Answer;
+
+    let shown = |email: &str, id: &str| {
+        let chat = json!({ "id": id, "users": [{ "type": "customer", "email": email }] });
+        Answer::Text(chat.to_string()).to_json()
+    };
+    let http = |body: &[u8]| {
+        Answer::Http(Response { status: 200, headers: Vec::new(), body: body.to_vec() }).to_json()
+    };
+    let bytes = [&[0xff][..], b" mary@example.com"].concat();
+    let path = r#"{"http":{"connection":"crm","method":"GET","path":"/mary%40example.com","query":[],"headers":[],"body":null,"timeout_ms":null,"effect":null}}"#;
+    // Whether the event goes, and whether the whole chat does.
+    for (what, answer, request, column, gone) in [
+        ("a chat of hers", shown("Mary@example.com", "C1"), None, None, (2, true)),
+        ("another chat of hers", shown("mary@example.com", "C7"), None, None, (1, false)),
+        ("somebody else's chat", shown("rosemary@example.com", "C1"), None, None, (0, false)),
+        ("a contact", http(br#"{"id":"7","email":"mary@example.com"}"#), None, None, (1, false)),
+        ("bytes that are no text", http(&bytes), None, None, (1, false)),
+        ("a path", http(b"{}"), Some(path), None, (1, false)),
+        ("a reason", http(b"{}"), None, Some("reason"), (1, false)),
+        ("a log", http(b"{}"), None, Some("log"), (1, false)),
+        ("a crash", http(b"{}"), None, Some("crash"), (1, false)),
+    ] {
+        let bench = Bench::new();
+        let event = bench.accept("C1", "{}", NOW_MS).await;
+        bench.journal(event);
+        bench.finish(event, State::Dead, NOW_MS).await;
+        bench.accept("C1", OTHER, NOW_MS).await;
+        step(&bench, event, &answer, request);
+        if let Some(column) = column {
+            let sql =
+                format!("UPDATE deliveries SET {column} = 'no mary@example.com there' WHERE id = {event}");
+            bench.on_file(|file| file.execute_batch(&sql).expect("the column"));
+        }
+        let person = Person::Email("mary@example.com".to_owned());
+        let would = would_forget(&bench, &person);
+        assert_eq!((would.events, would.chats.contains("C1")), gone, "{what}");
+        let done = bench.store().forget(person, "test".to_owned(), NOW_MS).await.expect("it is forgotten");
+        assert_eq!((done.events, done.chats.contains("C1")), gone, "{what}");
+        assert_eq!(
+            bench.state(event).as_deref(),
+            Some(if gone.0 > 0 { "skipped" } else { "dead" }),
+            "{what}"
+        );
+        let left = "SELECT count(*) FROM deliveries WHERE instr(lower(coalesce(reason, '') || coalesce(log, '') || coalesce(crash, '')), ' mary@') > 0";
+        assert_eq!(bench.number(left), 0, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_it_is_left_in_the_files_of_a_store_that_stays_open() {
+    let bench = bench().await;
+    let person = Person::Email("mary@example.com".to_owned());
+    bench.store().forget(person, "test".to_owned(), NOW_MS).await.expect("it is forgotten");
+    for name in ["chatplug.db", "chatplug.db-wal"] {
+        let bytes = std::fs::read(bench.folder.path().join(name)).expect("the file").to_ascii_lowercase();
+        assert!(
+            !bytes.windows(16).any(|window| window == b"mary@example.com"),
+            "{name} still has the address"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_log_of_operators_says_that_it_was_begun_before_it_is_done() {
+    let bench = bench().await;
+    bench.on_file(|file| {
+        let sql = "CREATE TRIGGER t BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'no'); END";
+        file.execute_batch(sql).expect("a trigger");
+    });
+    let person = || Person::Chat("C1".to_owned());
+    bench.store().forget(person(), "test".to_owned(), NOW_MS).await.expect_err("an event can't be changed");
+    let audit = |action: &str| bench.number(&format!("SELECT count(*) FROM audit WHERE action = '{action}'"));
+    assert_eq!((audit("forget.begun"), audit("forget")), (1, 0));
+    bench.on_file(|file| file.execute_batch("DROP TRIGGER t").expect("it is gone"));
+    bench.store().forget(person(), "test".to_owned(), NOW_MS).await.expect("it is forgotten");
+    assert_eq!((audit("forget.begun"), audit("forget")), (2, 1));
 }

@@ -362,3 +362,35 @@ async fn the_backlog_is_counted_and_the_most_overdue_delivery_of_a_plugin_found(
         "{sizes:?}"
     );
 }
+
+#[tokio::test]
+async fn to_look_for_deliveries_keeps_nobody_from_writing_and_needs_no_leave_to_write() {
+    let mut scene = Scene::new();
+    scene.ended("C1", "p", State::Dead, "gave up").await;
+    let other = Connection::open(scene.folder.path().join("chatplug.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // On the writer's thread this would wait for the other, and then fail.
+    let none = all(DeliveryFilter { plugin: Some("q".to_owned()), ..DeliveryFilter::default() });
+    assert!(scene.decide(Decision::Discard, none).await.deliveries.is_empty());
+    other.execute_batch("ROLLBACK").unwrap();
+}
+
+#[tokio::test]
+async fn bulk_work_is_committed_in_parts() {
+    let mut scene = Scene::new();
+    for _ in 0..40 {
+        scene.ended("C1", "p", State::Dead, "").await;
+    }
+    // The last one can't be decided about: those of the parts before it are.
+    scene
+        .set(
+            "CREATE TRIGGER t BEFORE INSERT ON audit WHEN NEW.subject LIKE 'dl-40 %'
+             BEGIN SELECT RAISE(ABORT, 'no'); END",
+        )
+        .await;
+    let everything = all(DeliveryFilter::default());
+    let decided = scene.store.decide(Decision::Discard, everything, "cli:anna".to_owned(), NOW + 1).await;
+    assert!(decided.is_err());
+    let left = scene.reader().count(State::Dead, &DeliveryFilter::default(), &[]).unwrap().total;
+    assert!((1..40).contains(&left), "{left} are still dead");
+}

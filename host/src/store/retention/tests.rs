@@ -91,6 +91,50 @@ async fn what_is_old_goes_and_what_is_unfinished_stays() {
 }
 
 #[tokio::test]
+async fn a_dead_letter_without_its_content_is_given_up() {
+    use crate::store::{Decision, DeliveryFilter, Reader, Selection};
+
+    let bench = Bench::new();
+    let event = event(&bench, State::Dead, NOW_MS, NOW_MS).await;
+    prune_all(&bench, NOW_MS + 22 * DAY_MS).await;
+    assert_eq!(left(&bench, event), "metadata");
+    assert_eq!(bench.state(event).as_deref(), Some("skipped"));
+    let given_up = format!("SELECT count(*) FROM deliveries WHERE reason = '{GIVEN_UP}'");
+    assert_eq!(bench.number(&given_up), 1);
+    // Whatever left one like that, nothing is decided about it, and it is in no list of what could be.
+    bench.on_file(|file| file.execute_batch("UPDATE deliveries SET state = 'dead'").expect("as before"));
+    let reader = Reader::open(bench.folder.path()).expect("a reader").expect("a store");
+    let filter = DeliveryFilter::default();
+    assert!(reader.stopped(State::Dead, &filter, 10).expect("a list").is_empty());
+    assert_eq!(reader.count(State::Dead, &filter, &[]).expect("a count").total, 0);
+    for selection in [
+        Selection { all: true, ..Selection::default() },
+        Selection { ids: vec![crate::delivery::DeliveryId(event)], ..Selection::default() },
+    ] {
+        let replay = Decision::Replay { fresh: false };
+        let decided = bench.store().decide(replay, selection, "test".to_owned(), NOW_MS).await;
+        assert!(decided.expect("a decision").deliveries.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_is_pending_of_an_event_without_content_does_not_bring_it_along() {
+    let bench = Bench::new();
+    let event = bench.accept("C1", "{}", NOW_MS).await;
+    let loaded = async || {
+        let pending = bench.store().pending(crate::store::tests::PLUGIN.into(), Default::default(), 10).await;
+        pending.expect("it is read").remove(0)
+    };
+    assert!(loaded().await.event.is_some());
+    bench.on_file(|file| {
+        let sql = format!("UPDATE events SET payload = '', removed = 'retention' WHERE id = {event}");
+        file.execute_batch(&sql).expect("it is emptied");
+    });
+    assert_eq!(loaded().await.event, None);
+    assert_eq!(bench.store().event(crate::event::EventId(event)).await.expect("a look"), None);
+}
+
+#[tokio::test]
 async fn what_was_unfinished_goes_once_it_is_finished() {
     let bench = Bench::new();
     let event = event(&bench, State::Pending, NOW_MS, 0).await;

@@ -1,0 +1,61 @@
+use super::*;
+use crate::store::Store;
+use crate::store::tests::{Bench, NOW_MS};
+
+/// A copy of the files of a store, as a snapshot of the disk has them: an entry of memory is in the log only.
+fn snapshot(bench: &Bench, to: &Path) {
+    bench.on_file(|file| {
+        file.execute_batch(
+            "PRAGMA wal_autocheckpoint = 0;
+             INSERT INTO memory VALUES ('p', 'in the log', x'', NULL, NULL)",
+        )
+        .expect("an entry");
+        let from = database(bench.folder.path());
+        for ending in ["", "-wal"] {
+            fs::copy(beside(&from, ending), beside(to, ending)).expect("it is copied");
+        }
+    });
+}
+
+#[tokio::test]
+async fn what_stands_in_the_log_beside_a_backup_is_restored_too() {
+    let mut bench = Bench::new();
+    bench.accept("C1", "{}", NOW_MS).await;
+    bench.close();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (copy, place) = (folder.path().join("copy.db"), folder.path().join("data"));
+    snapshot(&bench, &copy);
+    let checked = check(&copy).expect("it is whole");
+    assert_eq!((checked.events, checked.memory), (1, 1));
+    let restored = restore(&copy, &place, NOW_MS).expect("it is restored");
+    assert_eq!(restored.store, checked, "what was checked is what is there");
+    let opened = Store::open(&place).expect("it opens");
+    opened.close();
+    let left: Vec<String> = fs::read_dir(&place)
+        .expect("the folder")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .filter(|name| name.contains(".part"))
+        .collect();
+    assert_eq!(left, [""; 0], "nothing unfinished is left over");
+    let entries = Connection::open(database(&place)).expect("the file opens");
+    let count: i64 = entries.query_row("SELECT count(*) FROM memory", [], |row| row.get(0)).expect("a count");
+    assert_eq!(count, 1);
+}
+
+#[tokio::test]
+async fn what_is_restored_belongs_to_who_owned_the_store_before() {
+    let mut bench = Bench::new();
+    bench.close();
+    let place = database(bench.folder.path());
+    let copy = bench.folder.path().join("copy.db");
+    backup(bench.folder.path(), &copy).expect("a copy");
+    // Only root can try it with another user.
+    let owner =
+        if rustix::process::geteuid().is_root() { 4_321 } else { rustix::process::geteuid().as_raw() };
+    rustix::fs::chown(&place, Some(Uid::from_raw(owner)), None).expect("it is given away");
+    fs::remove_file(bench.folder.path().join("lock")).expect("no host has run here yet");
+    restore(&copy, bench.folder.path(), NOW_MS).expect("it is restored");
+    for path in [&place, &bench.folder.path().join("lock")] {
+        assert_eq!(fs::metadata(path).expect("the file").uid(), owner, "{}", path.display());
+    }
+}
