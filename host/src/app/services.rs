@@ -137,6 +137,7 @@ pub(super) fn options(livechat: &config::Livechat) -> Option<Options> {
         reach: livechat.reach,
         join: livechat.join,
         agent_id: livechat.agent_id.clone(),
+        timezone: livechat.timezone.clone(),
         ..Options::new(credentials)
     };
     Some(options)

@@ -1,3 +1,4 @@
+use jiff::tz::TimeZone;
 use secrecy::SecretString;
 
 use super::address::{self, base_url};
@@ -22,8 +23,8 @@ pub struct Livechat {
     pub account_id: Option<String>,
     /// The personal access token, or the bearer token of an app or a bot.
     pub token: Option<SecretString>,
-    /// The account's time zone, an IANA name.
-    pub timezone: Option<String>,
+    /// The account's time zone: what a day is.
+    pub timezone: Option<TimeZone>,
     /// The only organization whose webhooks are taken.
     pub organization: Option<String>,
     /// The id of the app that the token belongs to: tells what we sent ourselves.
@@ -120,11 +121,10 @@ fn account(item: &Item<'_>) -> Option<String> {
     Some(id)
 }
 
-fn timezone(item: &Item<'_>) -> Option<String> {
-    let name = item.text()?;
-    if jiff::tz::TimeZone::get(name).is_err() {
+fn timezone(item: &Item<'_>) -> Option<TimeZone> {
+    let zone = TimeZone::get(item.text()?).ok();
+    if zone.is_none() {
         item.report("is no time zone that this machine knows: write an IANA name such as \"Europe/Warsaw\"");
-        return None;
     }
-    Some(name.to_owned())
+    zone
 }

@@ -23,6 +23,8 @@ use crate::egress::{self, Reach, cause};
 
 /// The longest answer that is read, bytes.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
+/// Actions whose retirement is logged.
+const ANNOUNCED_MAX: usize = 200;
 
 /// The way to the API: address, credentials, and what was learnt of both.
 pub(super) struct Api {
@@ -34,7 +36,7 @@ pub(super) struct Api {
     tally: Arc<Tally>,
     region: ArcSwapOption<String>,
     /// The actions whose retirement was announced and logged.
-    announced: Mutex<HashSet<&'static str>>,
+    announced: Mutex<HashSet<String>>,
 }
 
 impl Api {
@@ -89,7 +91,7 @@ impl Api {
         let answer = prepared.send().await;
         let read = self.read(request, answer).await;
         let (trace, ms) = (request.trace.map(display), started.elapsed().as_millis() as u64);
-        tracing::debug!(action = request.action, trace, ms, ok = read.is_ok(), "request to LiveChat");
+        tracing::debug!(action = &*request.action, trace, ms, ok = read.is_ok(), "request to LiveChat");
         read
     }
 
@@ -99,7 +101,7 @@ impl Api {
 
     fn prepare(&self, request: &Request) -> reqwest::RequestBuilder {
         self.tally.count(request.plugin.as_deref().unwrap_or(HOST));
-        let url = format!("{}/v3.6/{}/action/{}", self.base, request.api.as_str(), request.action);
+        let url = format!("{}{}", self.base, request.path());
         self.http.post(url).timeout(self.timeout).json(&request.body)
     }
 
@@ -111,7 +113,7 @@ impl Api {
         let mut answer = answer.map_err(|error| self.no_answer(request, error))?;
         let status = answer.status().as_u16();
         let headers = std::mem::take(answer.headers_mut());
-        self.announce(request.action, &headers);
+        self.announce(&request.action, &headers);
         let body = match up_to_limit(&mut answer).await {
             Ok(Some(body)) => self.known.clean(body),
             Ok(None) => return Err(too_long(request)),
@@ -163,10 +165,10 @@ impl Api {
     }
 
     /// Tells the operator once per action that LiveChat is going to take it away.
-    fn announce(&self, action: &'static str, headers: &HeaderMap) {
+    fn announce(&self, action: &str, headers: &HeaderMap) {
         let Some(notice) = header(headers, "deprecation").or(header(headers, "legacy")) else { return };
         let mut announced = self.announced.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if announced.insert(action) {
+        if announced.len() < ANNOUNCED_MAX && announced.insert(action.to_owned()) {
             tracing::warn!(
                 action,
                 notice,
@@ -190,7 +192,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// LiveChat's support asks for the debug id of a failure that is its own.
 fn log(request: &Request, refusal: &Refusal, debug_id: Option<&str>) {
-    let (action, trace) = (request.action, request.trace.map(display));
+    let (action, trace) = (&*request.action, request.trace.map(display));
     let Refusal { status, class, .. } = refusal;
     if *status >= 500 {
         tracing::warn!(action, trace, status, class, debug_id, "LiveChat failed a call");
