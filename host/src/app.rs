@@ -36,6 +36,7 @@ pub mod check;
 pub mod demo;
 mod metered;
 mod meters;
+pub mod overview;
 pub mod plugins;
 mod reload;
 mod services;

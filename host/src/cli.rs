@@ -8,9 +8,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::delivery::DeliveryId;
 use crate::event::EventId;
 use crate::event::types;
-use crate::store::Decision;
 
-use selection::{ListArgs, SelectionArgs};
+use selection::{ListArgs, ResolveArgs, SelectionArgs};
 
 pub mod audit_decisions;
 pub mod audit_list;
@@ -18,6 +17,7 @@ pub mod backup;
 pub mod config_default;
 pub mod connections_list;
 pub mod connections_test;
+pub mod csv;
 pub mod decide;
 pub mod events_list;
 pub mod events_replay;
@@ -25,6 +25,7 @@ pub mod events_show;
 pub mod events_types;
 pub mod forget;
 pub mod link;
+pub mod overview;
 pub mod plugins_change;
 pub mod plugins_list;
 pub mod plugins_show;
@@ -88,6 +89,12 @@ pub enum Command {
     /// Deliveries of which only you can say whether an action of theirs took place
     #[command(subcommand)]
     Held(HeldCommand),
+    /// List chats that have ended, by default those of yesterday and today
+    Chats(overview::ChatsArgs),
+    /// List the people of the team, and who accepts chats
+    Agents(overview::FormArgs),
+    /// Show how many chats there were, how fast they were answered and how they were rated, by default for a week
+    Stats(overview::StatsArgs),
     /// What operators did
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -298,35 +305,6 @@ pub enum HeldCommand {
     },
     /// Say what became of the action that is in doubt; the delivery goes on
     Resolve(ResolveArgs),
-}
-
-/// The arguments of `held resolve`.
-#[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("as").required(true).args(["sent", "not_sent", "look"]))]
-pub struct ResolveArgs {
-    /// Which
-    #[command(flatten)]
-    pub selection: SelectionArgs,
-    /// It took place: the plugin gets an empty success
-    #[arg(long)]
-    pub sent: bool,
-    /// It did not take place: it may be done again
-    #[arg(long)]
-    pub not_sent: bool,
-    /// Let the host look once more
-    #[arg(long)]
-    pub look: bool,
-}
-
-impl ResolveArgs {
-    /// What they say.
-    pub fn decision(&self) -> Decision {
-        match (self.sent, self.not_sent) {
-            (true, _) => Decision::Sent,
-            (_, true) => Decision::NotSent,
-            _ => Decision::Look,
-        }
-    }
 }
 
 /// The commands of `audit`.

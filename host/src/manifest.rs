@@ -123,7 +123,8 @@ impl Manifest {
             ));
         }
         for call in &manifest.livechat_calls {
-            direct::check_name(call).map_err(|problem| format!("the manifest's `livechat_calls`: {problem}"))?;
+            direct::check_name(call)
+                .map_err(|problem| format!("the manifest's `livechat_calls`: {problem}"))?;
         }
         Ok(manifest)
     }

@@ -8,7 +8,7 @@ use super::services;
 use crate::action::{Code, Error};
 use crate::cli::text;
 use crate::cli::webhooks::{ApplyArgs, Found, RemoveArgs, WebhooksCommand, print_list, print_plan};
-use crate::config::Config;
+use crate::config::{Api, Config};
 use crate::livechat::client::Client;
 use crate::livechat::registrations::{self, Change, Deed, Plan, Registration};
 
@@ -46,6 +46,11 @@ struct App<'a> {
 
 impl<'a> App<'a> {
     fn of(config: &'a Config) -> anyhow::Result<App<'a>> {
+        if config.livechat.api == Api::V2 {
+            bail!(
+                "webhooks can't be registered with the older API (livechat.api = \"v2\"): do it in LiveChat's settings"
+            );
+        }
         let options = services::options(&config.livechat)
             .context("livechat.token is missing: nothing can be asked of the LiveChat API")?;
         let client_id = config.livechat.client_id.as_deref().context(

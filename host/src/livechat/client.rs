@@ -25,6 +25,8 @@ mod tests;
 
 pub use credentials::Credentials;
 
+pub(super) use api::{base, up_to_limit};
+
 use api::Api;
 use sender::{Audience, Message, Sender};
 

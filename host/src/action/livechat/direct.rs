@@ -74,7 +74,9 @@ impl Direct {
             return Err(invalid(format!("the body for {action} is no JSON object")));
         }
         if body.pointer("/event/custom_id").is_some() {
-            return Err(invalid(format!("the `custom_id` in the body for {action} is the host's: leave it out")));
+            return Err(invalid(format!(
+                "the `custom_id` in the body for {action} is the host's: leave it out"
+            )));
         }
         let effect = word(api, action, effect).map_err(invalid)?;
         Ok(Direct { api, action: action.to_owned(), body, effect })
@@ -100,7 +102,11 @@ impl Direct {
             return None;
         }
         match self.action.as_str() {
-            "deactivate_chat" | "follow_chat" | "unfollow_chat" | "transfer_chat" | "update_chat_properties"
+            "deactivate_chat"
+            | "follow_chat"
+            | "unfollow_chat"
+            | "transfer_chat"
+            | "update_chat_properties"
             | "delete_chat_properties" => self.body["id"].as_str(),
             "resume_chat" => self.body["chat"]["id"].as_str(),
             _ => self.body["chat_id"].as_str(),

@@ -114,7 +114,7 @@ impl Api {
         let status = answer.status().as_u16();
         let headers = std::mem::take(answer.headers_mut());
         self.announce(&request.action, &headers);
-        let body = match up_to_limit(&mut answer).await {
+        let body = match up_to_limit(&mut answer, ANSWER_BYTES_MAX).await {
             Ok(Some(body)) => self.known.clean(body),
             Ok(None) => return Err(too_long(request)),
             Err(error) => return Err(self.no_answer(request, error)),
@@ -202,10 +202,13 @@ fn log(request: &Request, refusal: &Refusal, debug_id: Option<&str>) {
 }
 
 /// The whole body, or `None` if it is longer than the limit.
-async fn up_to_limit(answer: &mut Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
+pub(in crate::livechat) async fn up_to_limit(
+    answer: &mut Response,
+    bytes_max: usize,
+) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await? {
-        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+        if body.len() + chunk.len() > bytes_max {
             return Ok(None);
         }
         body.extend_from_slice(&chunk);
@@ -214,7 +217,7 @@ async fn up_to_limit(answer: &mut Response) -> Result<Option<Vec<u8>>, reqwest::
 }
 
 /// The base without a slash at its end.
-fn base(text: &str, reach: Reach) -> Result<String, SetupError> {
+pub(in crate::livechat) fn base(text: &str, reach: Reach) -> Result<String, SetupError> {
     let url = Url::parse(text).map_err(|_| SetupError::BaseUrl("is not a URL"))?;
     if !["http", "https"].contains(&url.scheme()) {
         return Err(SetupError::BaseUrl("is not an http or https URL"));

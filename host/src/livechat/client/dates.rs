@@ -122,7 +122,8 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_refused() {
-        for wrong in ["", "today", "2026-6-1", "20260601", "2026-02-30", "2026-06-01T10:00:00", "9999-12-31"] {
+        for wrong in ["", "today", "2026-6-1", "20260601", "2026-02-30", "2026-06-01T10:00:00", "9999-12-31"]
+        {
             check(Some("Europe/Warsaw"), json!({"to": wrong}), Err("neither a time"));
         }
         check(Some("Europe/Warsaw"), json!({"from": 5}), Err("neither a time"));

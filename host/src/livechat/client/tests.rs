@@ -267,7 +267,10 @@ async fn what_livechat_would_refuse_anyway_is_not_sent() {
     }
     let list = |query: &str, page_id: Option<&str>| {
         let (query, page_id) = (query.to_owned(), page_id.map(str::to_owned));
-        [Call::ListChats { query: query.clone(), page_id: page_id.clone() }, Call::ListArchives { query, page_id }]
+        [
+            Call::ListChats { query: query.clone(), page_id: page_id.clone() },
+            Call::ListArchives { query, page_id },
+        ]
     };
     for query in ["", "[]", r#"{"limit":0}"#, r#"{"limit":101}"#, r#"{"limit":"5"}"#, r#"{"page":1}"#] {
         for call in list(query, None) {

@@ -22,8 +22,7 @@ pub(super) fn list_archives(
     zone: Option<&TimeZone>,
 ) -> Result<Request, Error> {
     let keys = ["filters", "sort_order", "limit", "highlights"];
-    let body =
-        page("list_archives", query, page_id, &keys, |filters| dates::write_out(filters, zone))?;
+    let body = page("list_archives", query, page_id, &keys, |filters| dates::write_out(filters, zone))?;
     Ok(request("list_archives", CHATS, body))
 }
 

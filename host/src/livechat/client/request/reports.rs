@@ -155,8 +155,7 @@ fn days(asked: &Value) -> Vec<String> {
     // What was asked is in the form of `dates`: it begins with the day in the time zone.
     let day = |key: &str| asked["filters"][key].as_str()?.get(..10)?.parse::<Date>().ok();
     let (Some(from), Some(to)) = (day("from"), day("to")) else { return Vec::new() };
-    let days: Vec<Date> =
-        from.series(1.day()).take_while(|day| *day <= to).take(DAYS_MAX + 1).collect();
+    let days: Vec<Date> = from.series(1.day()).take_while(|day| *day <= to).take(DAYS_MAX + 1).collect();
     match days.len() {
         ..=DAYS_MAX => days.iter().map(Date::to_string).collect(),
         _ => Vec::new(),
@@ -213,9 +212,14 @@ mod tests {
             json!({"records": {"2026-06-01": {"vip": 3}}}),
             json!({"records": {"2026-06-01": {"vip": 3}, "2026-06-02": {}, "2026-06-03": {}}}),
         );
-        check(Report::Visitors, json!({}), json!({"records": []}), json!({
-            "records": [], "summary": {"unique_visitors": 0, "page_views": 0},
-        }));
+        check(
+            Report::Visitors,
+            json!({}),
+            json!({"records": []}),
+            json!({
+                "records": [], "summary": {"unique_visitors": 0, "page_views": 0},
+            }),
+        );
         let text = "[1]".to_owned();
         assert_eq!(filled(Report::Tags, &json!({}), text.clone()), text);
     }
