@@ -37,6 +37,7 @@ pub mod doctor;
 mod loops;
 mod metered;
 mod meters;
+pub mod overview;
 pub mod plugins;
 mod registered;
 mod reload;

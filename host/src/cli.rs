@@ -8,12 +8,11 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::delivery::DeliveryId;
 use crate::event::EventId;
 use crate::event::types;
-use crate::store::Decision;
 
 use audit_decisions::AuditDecisionsArgs;
 use audit_list::AuditListArgs;
 use doctor::DoctorArgs;
-use selection::{ListArgs, SelectionArgs};
+use selection::{ListArgs, ResolveArgs, SelectionArgs};
 use send::SendArgs;
 
 pub mod audit_decisions;
@@ -22,6 +21,7 @@ pub mod backup;
 pub mod config_default;
 pub mod connections_list;
 pub mod connections_test;
+pub mod csv;
 pub mod decide;
 pub mod doctor;
 pub mod events_list;
@@ -30,6 +30,7 @@ pub mod events_show;
 pub mod events_types;
 pub mod forget;
 pub mod link;
+pub mod overview;
 pub mod plugins_change;
 pub mod plugins_list;
 pub mod plugins_show;
@@ -95,6 +96,12 @@ pub enum Command {
     /// Deliveries of which only you can say whether an action of theirs took place
     #[command(subcommand)]
     Held(HeldCommand),
+    /// List chats that have ended, by default those of yesterday and today
+    Chats(overview::ChatsArgs),
+    /// List the people of the team, and who accepts chats
+    Agents(overview::FormArgs),
+    /// Show how many chats there were, how fast they were answered and how they were rated, by default for a week
+    Stats(overview::StatsArgs),
     /// What operators did
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -305,35 +312,6 @@ pub enum HeldCommand {
     },
     /// Say what became of the action that is in doubt; the delivery goes on
     Resolve(ResolveArgs),
-}
-
-/// The arguments of `held resolve`.
-#[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("as").required(true).args(["sent", "not_sent", "look"]))]
-pub struct ResolveArgs {
-    /// Which
-    #[command(flatten)]
-    pub selection: SelectionArgs,
-    /// It took place: the plugin gets an empty success
-    #[arg(long)]
-    pub sent: bool,
-    /// It did not take place: it may be done again
-    #[arg(long)]
-    pub not_sent: bool,
-    /// Let the host look once more
-    #[arg(long)]
-    pub look: bool,
-}
-
-impl ResolveArgs {
-    /// What they say.
-    pub fn decision(&self) -> Decision {
-        match (self.sent, self.not_sent) {
-            (true, _) => Decision::Sent,
-            (_, true) => Decision::NotSent,
-            _ => Decision::Look,
-        }
-    }
 }
 
 /// The commands of `audit`.

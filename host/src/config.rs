@@ -177,12 +177,18 @@ impl Config {
         }
         let calls_livechat =
             |plugin: &Plugin| plugin.policy.grants.iter().any(|grant| !grant.allow.starts_with("http:"));
-        if self.livechat.token.is_none()
-            && let Some((name, _)) = self.plugins.iter().find(|(_, plugin)| calls_livechat(plugin))
-        {
+        let (missing, add) = match self.livechat.api {
+            Api::V36 if self.livechat.token.is_none() => {
+                ("token", "token = { env = \"LIVECHAT_PAT\" } and account_id")
+            }
+            Api::V2 if self.livechat.api_key.is_none() => {
+                ("api_key", "api_key = { env = \"LIVECHAT_API_KEY\" } and login")
+            }
+            _ => return warnings,
+        };
+        if let Some((name, _)) = self.plugins.iter().find(|(_, plugin)| calls_livechat(plugin)) {
             warnings.push(format!(
-                "`livechat.token` is missing: the calls that [plugin.{name}] is granted will fail; add token = \
-                 {{ env = \"LIVECHAT_PAT\" }} and account_id"
+                "`livechat.{missing}` is missing: the calls that [plugin.{name}] is granted will fail; add {add}"
             ));
         }
         warnings

@@ -12,15 +12,24 @@ mod tests;
 pub use entry::{Grant, METHODS};
 pub use pattern::PathPattern;
 
+use crate::action::livechat::Api;
+use crate::action::livechat::direct::check_name;
 use rate::Rated;
 
 /// Capabilities that need a grant: host functions as `interface.function`. `settings`, `log` and `memory`
 /// need none.
 pub const CAPABILITIES: &[&str] = &[
+    "agents.get-agent",
+    "agents.list-agents",
+    "agents.list-groups",
     "agents.list-routing-statuses",
+    "agents.list-tags",
+    "agents.set-routing-status",
     "chats.assign",
     "chats.deactivate",
     "chats.get-chat",
+    "chats.list-archives",
+    "chats.list-chats",
     "chats.remove-user",
     "chats.send-message",
     "chats.send-note",
@@ -28,12 +37,35 @@ pub const CAPABILITIES: &[&str] = &[
     "chats.tag",
     "chats.transfer",
     "chats.untag",
+    "customers.ban",
     "customers.get",
+    "customers.update",
+    "reports.availability",
+    "reports.duration",
+    "reports.engagement",
+    "reports.first-response-time",
+    "reports.groups",
+    "reports.performance",
+    "reports.queued",
+    "reports.ranking",
+    "reports.ratings",
+    "reports.response-time",
+    "reports.tags",
+    "reports.total-chats",
+    "reports.visitors",
 ];
 
 /// The capability of sending requests to a connection.
 pub fn http(connection: &str) -> String {
     format!("http:{connection}")
+}
+
+/// What the capability of a call that a plugin names itself begins with.
+const LIVECHAT: &str = "livechat:";
+
+/// The capability of a call to LiveChat by its name, such as `configuration.create_tag`.
+pub fn livechat(name: &str) -> String {
+    format!("{LIVECHAT}{name}")
 }
 
 /// What a plugin is about to do.
@@ -131,10 +163,12 @@ pub struct Refusal {
 pub struct Decisions(BTreeMap<(String, Why), u32>);
 
 impl Decisions {
-    /// Notes one. The name of a connection that a plugin has not declared is the plugin's own text, and is left out.
+    /// Notes one. The name of a connection or call that a plugin has not declared is the plugin's own text, and is left
+    /// out.
     pub fn note(&mut self, capability: &str, why: Why) {
         let capability = match why {
             Why::NotAsked if capability.starts_with("http:") => "http:(undeclared)",
+            Why::NotAsked if capability.starts_with(LIVECHAT) => "livechat:(undeclared)",
             _ => capability,
         };
         *self.0.entry((capability.to_owned(), why)).or_default() += 1;
@@ -164,8 +198,7 @@ impl Policy {
         let capability = &*asked.capability;
         let refused = |why, text| Err(Refusal { why, text });
         if !asks.contains(capability) {
-            let text =
-                format!("`{capability}` is not declared by the plugin: name the connection in its manifest");
+            let text = format!("`{capability}` is not declared by the plugin: name it in its manifest");
             return refused(Why::NotAsked, text);
         }
         if self.denies(capability) {
@@ -215,8 +248,14 @@ fn covers(entry: &str, capability: &str) -> bool {
 /// # Errors
 /// A sentence that names the nearest known entry.
 pub fn check_entry(entry: &str, connections: &[String]) -> Result<(), String> {
+    if let Some(name) = entry.strip_prefix(LIVECHAT) {
+        return match name.strip_suffix(".*") {
+            Some(api) if Api::parse(api).is_some() => Ok(()),
+            _ => check_name(name),
+        };
+    }
     let known = CAPABILITIES.iter().map(|capability| (*capability).to_owned());
-    let interfaces = ["agents.*", "chats.*", "customers.*"].map(str::to_owned);
+    let interfaces = ["agents.*", "chats.*", "customers.*", "reports.*"].map(str::to_owned);
     let all: Vec<String> = known.chain(interfaces).chain(connections.iter().map(|name| http(name))).collect();
     if all.iter().any(|candidate| candidate == entry) {
         return Ok(());

@@ -36,6 +36,7 @@ pub mod heartbeat;
 pub mod keeper;
 pub mod measures;
 pub mod notifier;
+pub mod overview;
 pub mod plugins;
 pub mod refusals;
 pub mod registry;

@@ -1,5 +1,7 @@
 //! The edge to the LiveChat platform: its webhooks and its API.
 
 pub mod client;
+pub mod client_v2;
 pub mod registrations;
+pub mod view;
 pub mod webhook;

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::action::livechat::direct;
+
 /// What `describe` answers. Unknown fields are ignored: a newer SDK may write more than this host reads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -17,6 +19,9 @@ pub struct Manifest {
     /// The connections that it names when it calls `http`.
     #[serde(default)]
     pub connections: Vec<String>,
+    /// The calls that it names when it calls `livechat`: `configuration.create_tag`.
+    #[serde(default)]
+    pub livechat_calls: Vec<String>,
     /// Whether it also wants the events that it causes itself.
     #[serde(default)]
     pub wants_own_events: bool,
@@ -116,6 +121,10 @@ impl Manifest {
                 "the manifest's name `{}` is not kebab-case (lower-case letters, digits and single hyphens, at most {NAME_BYTES_MAX}): rename the plugin",
                 manifest.name.escape_debug()
             ));
+        }
+        for call in &manifest.livechat_calls {
+            direct::check_name(call)
+                .map_err(|problem| format!("the manifest's `livechat_calls`: {problem}"))?;
         }
         Ok(manifest)
     }

@@ -256,6 +256,7 @@ mod tests {
             description: String::new(),
             events: vec!["chat_rated".into(), "incoming_chat".into()],
             connections: Vec::new(),
+            livechat_calls: Vec::new(),
             wants_own_events: false,
             settings_schema: json!({ "type": "object", "properties": { "low": { "type": "integer" } } }),
         };

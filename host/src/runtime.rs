@@ -265,6 +265,9 @@ impl Runtime {
         if inspected.sends_http {
             asks.extend(manifest.connections.iter().map(|connection| grant::http(connection)));
         }
+        if inspected.calls_livechat {
+            asks.extend(manifest.livechat_calls.iter().map(|call| grant::livechat(call)));
+        }
         Ok(Version {
             hash: compiled.hash.clone(),
             settings_schema: SettingsSchema::new(&manifest.settings_schema)?,

@@ -23,8 +23,8 @@
 use serde_json::Value;
 
 use crate::exported::bindings::chatplug::plugin::chats as contract;
-use crate::objects::{Chat, Visibility};
-use crate::{Action, Error, json};
+use crate::objects::{Chat, ChatSummary, ListPage, Visibility};
+use crate::{Action, Error, Query, json, pages};
 
 /// A chat with its newest thread. Grant: `chats.get-chat`.
 ///
@@ -40,6 +40,41 @@ pub fn get(chat_id: &str) -> Result<Chat, Error> {
 /// `not-found`, or the platform did not answer.
 pub fn get_thread(chat_id: &str, thread_id: &str) -> Result<Chat, Error> {
     read(chat_id, Some(thread_id))
+}
+
+/// A page of the chats that the host's user has access to, by default the newest first: the first page, or the one with
+/// this id. Grant: `chats.list-chats`.
+///
+/// # Errors
+/// `invalid`, or the platform did not answer.
+pub fn list(query: &Query, page_id: Option<&str>) -> Result<ListPage<ChatSummary>, Error> {
+    let text = contract::list_chats(&query.to_json(), page_id)?;
+    json::read("LiveChat's page of chats", &text)
+}
+
+/// A page of the conversations that have ended, one entry for each thread: the first page, or the one with this id.
+/// Grant: `chats.list-archives`.
+///
+/// # Errors
+/// `invalid`, or the platform did not answer.
+pub fn archives(query: &Query, page_id: Option<&str>) -> Result<ListPage<Chat>, Error> {
+    let text = contract::list_archives(&query.to_json(), page_id)?;
+    json::read("LiveChat's page of archives", &text)
+}
+
+/// All conversations that have ended and fit a query; asks for a page when the one before is used up. A long list
+/// belongs into several events: each page is a host call, and its answer is kept in the journal of the delivery.
+///
+/// ```no_run
+/// # use chatplug_sdk::prelude::*;
+/// # fn handle() -> Result<(), Failure> {
+/// for chat in chats::all_archives(Query::new().days("2026-06-01", "2026-06-07").limit(100)) {
+///     info!("{}", chat?.thread.id);
+/// }
+/// # Ok(()) }
+/// ```
+pub fn all_archives(query: Query) -> impl Iterator<Item = Result<Chat, Error>> {
+    pages::each(move |page_id| archives(&query, page_id))
 }
 
 /// Says something to everybody in a chat; answers the id of LiveChat's event. Grant: `chats.send-message`.

@@ -19,9 +19,11 @@
 //! # Ok(()) }
 //! ```
 
+use serde_json::Value;
+
 use crate::exported::bindings::chatplug::plugin::customers as contract;
 use crate::objects::Customer;
-use crate::{Error, json};
+use crate::{Action, Error, json};
 
 /// One customer. Grant: `customers.get`.
 ///
@@ -29,4 +31,16 @@ use crate::{Error, json};
 /// `not-found`, or the platform did not answer.
 pub fn get(customer_id: &str) -> Result<Customer, Error> {
     json::read("LiveChat's customer", &contract::get(customer_id)?)
+}
+
+/// Changes what LiveChat knows of a customer: an object with any of `name`, `email`, `phone_number`, `session_fields` …
+/// Grant: `customers.update`.
+pub fn update(customer_id: &str, fields: &Value) -> Action<impl FnOnce(Option<&str>) -> Result<(), Error>> {
+    let text = fields.to_string();
+    Action::new(move |once| Ok(contract::update(customer_id, &text, once)?))
+}
+
+/// Bans a customer from chatting for so many days. Grant: `customers.ban`.
+pub fn ban(customer_id: &str, days: u32) -> Action<impl FnOnce(Option<&str>) -> Result<(), Error>> {
+    Action::new(move |once| Ok(contract::ban(customer_id, days, once)?))
 }

@@ -16,11 +16,15 @@ mod event;
 pub mod exported;
 pub mod http;
 mod json;
+pub mod livechat;
 pub mod log;
 mod manifest;
 pub mod memory;
 pub mod objects;
+mod pages;
 pub mod payload;
+mod query;
+pub mod reports;
 mod settings;
 
 pub use action::Action;
@@ -28,12 +32,13 @@ pub use error::{Error, ErrorCode, Failure};
 pub use event::Event;
 pub use manifest::Manifest;
 pub use payload::Payload;
+pub use query::Query;
 
 /// What nearly every plugin uses.
 pub mod prelude {
     pub use crate::objects::{Chat, ChatEvent, Customer, Thread, User};
-    pub use crate::{Error, ErrorCode, Event, Failure, Manifest, Payload, Plugin};
-    pub use crate::{agents, chats, customers, http, memory};
+    pub use crate::{Error, ErrorCode, Event, Failure, Manifest, Payload, Plugin, Query};
+    pub use crate::{agents, chats, customers, http, livechat, memory, reports};
     pub use crate::{debug, error, info, warn};
     pub use schemars::JsonSchema;
     pub use serde::{Deserialize, Serialize};

@@ -9,6 +9,8 @@ pub struct Manifest {
     description: String,
     events: Vec<String>,
     connections: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    livechat_calls: Vec<String>,
     wants_own_events: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     settings_schema: Option<Schema>,
@@ -24,6 +26,7 @@ impl Manifest {
             description: description.into(),
             events: Vec::new(),
             connections: Vec::new(),
+            livechat_calls: Vec::new(),
             wants_own_events: false,
             settings_schema: None,
         }
@@ -38,6 +41,13 @@ impl Manifest {
     /// Adds a connection that the plugin names when it calls [`http`](crate::http).
     pub fn connection(mut self, name: &str) -> Self {
         self.connections.push(name.into());
+        self
+    }
+
+    /// Adds a call that the plugin names when it calls [`livechat`](crate::livechat): API and action, such as
+    /// `configuration.create_tag` or `reports.chats/forms`.
+    pub fn livechat_call(mut self, name: &str) -> Self {
+        self.livechat_calls.push(name.into());
         self
     }
 

@@ -22,7 +22,8 @@ url = { env = "SLACK_WEBHOOK_URL" }
 [plugin.caller]
 events = ["incoming_event"]
 grants = ["http:hubspot"]
-denies = ["chats.*", "customers.*", "agents.*", "http:hook"]
+denies = ["chats.*", "customers.*", "agents.*", "reports.*", "http:hook", "livechat:configuration.*",
+    "livechat:agent.*", "livechat:reports.*"]
 "#;
 
 /// A host whose plugin asks HubSpot for a contact, once for each event, and then rejects the event with the answer.

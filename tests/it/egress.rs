@@ -6,6 +6,7 @@ use chatplug::simulator::{Hubspot, hubspot};
 use chatplug_tests::{Host, guest};
 use serde_json::{Value, json};
 
+use crate::capability::NOTHING;
 use crate::client::{accept, webhook};
 
 /// A connection that nobody uses.
@@ -17,7 +18,7 @@ fn config(base_url: &str, more: &str) -> String {
          bearer = {{ env = \"HUBSPOT_TOKEN\" }}\n\
          [connections.hook]\nkind = \"slack\"\nurl = {{ env = \"HOOK_URL\" }}\n\
          [plugin.caller]\nevents = [\"incoming_event\"]\ngrants = [\"http:hubspot\"]\n\
-         denies = [\"chats.*\", \"customers.*\", \"agents.*\", \"http:hook\"]\n"
+         denies = [{NOTHING}, \"http:hook\"]\n"
     )
 }
 

@@ -37,7 +37,8 @@ events = ["incoming_event"]
 [plugin.caller]
 events = ["incoming_event"]
 grants = ["http:hubspot", "http:hook", "http:slack"]
-denies = ["chats.*", "customers.*", "agents.*"]
+denies = ["chats.*", "customers.*", "agents.*", "reports.*", "livechat:configuration.*",
+    "livechat:agent.*", "livechat:reports.*"]
 
 [plugin.answerer]
 events = ["incoming_event"]

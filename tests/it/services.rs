@@ -151,7 +151,8 @@ fn point(config: &mut Table, connection: &str, base_url: &str) {
 
 fn account(livechat: &Livechat) -> String {
     format!(
-        "[livechat]\nbase_url = \"{}\"\nallow_private = true\naccount_id = \"{}\"\ntoken = {{ env = \"LIVECHAT_PAT\" }}\n",
+        "[livechat]\nbase_url = \"{}\"\nallow_private = true\naccount_id = \"{}\"\ntoken = {{ env = \"LIVECHAT_PAT\" }}\n\
+         timezone = \"Europe/Warsaw\"\n",
         livechat.base_url(),
         livechat::ACCOUNT_ID
     )

@@ -1,9 +1,18 @@
-//! Calls to the LiveChat API, as the contract's interfaces `chats`, `customers` and `agents` name them.
+//! Calls to the LiveChat API, as the contract's interfaces `chats`, `customers`, `agents`, `reports` and `livechat`
+//! name them.
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
 use super::{BoxFuture, Effect, Error, Failure, Origin};
-use crate::grant::{Asked, Facts};
+use crate::grant::{self, Asked, Facts};
+
+pub mod direct;
+mod report;
+
+pub use direct::{Api, Direct};
+pub use report::Report;
 
 /// Who gets a transferred chat: groups or agents, not both.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,7 +25,7 @@ pub struct TransferTarget {
     pub ignore_availability: bool,
 }
 
-/// One call. What each field means is told in `wit/chats.wit`, `customers.wit` and `agents.wit`.
+/// One call. What each field means is told in the interfaces of `wit` by their names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the contract documents each function and its arguments")]
@@ -33,12 +42,25 @@ pub enum Call {
     SetProperties { chat_id: String, properties: String },
     GetCustomer { customer_id: String },
     ListRoutingStatuses { group_ids: Vec<i64> },
+    ListChats { query: String, page_id: Option<String> },
+    ListArchives { query: String, page_id: Option<String> },
+    ListAgents { group_ids: Vec<i64>, fields: Vec<String> },
+    GetAgent { agent_id: String, fields: Vec<String> },
+    ListGroups { fields: Vec<String> },
+    ListTags { group_ids: Vec<i64> },
+    SetRoutingStatus { agent_id: String, status: String },
+    UpdateCustomer { customer_id: String, fields: String },
+    BanCustomer { customer_id: String, days: u32 },
+    Report { report: Report, query: String },
+    Direct(Direct),
 }
 
 impl Call {
     /// The capability that a plugin must be granted to make this call: interface and function of the contract.
-    pub fn capability(&self) -> &'static str {
-        match self {
+    pub fn capability(&self) -> Cow<'static, str> {
+        let fixed = match self {
+            Call::Direct(call) => return grant::livechat(&call.name()).into(),
+            Call::Report { report, .. } => report.capability(),
             Call::GetChat { .. } => "chats.get-chat",
             Call::SendMessage { .. } => "chats.send-message",
             Call::SendNote { .. } => "chats.send-note",
@@ -51,7 +73,17 @@ impl Call {
             Call::SetProperties { .. } => "chats.set-properties",
             Call::GetCustomer { .. } => "customers.get",
             Call::ListRoutingStatuses { .. } => "agents.list-routing-statuses",
-        }
+            Call::ListChats { .. } => "chats.list-chats",
+            Call::ListArchives { .. } => "chats.list-archives",
+            Call::ListAgents { .. } => "agents.list-agents",
+            Call::GetAgent { .. } => "agents.get-agent",
+            Call::ListGroups { .. } => "agents.list-groups",
+            Call::ListTags { .. } => "agents.list-tags",
+            Call::SetRoutingStatus { .. } => "agents.set-routing-status",
+            Call::UpdateCustomer { .. } => "customers.update",
+            Call::BanCustomer { .. } => "customers.ban",
+        };
+        fixed.into()
     }
 
     /// The call as grants see it.
@@ -61,49 +93,68 @@ impl Call {
             Call::Transfer { target, .. } => {
                 Facts::Target { groups: &target.group_ids, agents: &target.agent_ids }
             }
-            Call::Assign { agent_id, .. } | Call::RemoveUser { agent_id, .. } => {
+            Call::Assign { agent_id, .. }
+            | Call::RemoveUser { agent_id, .. }
+            | Call::GetAgent { agent_id, .. }
+            | Call::SetRoutingStatus { agent_id, .. } => {
                 Facts::Target { groups: &[], agents: std::slice::from_ref(agent_id) }
             }
-            Call::ListRoutingStatuses { group_ids } => Facts::Target { groups: group_ids, agents: &[] },
-            Call::GetChat { .. }
-            | Call::SendMessage { .. }
-            | Call::SendNote { .. }
-            | Call::Deactivate { .. }
-            | Call::SetProperties { .. }
-            | Call::GetCustomer { .. } => Facts::None,
+            Call::ListRoutingStatuses { group_ids }
+            | Call::ListAgents { group_ids, .. }
+            | Call::ListTags { group_ids } => Facts::Target { groups: group_ids, agents: &[] },
+            _ => Facts::None,
         };
-        Asked { capability: self.capability().into(), facts }
+        Asked { capability: self.capability(), facts }
     }
 
     /// What making the call twice does.
     pub fn effect(&self) -> Effect {
         match self {
-            Call::GetChat { .. } | Call::GetCustomer { .. } | Call::ListRoutingStatuses { .. } => {
-                Effect::Read
-            }
+            Call::GetChat { .. }
+            | Call::GetCustomer { .. }
+            | Call::ListRoutingStatuses { .. }
+            | Call::ListChats { .. }
+            | Call::ListArchives { .. }
+            | Call::ListAgents { .. }
+            | Call::GetAgent { .. }
+            | Call::ListGroups { .. }
+            | Call::ListTags { .. }
+            | Call::Report { .. } => Effect::Read,
+            Call::Direct(call) => call.effect(),
             Call::SendMessage { .. } | Call::SendNote { .. } | Call::Transfer { .. } => Effect::LookedUp,
             Call::Tag { .. }
             | Call::Untag { .. }
             | Call::Assign { .. }
             | Call::RemoveUser { .. }
             | Call::Deactivate { .. }
-            | Call::SetProperties { .. } => Effect::Repeatable,
+            | Call::SetProperties { .. }
+            | Call::SetRoutingStatus { .. }
+            | Call::UpdateCustomer { .. }
+            | Call::BanCustomer { .. } => Effect::Repeatable,
         }
     }
 
     /// The types of the webhooks, beside those of chat events, that the call may cause in its chat and that
     /// say who caused them.
     pub fn causes(&self) -> &'static [&'static str] {
-        match self {
+        let action = match self {
             // Our user may have to join, and leaves after a note.
             Call::SendMessage { .. } | Call::SendNote { .. } => {
-                &["user_added_to_chat", "user_removed_from_chat"]
+                return &["user_added_to_chat", "user_removed_from_chat"];
             }
+            Call::Transfer { .. } => "transfer_chat",
+            Call::Assign { .. } => "add_user_to_chat",
+            Call::RemoveUser { .. } => "remove_user_from_chat",
+            Call::Deactivate { .. } => "deactivate_chat",
+            Call::Direct(call) => call.action.as_str(),
+            _ => return &[],
+        };
+        match action {
             // Who had the chat before leaves it, who gets it joins.
-            Call::Transfer { .. } => &["chat_transferred", "user_added_to_chat", "user_removed_from_chat"],
-            Call::Assign { .. } => &["user_added_to_chat"],
-            Call::RemoveUser { .. } => &["user_removed_from_chat"],
-            Call::Deactivate { .. } => &["chat_deactivated"],
+            "transfer_chat" => &["chat_transferred", "user_added_to_chat", "user_removed_from_chat"],
+            "add_user_to_chat" => &["user_added_to_chat"],
+            "remove_user_from_chat" => &["user_removed_from_chat"],
+            "deactivate_chat" => &["chat_deactivated"],
             _ => &[],
         }
     }
@@ -111,6 +162,20 @@ impl Call {
     /// Whether the call only reads.
     pub fn is_read(&self) -> bool {
         self.effect() == Effect::Read
+    }
+
+    /// What the call is done to, for people.
+    pub fn about(&self) -> String {
+        match (self.chat_id(), self) {
+            (Some(chat), _) => format!("chat {chat}"),
+            (None, Call::GetCustomer { customer_id })
+            | (None, Call::UpdateCustomer { customer_id, .. })
+            | (None, Call::BanCustomer { customer_id, .. }) => format!("customer {customer_id}"),
+            (None, Call::GetAgent { agent_id, .. } | Call::SetRoutingStatus { agent_id, .. }) => {
+                format!("agent {agent_id}")
+            }
+            (None, _) => "the account".to_owned(),
+        }
     }
 
     /// The chat that the call is about, if it is about one.
@@ -126,15 +191,16 @@ impl Call {
             | Call::RemoveUser { chat_id, .. }
             | Call::Deactivate { chat_id }
             | Call::SetProperties { chat_id, .. } => Some(chat_id),
-            Call::GetCustomer { .. } | Call::ListRoutingStatuses { .. } => None,
+            Call::Direct(call) => call.chat_id(),
+            _ => None,
         }
     }
 }
 
 /// The LiveChat API as a run sees it.
 pub trait LiveChat: Send + Sync {
-    /// Makes one call; answers JSON text for reads, the id of the chat event for messages and notes, and
-    /// empty text for the other actions.
+    /// Makes one call; answers JSON text for reads and for [`Call::Direct`], the id of the chat event for messages and
+    /// notes, and empty text for the other actions.
     fn call<'a>(&'a self, origin: &'a Origin, call: Call) -> BoxFuture<'a, Result<String, Failure>>;
 
     /// Finds out whether a call took place whose answer was lost, where that can be found out

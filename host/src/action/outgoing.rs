@@ -32,11 +32,7 @@ impl Outgoing {
     /// What it is done to, for people.
     pub fn about(&self) -> String {
         match self {
-            Outgoing::Livechat(call) => match (call.chat_id(), call) {
-                (Some(chat), _) => format!("chat {chat}"),
-                (None, livechat::Call::GetCustomer { customer_id }) => format!("customer {customer_id}"),
-                (None, _) => "the account".to_owned(),
-            },
+            Outgoing::Livechat(call) => call.about(),
             Outgoing::Http(request) => format!("{} {}", request.method, request.path),
         }
     }

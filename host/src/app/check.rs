@@ -6,10 +6,11 @@ use std::io::Write;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::services::Way;
 use super::{known, loader, services};
 use crate::cli::text;
-use crate::config::Config;
-use crate::livechat::client::Client;
+use crate::config::{Api, Config};
+use crate::livechat::client_v2;
 use crate::runtime::Services;
 use crate::store::{PluginStatus, Reader};
 use crate::watcher;
@@ -41,6 +42,9 @@ pub async fn run(config: &Config, online: bool, json: bool, out: &mut dyn Write)
     let marks = known(Reader::open(&config.data_dir)?.as_ref())?;
     let (statuses, schemas) = watcher::survey(&loader, config, marks).await;
     check_plugins(&mut findings, &statuses);
+    if config.livechat.api == Api::V2 {
+        check_older_api(&mut findings, &statuses);
+    }
     if online {
         check_account(&mut findings, config, &schemas).await?;
     }
@@ -60,23 +64,41 @@ fn check_plugins(findings: &mut Findings, statuses: &[PluginStatus]) {
     }
 }
 
+/// Says of the plugins that are switched on how far the older API serves what they were granted.
+fn check_older_api(findings: &mut Findings, statuses: &[PluginStatus]) {
+    for status in statuses.iter().filter(|status| !status.events.is_empty()) {
+        let Some(name) = &status.name else { continue };
+        let granted = status.asks.iter().filter(|ask| !status.denies.contains(ask));
+        let missing = |ask: &String| client_v2::shortfall(ask).map(|what| format!("`{ask}` {what}"));
+        let missing: Vec<String> = granted.filter_map(missing).collect();
+        if missing.is_empty() {
+            findings.checked.push(format!("{name}: the older API has all that it needs"));
+        } else {
+            let missing = missing.join("; ");
+            findings.warnings.push(format!("{name}: with the older API (livechat.api = \"v2\") {missing}"));
+        }
+    }
+}
+
 /// Asks LiveChat whether it takes the credentials and knows the tags and namespaces of the settings.
 async fn check_account(
     findings: &mut Findings,
     config: &Config,
     schemas: &[(String, Value)],
 ) -> anyhow::Result<()> {
-    let Some(client) = services::options(&config.livechat).map(Client::new).transpose()? else {
+    let Some(way) = services::reading(&config.livechat)? else {
         findings
             .problems
             .push("livechat.token is missing: nothing can be asked of the LiveChat API".to_owned());
         return Ok(());
     };
-    if let Err(error) = client.check_credentials().await {
+    if let Err(error) = way.check_credentials().await {
         findings.problems.push(format!("LiveChat refuses the credentials: {error}"));
         return Ok(());
     }
     findings.checked.push("LiveChat takes the credentials".to_owned());
+    // The older API has neither tags nor namespaces to look at.
+    let Way::Current(client) = way else { return Ok(()) };
     let named = |format: &str| {
         let mut names = BTreeSet::new();
         for (plugin, schema) in schemas {

@@ -16,6 +16,7 @@ use crate::destination::tally::Tally;
 use crate::destinations::{self, Destinations, LIVECHAT, Probe, States};
 use crate::http::Reception;
 use crate::livechat::client::{Client, Credentials, Options, SetupError};
+use crate::livechat::client_v2;
 use crate::livechat::webhook::{Door, Secrets, Us};
 use crate::measures::Measures;
 use crate::store::{Route, Routes, Store};
@@ -38,9 +39,43 @@ impl Edges {
     }
 }
 
+/// The LiveChat API of the config, whichever it is.
+#[derive(Clone)]
+pub(super) enum Way {
+    /// Version 3.6.
+    Current(Client),
+    /// Version 2.
+    Older(client_v2::Client),
+}
+
+impl Way {
+    /// Whether LiveChat takes the credentials.
+    pub(super) async fn check_credentials(&self) -> Result<(), Error> {
+        match self {
+            Way::Current(client) => client.check_credentials().await,
+            Way::Older(client) => client.check_credentials().await,
+        }
+    }
+
+    /// What makes the calls.
+    pub(super) fn into_livechat(self) -> Arc<dyn LiveChat> {
+        match self {
+            Way::Current(client) => Arc::new(client),
+            Way::Older(client) => Arc::new(client),
+        }
+    }
+
+    fn livechat(&self) -> &dyn LiveChat {
+        match self {
+            Way::Current(client) => client,
+            Way::Older(client) => client,
+        }
+    }
+}
+
 /// The LiveChat API with the credentials of the config as it is now, if it has any.
 pub(super) struct Account {
-    client: ArcSwap<Option<Client>>,
+    client: ArcSwap<Option<Way>>,
     visits: Arc<dyn Visits>,
     pub(super) tally: Arc<Tally>,
 }
@@ -61,7 +96,7 @@ impl Account {
         let began = Instant::now();
         loop {
             // What is cut off by the stop is on disk, and ended after the next start.
-            if let Ok(client) = self.client()
+            if let Ok(Way::Current(client)) = self.client()
                 && let Some(Err(error)) =
                     stop.run_until_cancelled(client.end_visits(began.elapsed(), is_ready)).await
             {
@@ -84,11 +119,12 @@ impl Account {
         client(livechat, &self.visits, &self.tally).map(|_| ())
     }
 
-    fn client(&self) -> Result<Client, Error> {
+    fn client(&self) -> Result<Way, Error> {
         (**self.client.load()).clone().ok_or_else(|| {
             Error::new(
                 Code::Denied,
-                "the host has no credentials for the LiveChat API: set `token` and `account_id` under [livechat]",
+                "the host has no credentials for the LiveChat API: set `token` and `account_id` under [livechat], or \
+                 `login` and `api_key` with the older API",
             )
         })
     }
@@ -105,7 +141,7 @@ impl Account {
 
 impl LiveChat for Account {
     fn call<'a>(&'a self, origin: &'a Origin, call: Call) -> BoxFuture<'a, Result<String, Failure>> {
-        Box::pin(async move { self.client()?.call(origin, call).await })
+        Box::pin(async move { self.client()?.livechat().call(origin, call).await })
     }
 
     fn look_up<'a>(
@@ -114,21 +150,47 @@ impl LiveChat for Account {
         call: &'a Call,
         sent_at_ms: i64,
     ) -> BoxFuture<'a, Result<Option<String>, Failure>> {
-        Box::pin(async move { self.client()?.look_up(origin, call, sent_at_ms).await })
+        Box::pin(async move { self.client()?.livechat().look_up(origin, call, sent_at_ms).await })
     }
 }
 
-/// A client for the account of the config; `None` if it has no token.
+/// A client for the account of the config; `None` if it has no credentials.
 fn client(
     livechat: &config::Livechat,
     visits: &Arc<dyn Visits>,
     tally: &Arc<Tally>,
-) -> Result<Option<Client>, SetupError> {
+) -> Result<Option<Way>, SetupError> {
+    if livechat.api == config::Api::V2 {
+        let counted = |options| client_v2::Options { tally: tally.clone(), ..options };
+        let client = older_options(livechat).map(|options| client_v2::Client::new(counted(options)));
+        return Ok(client.transpose()?.map(Way::Older));
+    }
     let counted = |options| Options { tally: tally.clone(), ..options };
-    options(livechat).map(|options| Client::with_visits(counted(options), visits.clone())).transpose()
+    let client = options(livechat).map(|options| Client::with_visits(counted(options), visits.clone()));
+    Ok(client.transpose()?.map(Way::Current))
 }
 
-/// How the account of the config is reached; `None` if it has no token.
+/// A client that only reads, beside no running host; `None` if the config has no credentials.
+pub(super) fn reading(livechat: &config::Livechat) -> Result<Option<Way>, SetupError> {
+    match livechat.api {
+        config::Api::V36 => Ok(options(livechat).map(Client::new).transpose()?.map(Way::Current)),
+        config::Api::V2 => {
+            Ok(older_options(livechat).map(client_v2::Client::new).transpose()?.map(Way::Older))
+        }
+    }
+}
+
+fn older_options(livechat: &config::Livechat) -> Option<client_v2::Options> {
+    let (login, api_key) = (livechat.login.as_deref()?, livechat.api_key.clone()?);
+    Some(client_v2::Options {
+        base_url: livechat.base_url.clone(),
+        reach: livechat.reach,
+        timezone: livechat.timezone.clone(),
+        ..client_v2::Options::new(login, api_key)
+    })
+}
+
+/// How the account of the config is reached with version 3.6; `None` if it has no token.
 pub(super) fn options(livechat: &config::Livechat) -> Option<Options> {
     let token = livechat.token.clone()?;
     let credentials = match livechat.account_id.clone() {
@@ -140,6 +202,7 @@ pub(super) fn options(livechat: &config::Livechat) -> Option<Options> {
         reach: livechat.reach,
         join: livechat.join,
         agent_id: livechat.agent_id.clone(),
+        timezone: livechat.timezone.clone(),
         ..Options::new(credentials)
     };
     Some(options)
@@ -244,8 +307,8 @@ fn probe(account: Arc<Account>, connections: Arc<Connections>) -> Box<Probe> {
 /// Whether a change of the config, by its [`Config::differences`], makes another service of a destination, or
 /// gives it other credentials.
 pub(super) fn is_renewed(differences: &[String], destination: &str) -> bool {
-    let keys = match destination {
-        LIVECHAT => &["base_url", "allow_private", "account_id", "token"],
+    let keys: &[&str] = match destination {
+        LIVECHAT => &["api", "base_url", "allow_private", "account_id", "token", "login", "api_key"],
         _ => &["kind", "address", "allow_private", "credentials"],
     };
     let names =

@@ -9,7 +9,7 @@ use super::services;
 use crate::action::{Code, Error};
 use crate::cli::text;
 use crate::cli::webhooks::{ApplyArgs, Found, RemoveArgs, WebhooksCommand, print_list, print_plan};
-use crate::config::Config;
+use crate::config::{Api, Config};
 use crate::destination::tally::Tally;
 use crate::livechat::client::Client;
 use crate::livechat::registrations::{self, Change, Deed, Plan, Registration};
@@ -53,6 +53,11 @@ impl<'a> App<'a> {
 
     /// The same, with each request counted.
     pub(super) fn counted(config: &'a Config, tally: Arc<Tally>) -> anyhow::Result<App<'a>> {
+        if config.livechat.api == Api::V2 {
+            bail!(
+                "webhooks can't be registered with the older API (livechat.api = \"v2\"): do it in LiveChat's settings"
+            );
+        }
         let mut options = services::options(&config.livechat)
             .context("livechat.token is missing: nothing can be asked of the LiveChat API")?;
         options.tally = tally;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
-use reqwest::StatusCode;
+use reqwest::{StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -108,6 +108,21 @@ impl Link {
         host.post(&format!("/api/v1/plugins/{name}/{change}"), wanted, &self.who).await
     }
 
+    /// Reads something of the host that runs; the fields of `asked` become the query.
+    ///
+    /// # Errors
+    /// Those of the host, or if none runs.
+    pub async fn read<T: DeserializeOwned>(&self, path: &str, asked: &impl Serialize) -> anyhow::Result<T> {
+        let Way::Host(host) = &self.way else { bail!("no host runs with this config") };
+        let asked = serde_json::to_value(asked)?;
+        let mut url = Url::parse(&format!("http://{}{path}", host.address))?;
+        for (name, value) in asked.as_object().into_iter().flatten() {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            url.query_pairs_mut().append_pair(name, &text);
+        }
+        host.send(|client| client.get(url.clone()), &self.who).await
+    }
+
     /// Decides about one batch of stopped deliveries.
     ///
     /// # Errors
@@ -193,9 +208,16 @@ impl Host {
         patience: Duration,
     ) -> anyhow::Result<T> {
         let url = format!("http://{}{path}", self.address);
+        self.send(|client| client.post(&url).timeout(patience).json(body), who).await
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        request: impl Fn(&reqwest::Client) -> reqwest::RequestBuilder,
+        who: &str,
+    ) -> anyhow::Result<T> {
         for _ in 1..TRIES {
-            let mut request =
-                self.client.post(&url).timeout(patience).json(body).header("X-Chatplug-Client", who);
+            let mut request = request(&self.client).header("X-Chatplug-Client", who);
             if let Some(token) = &self.token {
                 request = request.bearer_auth(token.expose_secret());
             }

@@ -5,7 +5,7 @@ use jiff::{Span, SpanRelativeTo, Timestamp};
 
 use super::event_type;
 use crate::delivery::DeliveryId;
-use crate::store::{DeliveryFilter, Selection};
+use crate::store::{Decision, DeliveryFilter, Selection};
 
 /// What lets a delivery through.
 #[derive(Clone, Debug, Default, Args)]
@@ -33,6 +33,35 @@ pub struct ListArgs {
     /// At most this many
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub limit: u32,
+}
+
+/// The arguments of `held resolve`.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("as").required(true).args(["sent", "not_sent", "look"]))]
+pub struct ResolveArgs {
+    /// Which
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// It took place: the plugin gets an empty success
+    #[arg(long)]
+    pub sent: bool,
+    /// It did not take place: it may be done again
+    #[arg(long)]
+    pub not_sent: bool,
+    /// Let the host look once more
+    #[arg(long)]
+    pub look: bool,
+}
+
+impl ResolveArgs {
+    /// What they say.
+    pub fn decision(&self) -> Decision {
+        match (self.sent, self.not_sent) {
+            (true, _) => Decision::Sent,
+            (_, true) => Decision::NotSent,
+            _ => Decision::Look,
+        }
+    }
 }
 
 /// Which deliveries a change is about; nothing is changed unless one says which.

@@ -91,6 +91,8 @@ fn livechat(changes: &mut Changes, old: &Livechat, new: &Livechat) {
     changes.note("livechat.allow_private", old.reach != new.reach);
     changes.note("livechat.account_id", old.account_id != new.account_id);
     changes.note("livechat.token", text(old.token.as_ref()) != text(new.token.as_ref()));
+    changes.note("livechat.login", old.login != new.login);
+    changes.note("livechat.api_key", text(old.api_key.as_ref()) != text(new.api_key.as_ref()));
     changes.note("livechat.timezone", old.timezone != new.timezone);
     changes.note("livechat.organization", old.organization != new.organization);
     changes.note("livechat.client_id", old.client_id != new.client_id);

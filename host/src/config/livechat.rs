@@ -1,3 +1,4 @@
+use jiff::tz::TimeZone;
 use secrecy::SecretString;
 
 use super::address::{self, base_url};
@@ -22,8 +23,12 @@ pub struct Livechat {
     pub account_id: Option<String>,
     /// The personal access token, or the bearer token of an app or a bot.
     pub token: Option<SecretString>,
-    /// The account's time zone, an IANA name.
-    pub timezone: Option<String>,
+    /// The e-mail address for the older API.
+    pub login: Option<String>,
+    /// The API key for the older API.
+    pub api_key: Option<SecretString>,
+    /// The account's time zone: what a day is.
+    pub timezone: Option<TimeZone>,
     /// The only organization whose webhooks are taken.
     pub organization: Option<String>,
     /// The id of the app that the token belongs to: tells what we sent ourselves.
@@ -43,8 +48,10 @@ pub struct Livechat {
 /// A version of the LiveChat API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Api {
-    /// Agent Chat API and Configuration API 3.6.
+    /// Agent Chat API, Configuration API and Reports API 3.6.
     V36,
+    /// The REST API 2.
+    V2,
 }
 
 /// LiveChat publishes no numbers; it says 429 where these are too many.
@@ -53,24 +60,33 @@ const TERMS_DEFAULT: Terms = Terms { concurrency: 32, rate: 50.0 };
 const BASE_URL_DEFAULT: &str = "https://api.livechatinc.com";
 
 pub(super) fn read(table: &mut Table<'_>) -> Livechat {
-    if let Some(item) = table.take("api") {
-        check_api(&item);
-    }
+    let api = table.take("api").and_then(|item| api(&item)).unwrap_or(Api::V36);
     let reach = address::reach(table);
     let base = table.take("base_url").and_then(|item| base_url(&item, reach));
     let account_id = table.take("account_id");
     let token = table.take("token");
-    if let (Some(account_id), None) = (&account_id, &token) {
-        account_id.report("is set, but `livechat.token` is not: add token = { env = \"LIVECHAT_PAT\" }");
+    let (login, api_key) = (table.take("login"), table.take("api_key"));
+    match api {
+        Api::V36 => {
+            pair(&account_id, &token, "token", "LIVECHAT_PAT");
+            foreign([&login, &api_key], "v2", "account_id and token");
+        }
+        Api::V2 => {
+            pair(&login, &api_key, "api_key", "LIVECHAT_API_KEY");
+            pair(&api_key, &login, "login", "LIVECHAT_LOGIN");
+            foreign([&account_id, &token], "v3.6", "login and api_key");
+        }
     }
     let (webhook_secrets, webhook_limits) =
         table.section("webhooks", |table| (webhook_secrets(table), webhook_limits(table)));
     Livechat {
-        api: Api::V36,
+        api,
         base_url: base.unwrap_or_else(|| BASE_URL_DEFAULT.to_owned()),
         reach,
         account_id: account_id.and_then(|item| account(&item)),
         token: token.and_then(|item| secret(&item)),
+        login: login.and_then(|item| identifier(&item)),
+        api_key: api_key.and_then(|item| secret(&item)),
         timezone: table.take("timezone").and_then(|item| timezone(&item)),
         organization: table.take("organization").and_then(|item| identifier(&item)),
         client_id: table.take("client_id").and_then(|item| identifier(&item)),
@@ -100,11 +116,30 @@ fn webhook_limits(table: &mut Table<'_>) -> WebhookLimits {
     }
 }
 
-fn check_api(item: &Item<'_>) {
-    match item.text() {
-        None | Some("v3.6") => {}
-        Some("v2") => item.report("is \"v2\", but the older API is not supported yet: use \"v3.6\""),
-        Some(_) => item.report("must be \"v3.6\""),
+fn api(item: &Item<'_>) -> Option<Api> {
+    match item.text()? {
+        "v3.6" => Some(Api::V36),
+        "v2" => Some(Api::V2),
+        _ => {
+            item.report(
+                "must be \"v3.6\", or \"v2\" for an account that has only an e-mail address and an API key",
+            );
+            None
+        }
+    }
+}
+
+/// Reports a key that is of no use without another one.
+fn pair(one: &Option<Item<'_>>, other: &Option<Item<'_>>, name: &str, variable: &str) {
+    if let (Some(one), None) = (one, other) {
+        one.report(format!("is set, but `livechat.{name}` is not: add {name} = {{ env = \"{variable}\" }}"));
+    }
+}
+
+/// Reports keys that belong to the other API.
+fn foreign(items: [&Option<Item<'_>>; 2], api: &str, instead: &str) {
+    for item in items.into_iter().flatten() {
+        item.report(format!("belongs to livechat.api = \"{api}\": remove it, here it is {instead}"));
     }
 }
 
@@ -120,11 +155,10 @@ fn account(item: &Item<'_>) -> Option<String> {
     Some(id)
 }
 
-fn timezone(item: &Item<'_>) -> Option<String> {
-    let name = item.text()?;
-    if jiff::tz::TimeZone::get(name).is_err() {
+fn timezone(item: &Item<'_>) -> Option<TimeZone> {
+    let zone = TimeZone::get(item.text()?).ok();
+    if zone.is_none() {
         item.report("is no time zone that this machine knows: write an IANA name such as \"Europe/Warsaw\"");
-        return None;
     }
-    Some(name.to_owned())
+    zone
 }

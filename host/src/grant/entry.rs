@@ -37,9 +37,13 @@ impl Grant {
     pub fn keys(allow: &str) -> &'static [&'static str] {
         match allow {
             "chats.transfer" => &["groups", "agents", "per_minute"],
-            "chats.assign" | "chats.remove-user" => &["agents", "per_minute"],
+            "chats.assign" | "chats.remove-user" | "agents.get-agent" | "agents.set-routing-status" => {
+                &["agents", "per_minute"]
+            }
             "chats.tag" | "chats.untag" => &["tags", "per_minute"],
-            "agents.list-routing-statuses" => &["groups", "per_minute"],
+            "agents.list-routing-statuses" | "agents.list-agents" | "agents.list-tags" => {
+                &["groups", "per_minute"]
+            }
             _ if allow.starts_with("http:") => &["methods", "paths", "per_minute"],
             _ => &["per_minute"],
         }

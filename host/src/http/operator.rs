@@ -21,10 +21,12 @@ use super::AppState;
 use crate::config::Config;
 use crate::destinations::Destinations;
 use crate::measures::Measures;
+use crate::overview::Overview;
 use crate::plugins::Plugins;
 use crate::store::{Error, Reader, Store};
 
 mod access;
+mod account;
 mod asked;
 mod deliveries;
 mod events;
@@ -69,6 +71,7 @@ pub struct Operator {
     shown: Shown,
     doors: AppState,
     scrape: Scrape,
+    overview: Overview,
     rate: DefaultDirectRateLimiter,
     /// Of requests that are refused, for they don't prove whose they are.
     refused_rate: DefaultDirectRateLimiter,
@@ -91,6 +94,7 @@ impl Operator {
     /// What the handlers work with: the parts that they show.
     pub fn new(shown: Shown, doors: AppState) -> Operator {
         Operator {
+            overview: Overview::new(shown.destinations.clone()),
             shown,
             doors,
             scrape: Scrape::default(),
@@ -117,6 +121,10 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Operator>>)> {
     vec![
         ("get", "/metrics", get(scrape::metrics)),
         ("get", "/api/v1/openapi.json", get(openapi)),
+        ("get", "/chats", get(account::chats)),
+        ("get", "/chats/{id}", get(account::chat)),
+        ("get", "/agents", get(account::agents)),
+        ("get", "/stats", get(account::stats)),
         ("get", "/api/v1/status", get(status::status)),
         ("get", "/api/v1/plugins", get(plugins::list)),
         ("get", "/api/v1/plugins/{name}", get(plugins::show)),

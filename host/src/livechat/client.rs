@@ -1,7 +1,9 @@
-//! The client of LiveChat's Agent Chat API and Configuration API, version 3.6.
+//! The client of LiveChat's Agent Chat API, Configuration API and Reports API, version 3.6.
 
 use std::sync::Arc;
 use std::time::Duration;
+
+use jiff::tz::TimeZone;
 
 use crate::action::livechat::{Call, LiveChat, Visits};
 use crate::action::{BoxFuture, Code, Error, Failure, Origin};
@@ -11,6 +13,7 @@ use crate::egress::Reach;
 mod api;
 mod configuration;
 mod credentials;
+mod dates;
 mod failure;
 mod look_up;
 mod me;
@@ -21,6 +24,8 @@ mod sender;
 mod tests;
 
 pub use credentials::Credentials;
+
+pub(super) use api::{base, up_to_limit};
 
 use api::Api;
 use sender::{Audience, Message, Sender};
@@ -49,6 +54,8 @@ pub struct Options {
     /// LiveChat's id of the agent or bot whose token this is (`livechat.agent_id`). Needed for notes into
     /// chats that it isn't in; with a personal access token the client finds it out.
     pub agent_id: Option<String>,
+    /// The account's time zone (`livechat.timezone`): what a day is.
+    pub timezone: Option<TimeZone>,
     /// Where each request is counted.
     pub tally: Arc<Tally>,
 }
@@ -64,6 +71,7 @@ impl Options {
             timeout: TIMEOUT,
             region: None,
             agent_id: None,
+            timezone: None,
             tally: Arc::default(),
         }
     }
@@ -96,6 +104,7 @@ pub enum SetupError {
 pub struct Client {
     api: Arc<Api>,
     sender: Arc<Sender>,
+    timezone: Option<TimeZone>,
 }
 
 impl Client {
@@ -118,11 +127,11 @@ impl Client {
     fn build(options: Options, visits: Option<Arc<dyn Visits>>) -> Result<Client, SetupError> {
         let api = Arc::new(Api::new(&options)?);
         let sender = Arc::new(Sender::new(api.clone(), &options, visits));
-        Ok(Client { api, sender })
+        Ok(Client { api, sender, timezone: options.timezone })
     }
 
     async fn make(&self, origin: &Origin, call: Call) -> Result<String, Failure> {
-        let request = request::of(origin, &call)?.traced(Some(origin.trace));
+        let request = request::of(origin, &call, self.timezone.as_ref())?.traced(Some(origin.trace));
         match call {
             Call::SendMessage { chat_id, .. } => {
                 self.send(Message { chat_id, audience: Audience::Everybody, request }).await
@@ -134,6 +143,14 @@ impl Client {
                 Err(failure) if failure.error.code != Code::Inactive => Err(failure.into()),
                 _ => Ok(String::new()),
             },
+            Call::Report { report, .. } => {
+                let body = self.api.post(&request).await?;
+                Ok(request::reports::filled(report, &request.body, request.answered(body)?))
+            }
+            Call::Direct(_) => {
+                let body = self.api.post(&request).await?;
+                Ok(if body.is_empty() { "{}".to_owned() } else { body })
+            }
             call => {
                 let body = self.api.post(&request).await?;
                 if call.is_read() { Ok(request.answered(body)?) } else { Ok(String::new()) }

@@ -5,8 +5,10 @@ mod agents;
 mod chats;
 mod customers;
 mod http;
+mod livechat;
 mod log;
 mod memory;
+mod reports;
 mod settings;
 
 use super::bindings::contract::types;

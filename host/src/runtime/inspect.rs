@@ -12,11 +12,12 @@ use crate::limits::Loading;
 
 const CONTRACT: &str = "chatplug:plugin/";
 /// The contract's version in `wit`. Components of all of 0.1 run.
-const VERSION: &str = "0.1.0";
+const VERSION: &str = "0.1.1";
 
 /// Functions that need no grant.
 const FREE: &[&str] = &[
     "http.send",
+    "livechat.call",
     "log.write",
     "memory.claim",
     "memory.compare-and-swap",
@@ -57,6 +58,8 @@ pub struct Inspected {
     pub asks: BTreeSet<String>,
     /// Whether it sends requests to connections; the manifest names which.
     pub sends_http: bool,
+    /// Whether it makes calls to LiveChat by their names; the manifest says which.
+    pub calls_livechat: bool,
 }
 
 /// Looks into the bytes of a file of the plugin folder.
@@ -229,6 +232,7 @@ fn interface(name: &str) -> Option<&str> {
 struct Wanted {
     asks: BTreeSet<String>,
     sends_http: bool,
+    calls_livechat: bool,
     missing: BTreeSet<String>,
     /// The newest contract that it imports something of which this host hasn't.
     newer: Option<String>,
@@ -257,6 +261,8 @@ impl Wanted {
             self.asks.insert(function.to_owned());
         } else if function == "http.send" {
             self.sends_http = true;
+        } else if function == "livechat.call" {
+            self.calls_livechat = true;
         } else if !FREE.contains(&function) {
             self.missing.insert(function.to_owned());
         }
@@ -274,7 +280,8 @@ impl Wanted {
             };
             return Err(format!("it wants what this host does not offer: {}{hint}", list.join(", ")));
         }
-        Ok(Inspected { asks: self.asks, sends_http: self.sends_http })
+        let Wanted { asks, sends_http, calls_livechat, .. } = self;
+        Ok(Inspected { asks, sends_http, calls_livechat })
     }
 }
 

@@ -1,4 +1,4 @@
-//! A LiveChat of one's own: the Agent Chat and Configuration APIs (v3.6), and the webhooks.
+//! A LiveChat of one's own: the Agent Chat, Configuration and Reports APIs (v3.6), and the webhooks.
 
 mod account;
 mod api;
@@ -38,6 +38,10 @@ pub const ACCOUNT_ID: &str = "5c4f1a2e-7b90-4d1c-a6e3-2f8b9d0c1e11";
 pub const PAT: &str = "dal:simulated-personal-access-token";
 /// The agent whose token it is: in no chat, and not accepting any.
 pub const PAT_OWNER: &str = "automation@example.com";
+/// The e-mail address that opens the older API.
+pub const V2_LOGIN: &str = "owner@example.com";
+/// The API key that goes with it.
+pub const V2_KEY: &str = "simulated-api-key-of-the-owner";
 /// The bearer token of the bot.
 pub const BOT_TOKEN: &str = "simulated-bot-token";
 /// The bot's id.
@@ -183,6 +187,16 @@ impl Livechat {
     /// and missing messages are counted, whatever their senders were told and readers see.
     pub fn sent(&self) -> Vec<Sent> {
         locked(&self.account).sent.clone()
+    }
+
+    /// What is known of a customer, as `get_customer` shows it.
+    pub fn customer(&self, customer_id: &str) -> Option<Value> {
+        locked(&self.account).customers.get(customer_id).cloned()
+    }
+
+    /// For how many days a customer is banned.
+    pub fn banned_for(&self, customer_id: &str) -> Option<i64> {
+        locked(&self.account).bans.get(customer_id).copied()
     }
 
     /// The ids of all chats.

@@ -9,6 +9,8 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request as HttpRequest, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::stream;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -71,6 +73,12 @@ impl Request {
             return None;
         }
         serde_json::from_slice(&self.body).ok()
+    }
+
+    /// Name and password of Basic authentication, with a colon between.
+    pub(super) fn basic(&self) -> Option<String> {
+        let encoded = self.header("authorization")?.strip_prefix("Basic ")?;
+        String::from_utf8(STANDARD.decode(encoded).ok()?).ok()
     }
 
     /// The bearer token.

@@ -16,7 +16,8 @@ grants = [
     { allow = "chats.untag", per_minute = 1 },
 ]
 denies = ["customers.*", "agents.*", "http:hook", "chats.send-note", "chats.send-message", "chats.remove-user",
-    "chats.deactivate", "chats.set-properties"]
+    "chats.deactivate", "chats.set-properties", "chats.list-chats", "chats.list-archives", "reports.*",
+    "livechat:configuration.*", "livechat:agent.*", "livechat:reports.*"]
 "#;
 
 /// What was decided, as `audit decisions` shows it: the capability, why, and how often in all.

@@ -36,8 +36,12 @@ pub(crate) struct Caller {
     happened: Option<&'static str>,
 }
 
-const GRANTS: &str =
-    "grants = [\"chats.*\", \"customers.*\", \"agents.*\", \"http:hubspot\", \"http:hook\", \"http:slack\"]";
+const GRANTS: &str = r#"grants = ["chats.*", "customers.*", "agents.*", "reports.*", "http:hubspot", "http:hook", "http:slack",
+    "livechat:configuration.create_tag", "livechat:agent.send_event", "livechat:reports.*"]"#;
+
+/// What a caller asks for that gets none of it from LiveChat.
+pub(crate) const NOTHING: &str = r#""chats.*", "customers.*", "agents.*", "reports.*", "livechat:configuration.*",
+    "livechat:agent.*", "livechat:reports.*""#;
 
 impl Caller {
     pub(super) async fn granted() -> Caller {
@@ -50,8 +54,7 @@ impl Caller {
     }
 
     pub(super) async fn denied() -> Caller {
-        let denies = "[\"chats.*\", \"customers.*\", \"agents.*\", \"http:hubspot\", \"http:hook\"]";
-        Caller::with(&format!("denies = {denies}")).await
+        Caller::with(&format!("denies = [{NOTHING}, \"http:hubspot\", \"http:hook\"]")).await
     }
 
     /// The same with a component that was built long ago.

@@ -38,6 +38,18 @@ async fn what_livechat_refuses_has_a_code_of_its_own() {
         ("chats.get-chat", json!(["NOPE"]), "not-found", "NOPE"),
         ("chats.get-chat", json!([chat, "NOPE"]), "not-found", "Thread not found"),
         ("customers.get", json!(["NOPE"]), "not-found", "NOPE"),
+        ("customers.update", json!(["NOPE", {"name": "x"}]), "not-found", "NOPE"),
+        ("customers.ban", json!(["NOPE", 1]), "not-found", "NOPE"),
+        ("agents.get-agent", json!(["NOPE"]), "not-found", "NOPE"),
+        ("agents.set-routing-status", json!([SMITH, "offline"]), "invalid", "bots"),
+        ("chats.list-archives", json!([{}, "NOPE"]), "invalid", "page_id"),
+        (
+            "livechat:configuration.create_tag",
+            json!([{"name": "URGENT", "group_ids": [0]}]),
+            "conflict",
+            "URGENT",
+        ),
+        ("livechat:configuration.create_tag", json!([{"name": "new"}]), "invalid", "group_ids"),
         ("chats.send-message", json!([chat, "hello"]), "denied", "livechat.join"),
         ("chats.send-message", json!([ended, "hello"]), "inactive", "not active"),
         ("chats.send-note", json!([ended, "psst"]), "inactive", "not active"),
@@ -74,6 +86,12 @@ async fn what_makes_no_sense_is_refused_before_it_leaves_the_host() {
         ("chats.set-properties", json!(["C1", []]), "invalid", "object"),
         ("chats.set-properties", json!(["C1", {"test": 1}]), "invalid", "object of objects"),
         ("customers.get", json!([""]), "invalid", "customer-id"),
+        ("customers.update", json!(["K1", {}]), "invalid", "nothing to change"),
+        ("chats.list-chats", json!([{"limit": 101}]), "invalid", "limit"),
+        ("reports.ratings", json!([{"days": ["2026-06-01", "soon"]}, ""]), "invalid", "neither a time"),
+        ("livechat:configuration.create_tag", json!([[]]), "invalid", "no JSON object"),
+        ("livechat:configuration.issue_bot_token", json!([{}]), "invalid", "credentials"),
+        ("livechat:configuration.create_group", json!([{}]), "denied", "manifest"),
     ] {
         caller.expect_error(name, &with, code, part).await;
     }
@@ -146,6 +164,33 @@ async fn a_note_visits_the_chat_and_leaves_it_whatever_happens() {
     assert!(operations[8..again].iter().all(|operation| operation == "get_chat"), "{operations:?}");
     assert_eq!(operations[again..], operations[..4]);
     assert_eq!(users(&caller), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_a_thousand_is_read_to_its_end_and_a_day_is_one_of_the_account() {
+    let mut caller = Caller::granted().await;
+    for number in 0..1_005 {
+        caller.ended_chat(&format!("Customer {number}"));
+    }
+    let all = json!([{"limit": 100}]);
+    assert_eq!(caller.call("chats.all-archives", &all).await, json!({"ok": 1_005}));
+    let asked = caller.asked();
+    let bodies: Vec<&Value> = asked.iter().filter_map(|request| request.body.as_ref()).collect();
+    assert_eq!(bodies[0], &json!({"limit": 100}));
+    assert_eq!(bodies.len(), 11);
+    for body in &bodies[1..] {
+        let fields = body.as_object().expect("an object");
+        assert_eq!(fields.keys().collect::<Vec<_>>(), ["page_id"]);
+    }
+    // Warsaw is ahead of UTC: its day begins before.
+    let day = json!([{"days": ["2026-06-01", "2026-06-01"]}]);
+    assert_eq!(caller.call("chats.list-archives", &day).await, json!({"ok": [[], 0]}));
+    let asked = caller.asked();
+    let filters =
+        json!({"from": "2026-06-01T00:00:00.000000+02:00", "to": "2026-06-01T23:59:59.999999+02:00"});
+    assert_eq!(asked.last().and_then(|request| request.body.clone()), Some(json!({"filters": filters})));
+    let report = caller.call("livechat:reports.chats/total_chats", &json!([{}, "read"])).await;
+    assert_eq!(report["ok"]["total"], 1_005, "{report}");
 }
 
 /// The body, with our `custom_id` replaced by a word.

@@ -30,10 +30,10 @@ pub(crate) fn rows(caller: &Caller) -> Vec<Row> {
     let chats =
         Chats { chat: caller.chat("Dana"), quiet: caller.chat("Omar").0, ended: caller.ended_chat("Mia") };
     caller.stage.livechat.agent_joins(&chats.chat.0, PAT_OWNER).expect("it joins");
-    [reads(&chats), events(&chats), tags(&chats), members(&chats), transfers(&chats), endings(&chats)]
-        .into_iter()
-        .flatten()
-        .collect()
+    let reads = [reads(&chats), lists(&chats), reports()];
+    let actions =
+        [account(), events(&chats), tags(&chats), members(&chats), transfers(&chats), endings(&chats)];
+    reads.into_iter().chain(actions).flatten().collect()
 }
 
 fn row(name: &'static str, with: Value, action: &'static str, body: Value, answer: Value) -> Row {
@@ -58,6 +58,62 @@ fn reads(chats: &Chats) -> Vec<Row> {
     ]
 }
 
+fn lists(chats: &Chats) -> Vec<Row> {
+    let Chats { chat: (chat, _), quiet, ended: (ended, ended_thread) } = chats;
+    let (all, few) = (json!({"limit": 100}), json!({"limit": 5}));
+    let of_sales = json!({"filters": {"group_ids": [2]}, "fields": ["groups"]});
+    let agents = json!([[PAT_OWNER, 3], ["sam@example.com", 2]]);
+    let groups = json!(["General", "Support", "Sales", "Billing"]);
+    let of_billing = json!({"filters": {"group_ids": [3]}});
+    vec![
+        row("chats.list-chats", json!([all]), "list_chats", all, json!([[ended, quiet, chat], null])),
+        row("chats.list-archives", json!([few]), "list_archives", few, json!([[ended_thread], 1])),
+        row("agents.list-agents", json!([]), "list_agents", of_sales, agents),
+        row("agents.get-agent", json!([SMITH]), "get_agent", json!({"id": SMITH}), json!("Agent Smith")),
+        row("agents.list-groups", json!([]), "list_groups", json!({}), groups),
+        row("agents.list-tags", json!([]), "list_tags", of_billing, json!(["billing-only"])),
+    ]
+}
+
+/// The sum of a number, of three chats in which nothing was said yet: all with Smith, and one with our user, too.
+fn reports() -> Vec<Row> {
+    let report = |name, action, number: &str, sum: f64| {
+        row(name, json!([{}, number]), action, json!({"timezone": "Europe/Warsaw"}), json!(sum))
+    };
+    vec![
+        report("reports.total-chats", "total_chats", "total", 3.0),
+        report("reports.ratings", "ratings", "chats", 3.0),
+        report("reports.ranking", "ranking", "total", 4.0),
+        report("reports.first-response-time", "first_response_time", "count", 0.0),
+        report("reports.response-time", "response_time", "response_time", 0.0),
+        report("reports.duration", "duration", "count", 3.0),
+        report("reports.tags", "tags", "urgent", 0.0),
+        report("reports.engagement", "engagement", "started_by_customer_without_greeting", 3.0),
+        report("reports.groups", "groups", "1", 3.0),
+        report("reports.queued", "queued_visitors", "queued", 0.0),
+        report("reports.availability", "availability", "hours", 0.0),
+        report("reports.performance", "performance", "chats_count", 4.0),
+        report("reports.visitors", "unique_visitors", "unique_visitors", 3.0),
+    ]
+}
+
+/// What is changed of people, and a tag by LiveChat's own name of the action.
+fn account() -> Vec<Row> {
+    let (dana, mia) = (Opening::by("Dana").customer_id, Opening::by("Mia").customer_id);
+    let status = json!({"agent_id": "olga@example.com", "status": "not_accepting_chats"});
+    let set = json!(["olga@example.com", "not_accepting_chats"]);
+    let fields = json!({"session_fields": [{"tier": "gold"}]});
+    let updated = json!({"id": dana, "session_fields": [{"tier": "gold"}]});
+    let banned = json!({"id": mia, "ban": {"days": 3}});
+    let tag = json!({"name": "vip", "group_ids": [0]});
+    vec![
+        done("agents.set-routing-status", set, "set_routing_status", status),
+        done("customers.update", json!([dana, fields]), "update_customer", updated),
+        done("customers.ban", json!([mia, 3]), "ban_customer", banned),
+        row("livechat:configuration.create_tag", json!([tag]), "create_tag", tag, json!({})),
+    ]
+}
+
 fn events(chats: &Chats) -> Vec<Row> {
     let (chat, thread) = &chats.chat;
     let body = |text: &str, visibility: &str| {
@@ -65,9 +121,13 @@ fn events(chats: &Chats) -> Vec<Row> {
         json!({"chat_id": chat, "event": event})
     };
     let id = |number: u32| json!(format!("{thread}_{number}"));
+    let custom = json!({"chat_id": chat, "event": {"type": "custom", "content": {"a": 1}}});
+    let mut sent = custom.clone();
+    sent["event"]["custom_id"] = json!("ours");
     vec![
         row("chats.send-message", json!([chat, "hello <b>"]), "send_event", body("hello <b>", "all"), id(1)),
         row("chats.send-note", json!([chat, "psst"]), "send_event", body("psst", "agents"), id(2)),
+        row("livechat:agent.send_event", json!([custom]), "send_event", sent, json!({"event_id": id(3)})),
     ]
 }
 

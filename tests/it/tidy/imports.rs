@@ -41,6 +41,7 @@ const ROWS: &[Row] = &[
             "keeper",
             "measures",
             "notifier",
+            "overview",
             "plugins",
             "refusals",
             "registry",

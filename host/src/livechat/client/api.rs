@@ -25,6 +25,8 @@ use crate::egress::{self, Reach, cause};
 
 /// The longest answer that is read, bytes.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
+/// Actions whose retirement is logged.
+const ANNOUNCED_MAX: usize = 200;
 
 /// The way to the API: address, credentials, and what was learnt of both.
 pub(super) struct Api {
@@ -36,7 +38,7 @@ pub(super) struct Api {
     tally: Arc<Tally>,
     region: ArcSwapOption<String>,
     /// The actions whose retirement was announced and logged.
-    announced: Mutex<HashSet<&'static str>>,
+    announced: Mutex<HashSet<String>>,
     /// By how many milliseconds LiveChat's clock was ahead of ours at its last answer; [`i64::MIN`] before the first.
     ahead_ms: AtomicI64,
 }
@@ -94,7 +96,7 @@ impl Api {
         let answer = prepared.send().await;
         let read = self.read(request, answer).await;
         let (trace, ms) = (request.trace.map(display), started.elapsed().as_millis() as u64);
-        tracing::debug!(action = request.action, trace, ms, ok = read.is_ok(), "request to LiveChat");
+        tracing::debug!(action = &*request.action, trace, ms, ok = read.is_ok(), "request to LiveChat");
         read
     }
 
@@ -104,7 +106,7 @@ impl Api {
 
     fn prepare(&self, request: &Request) -> reqwest::RequestBuilder {
         self.tally.count(request.plugin.as_deref().unwrap_or(HOST));
-        let url = format!("{}/v3.6/{}/action/{}", self.base, request.api.as_str(), request.action);
+        let url = format!("{}{}", self.base, request.path());
         self.http.post(url).timeout(self.timeout).json(&request.body)
     }
 
@@ -116,9 +118,9 @@ impl Api {
         let mut answer = answer.map_err(|error| self.no_answer(request, error))?;
         let status = answer.status().as_u16();
         let headers = std::mem::take(answer.headers_mut());
-        self.announce(request.action, &headers);
+        self.announce(&request.action, &headers);
         self.compare_clocks(&headers);
-        let body = match up_to_limit(&mut answer).await {
+        let body = match up_to_limit(&mut answer, ANSWER_BYTES_MAX).await {
             Ok(Some(body)) => self.known.clean(body),
             Ok(None) => return Err(too_long(request)),
             Err(error) => return Err(self.no_answer(request, error)),
@@ -183,10 +185,10 @@ impl Api {
     }
 
     /// Tells the operator once per action that LiveChat is going to take it away.
-    fn announce(&self, action: &'static str, headers: &HeaderMap) {
+    fn announce(&self, action: &str, headers: &HeaderMap) {
         let Some(notice) = header(headers, "deprecation").or(header(headers, "legacy")) else { return };
         let mut announced = self.announced.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if announced.insert(action) {
+        if announced.len() < ANNOUNCED_MAX && announced.insert(action.to_owned()) {
             tracing::warn!(
                 action,
                 notice,
@@ -210,7 +212,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// LiveChat's support asks for the debug id of a failure that is its own.
 fn log(request: &Request, refusal: &Refusal, debug_id: Option<&str>) {
-    let (action, trace) = (request.action, request.trace.map(display));
+    let (action, trace) = (&*request.action, request.trace.map(display));
     let Refusal { status, class, .. } = refusal;
     if *status >= 500 {
         tracing::warn!(action, trace, status, class, debug_id, "LiveChat failed a call");
@@ -220,10 +222,13 @@ fn log(request: &Request, refusal: &Refusal, debug_id: Option<&str>) {
 }
 
 /// The whole body, or `None` if it is longer than the limit.
-async fn up_to_limit(answer: &mut Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
+pub(in crate::livechat) async fn up_to_limit(
+    answer: &mut Response,
+    bytes_max: usize,
+) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await? {
-        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+        if body.len() + chunk.len() > bytes_max {
             return Ok(None);
         }
         body.extend_from_slice(&chunk);
@@ -232,7 +237,7 @@ async fn up_to_limit(answer: &mut Response) -> Result<Option<Vec<u8>>, reqwest::
 }
 
 /// The base without a slash at its end.
-fn base(text: &str, reach: Reach) -> Result<String, SetupError> {
+pub(in crate::livechat) fn base(text: &str, reach: Reach) -> Result<String, SetupError> {
     let url = Url::parse(text).map_err(|_| SetupError::BaseUrl("is not a URL"))?;
     if !["http", "https"].contains(&url.scheme()) {
         return Err(SetupError::BaseUrl("is not an http or https URL"));

@@ -62,7 +62,7 @@ impl Client {
 
 pub(super) fn parse<T: DeserializeOwned>(request: &Request, body: &str) -> Result<T, Error> {
     serde_json::from_str(body).map_err(|error| {
-        let action = request.action;
+        let action = &request.action;
         Error::new(Code::Unavailable, format!("LiveChat's answer to {action} has an unknown shape: {error}"))
     })
 }

@@ -3,11 +3,16 @@
 //! Which field holds a chat's id differs by action: `id` for deactivating, transferring and properties,
 //! `chat_id` for the rest.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value, json};
 
-use crate::action::livechat::{Call, TransferTarget};
+mod lists;
+pub(super) mod reports;
+
+use crate::action::livechat::{Api, Call, Direct, TransferTarget};
 use crate::action::{Code, Error, Origin};
 use crate::event::trace_id::TraceId;
 
@@ -17,8 +22,9 @@ const TEXT_BYTES_MAX: usize = 16 << 10;
 /// One request, before credentials.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Request {
-    pub(super) api: ApiName,
-    pub(super) action: &'static str,
+    pub(super) api: Api,
+    /// For reports resource and report.
+    pub(super) action: Cow<'static, str>,
     pub(super) body: Value,
     /// What the action is done to, for error messages: `chat C1`.
     pub(super) subject: String,
@@ -30,24 +36,18 @@ pub(super) struct Request {
     pub(super) plugin: Option<Arc<str>>,
 }
 
-/// The API that an action belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ApiName {
-    Agent,
-    Configuration,
-}
-
-impl ApiName {
-    /// Its part of the path.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            ApiName::Agent => "agent",
-            ApiName::Configuration => "configuration",
-        }
-    }
-}
+/// What is named where a request is about nothing smaller.
+const ACCOUNT: &str = "the account";
 
 impl Request {
+    /// Where it goes, below the base URL.
+    pub(super) fn path(&self) -> String {
+        match self.api {
+            Api::Reports => format!("/v3.6/reports/{}", self.action),
+            api => format!("/v3.6/{}/action/{}", api.as_str(), self.action),
+        }
+    }
+
     /// The same request, for an event.
     pub(super) fn traced(self, trace: Option<TraceId>) -> Request {
         Request { trace, ..self }
@@ -66,13 +66,13 @@ impl Request {
     }
 }
 
-/// The request behind a call.
-pub(super) fn of(origin: &Origin, call: &Call) -> Result<Request, Error> {
-    let request = unsigned(origin, call)?;
+/// The request behind a call; days are those of a time zone.
+pub(super) fn of(origin: &Origin, call: &Call, zone: Option<&TimeZone>) -> Result<Request, Error> {
+    let request = unsigned(origin, call, zone)?;
     Ok(Request { plugin: Some(origin.plugin.clone()), ..request })
 }
 
-fn unsigned(origin: &Origin, call: &Call) -> Result<Request, Error> {
+fn unsigned(origin: &Origin, call: &Call, zone: Option<&TimeZone>) -> Result<Request, Error> {
     match call {
         Call::GetChat { chat_id, thread_id } => get_chat(chat_id, thread_id.as_deref()),
         Call::SendMessage { chat_id, text } => send_event(origin, chat_id, text, "all"),
@@ -85,7 +85,18 @@ fn unsigned(origin: &Origin, call: &Call) -> Result<Request, Error> {
         Call::Deactivate { chat_id } => deactivate(chat_id),
         Call::SetProperties { chat_id, properties } => set_properties(chat_id, properties),
         Call::GetCustomer { customer_id } => get_customer(customer_id),
-        Call::ListRoutingStatuses { group_ids } => Ok(list_routing_statuses(group_ids)),
+        Call::ListRoutingStatuses { group_ids } => Ok(lists::list_routing_statuses(group_ids)),
+        Call::ListChats { query, page_id } => lists::list_chats(query, page_id.as_deref()),
+        Call::ListArchives { query, page_id } => lists::list_archives(query, page_id.as_deref(), zone),
+        Call::ListAgents { group_ids, fields } => Ok(lists::list_agents(group_ids, fields)),
+        Call::GetAgent { agent_id, fields } => lists::get_agent(agent_id, fields),
+        Call::ListGroups { fields } => Ok(lists::list_groups(fields)),
+        Call::ListTags { group_ids } => Ok(lists::list_tags(group_ids)),
+        Call::SetRoutingStatus { agent_id, status } => set_routing_status(agent_id, status),
+        Call::UpdateCustomer { customer_id, fields } => update_customer(customer_id, fields),
+        Call::BanCustomer { customer_id, days } => ban_customer(customer_id, *days),
+        Call::Report { report, query } => reports::report(*report, query, zone),
+        Call::Direct(call) => Ok(direct(origin, call)),
     }
 }
 
@@ -116,10 +127,10 @@ pub(super) fn remove(chat_id: &str, agent_id: &str) -> Result<Request, Error> {
 /// A request to the Configuration API.
 pub(super) fn configuration(action: &'static str, scope: &'static str, body: Value) -> Request {
     Request {
-        api: ApiName::Configuration,
-        action,
+        api: Api::Configuration,
+        action: action.into(),
         body,
-        subject: "the account".to_owned(),
+        subject: ACCOUNT.to_owned(),
         scope,
         trace: None,
         plugin: None,
@@ -198,28 +209,66 @@ fn set_properties(chat_id: &str, properties: &str) -> Result<Request, Error> {
 
 fn get_customer(customer_id: &str) -> Result<Request, Error> {
     present("customer-id", customer_id)?;
+    Ok(on_customer("get_customer", "customers:ro", customer_id, json!({ "id": customer_id })))
+}
+
+const CUSTOMER_FIELDS: [&str; 7] =
+    ["name", "email", "avatar", "phone_number", "session_fields", "omnichannel", "address"];
+
+fn update_customer(customer_id: &str, fields: &str) -> Result<Request, Error> {
+    present("customer-id", customer_id)?;
+    let mut body = object(&format!("the fields for customer {customer_id}"), fields, &CUSTOMER_FIELDS)?;
+    if body.is_empty() {
+        return Err(invalid(format!("the fields for customer {customer_id} hold nothing to change")));
+    }
+    body.insert("id".to_owned(), customer_id.into());
+    Ok(on_customer("update_customer", "customers:rw", customer_id, Value::Object(body)))
+}
+
+fn ban_customer(customer_id: &str, days: u32) -> Result<Request, Error> {
+    present("customer-id", customer_id)?;
+    if days == 0 {
+        return Err(invalid("a ban lasts at least one day"));
+    }
+    let body = json!({ "id": customer_id, "ban": { "days": days } });
+    Ok(on_customer("ban_customer", "customers.ban:rw", customer_id, body))
+}
+
+fn on_customer(action: &'static str, scope: &'static str, customer_id: &str, body: Value) -> Request {
+    Request { scope, subject: format!("customer {customer_id}"), ..on_chat(action, "", body) }
+}
+
+fn set_routing_status(agent_id: &str, status: &str) -> Result<Request, Error> {
+    present("agent-id", agent_id)?;
+    if !["accepting_chats", "not_accepting_chats", "offline"].contains(&status) {
+        return Err(invalid(format!(
+            "`{}` is no status; it is `accepting_chats`, `not_accepting_chats` or, for bots, `offline`",
+            status.escape_debug()
+        )));
+    }
+    let body = json!({ "agent_id": agent_id, "status": status });
     Ok(Request {
-        api: ApiName::Agent,
-        action: "get_customer",
-        body: json!({ "id": customer_id }),
-        subject: format!("customer {customer_id}"),
-        scope: "customers:ro",
-        trace: None,
-        plugin: None,
+        scope: "agents--all:rw (agents-bot--all:rw for bots)",
+        subject: format!("agent {agent_id}"),
+        ..on_chat("set_routing_status", "", body)
     })
 }
 
-fn list_routing_statuses(group_ids: &[i64]) -> Request {
-    let body = match group_ids {
-        [] => json!({}),
-        ids => json!({ "filters": { "group_ids": ids } }),
-    };
+/// A call as the plugin has it; what it sends into chats is marked as ours.
+fn direct(origin: &Origin, call: &Direct) -> Request {
+    let mut body = call.body.clone();
+    if let ("send_event", Some(event)) =
+        (call.action.as_str(), body.get_mut("event").and_then(Value::as_object_mut))
+    {
+        event.insert("custom_id".to_owned(), origin.custom_id().into());
+    }
+    let subject = call.chat_id().map_or_else(|| ACCOUNT.to_owned(), |chat_id| format!("chat {chat_id}"));
     Request {
-        api: ApiName::Agent,
-        action: "list_routing_statuses",
+        api: call.api,
+        action: Cow::Owned(call.action.clone()),
         body,
-        subject: "the account".to_owned(),
-        scope: "agents--all:ro and agents-bot--all:ro",
+        subject,
+        scope: "that the action needs",
         trace: None,
         plugin: None,
     }
@@ -227,13 +276,27 @@ fn list_routing_statuses(group_ids: &[i64]) -> Request {
 
 fn on_chat(action: &'static str, chat_id: &str, body: Value) -> Request {
     Request {
-        api: ApiName::Agent,
-        action,
+        api: Api::Agent,
+        action: action.into(),
         body,
         subject: format!("chat {chat_id}"),
         scope: "chats--all:rw or chats--access:rw",
         trace: None,
         plugin: None,
+    }
+}
+
+/// The object in a JSON text of a plugin, which may have these keys.
+fn object(what: &str, text: &str, keys: &[&str]) -> Result<Map<String, Value>, Error> {
+    let value: Value =
+        serde_json::from_str(text).map_err(|error| invalid(format!("{what} is not JSON: {error}")))?;
+    let Value::Object(object) = value else { return Err(invalid(format!("{what} is no JSON object"))) };
+    match object.keys().find(|key| !keys.contains(&key.as_str())) {
+        Some(key) => {
+            let (key, keys) = (key.escape_debug(), keys.join(", "));
+            Err(invalid(format!("{what} has `{key}`; it may have {keys}")))
+        }
+        None => Ok(object),
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::action::livechat::TransferTarget;
+use crate::action::livechat::{Direct, Report, TransferTarget};
 use crate::double::{Answer, Asked, Double};
 use crate::event::trace_id::TraceId;
 
@@ -136,6 +136,85 @@ async fn every_call_asks_with_the_fields_that_livechat_wants() {
 }
 
 #[tokio::test]
+async fn lists_and_pages_are_asked_for_as_livechat_wants_them() {
+    let page = |query: Value, page_id: Option<&str>| (query.to_string(), page_id.map(str::to_owned));
+    let chats = |(query, page_id)| Call::ListChats { query, page_id };
+    let archives = |(query, page_id)| Call::ListArchives { query, page_id };
+    let query = json!({"filters": {"active": true, "group_ids": [2]}, "limit": 100, "sort_order": "asc"});
+    check_request(chats(page(query.clone(), None)), "{}", "{}", "list_chats", query.clone()).await;
+    // The id of a page holds the filters: LiveChat refuses both.
+    check_request(chats(page(query, Some("P2"))), "{}", "{}", "list_chats", json!({"page_id": "P2"})).await;
+    let time = "2026-06-01T00:00:00.000000+00:00";
+    let query = |from: &str| json!({"filters": {"from": from}, "highlights": {"pre_tag": "<b>"}});
+    let call = archives(page(query("2026-06-01T00:00:00Z"), None));
+    check_request(call, "{}", "{}", "list_archives", query(time)).await;
+    let call = archives(page(query("2026-06-01T00:00:00Z"), Some("P2")));
+    check_request(call, "{}", "{}", "list_archives", json!({"page_id": "P2"})).await;
+
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let list = Call::ListAgents { group_ids: vec![2], fields: texts(&["groups", "job_title"]) };
+    let body = json!({"filters": {"group_ids": [2]}, "fields": ["groups", "job_title"]});
+    check_request(list, "[]", "[]", "configuration:list_agents", body).await;
+    let agent = Call::GetAgent { agent_id: "ann@example.com".to_owned(), fields: vec![] };
+    let body = json!({"id": "ann@example.com"});
+    check_request(agent, "{}", "{}", "configuration:get_agent", body).await;
+    let groups = Call::ListGroups { fields: texts(&["routing_status"]) };
+    let body = json!({"fields": ["routing_status"]});
+    check_request(groups, "[]", "[]", "configuration:list_groups", body).await;
+    let tags = Call::ListTags { group_ids: vec![] };
+    check_request(tags, "[]", "[]", "configuration:list_tags", json!({})).await;
+}
+
+#[tokio::test]
+async fn agents_customers_and_calls_by_name_are_changed_with_the_fields_that_livechat_wants() {
+    let status = Call::SetRoutingStatus { agent_id: "bot".to_owned(), status: "offline".to_owned() };
+    let body = json!({"agent_id": "bot", "status": "offline"});
+    check_request(status, "", "", "set_routing_status", body).await;
+    let fields = r#"{"name":"Ann","session_fields":[{"vip":"yes"}]}"#.to_owned();
+    let update = Call::UpdateCustomer { customer_id: "K1".to_owned(), fields };
+    let body = json!({"id": "K1", "name": "Ann", "session_fields": [{"vip": "yes"}]});
+    check_request(update, "{}", "", "update_customer", body).await;
+    let ban = Call::BanCustomer { customer_id: "K1".to_owned(), days: 3 };
+    check_request(ban, "", "", "ban_customer", json!({"id": "K1", "ban": {"days": 3}})).await;
+
+    let direct = |api, action, body: Value| {
+        Call::Direct(Direct::new(api, action, &body.to_string(), None).expect("a call"))
+    };
+    let tag = json!({"name": "vip", "group_ids": [0]});
+    let call = direct("configuration", "create_tag", tag.clone());
+    check_request(call, "", "{}", "configuration:create_tag", tag).await;
+    let event = |custom_id: Option<&str>| {
+        let mut event = json!({"type": "custom", "content": {"a": 1}});
+        custom_id.into_iter().for_each(|id| event["custom_id"] = id.into());
+        json!({"chat_id": "C1", "event": event})
+    };
+    let call = direct("agent", "send_event", event(None));
+    let sent = event(Some("chatplug-notes-00000000-7-3"));
+    check_request(call, r#"{"event_id":"E1"}"#, r#"{"event_id":"E1"}"#, "send_event", sent).await;
+}
+
+#[tokio::test]
+async fn reports_have_a_path_without_an_action_and_days_of_the_account() {
+    let double = Double::start([ok(r#"{"total":1,"records":{"2026-06-01":{"total":1}}}"#), ok("{}")]).await;
+    let timezone = TimeZone::get("Europe/Warsaw").ok();
+    let client = Client::new(Options { timezone, ..options(&double, pat()) }).expect("a client");
+    let query = r#"{"filters":{"from":"2026-06-01","to":"2026-06-02"}}"#.to_owned();
+    let call = Call::Report { report: Report::TotalChats, query };
+    let answer: Value =
+        serde_json::from_str(&client.call(&origin(), call).await.expect("an answer")).expect("JSON");
+    let (one, none) = (json!({"total": 1, "continuous": 0}), json!({"total": 0, "continuous": 0}));
+    assert_eq!(answer, json!({"total": 1, "records": {"2026-06-01": one, "2026-06-02": none}}));
+    let call = Call::Direct(Direct::new("reports", "chats/forms", "{}", None).expect("a call"));
+    assert_eq!(client.call(&origin(), call).await.as_deref(), Ok("{}"));
+    let asked = double.asked();
+    assert_eq!(asked[0].target, "/v3.6/reports/chats/total_chats");
+    let (from, to) = ("2026-06-01T00:00:00.000000+02:00", "2026-06-02T23:59:59.999999+02:00");
+    let body = json!({"timezone": "Europe/Warsaw", "filters": {"from": from, "to": to}});
+    assert_eq!(asked[0].json(), body);
+    assert_eq!(asked[1].target, "/v3.6/reports/chats/forms");
+}
+
+#[tokio::test]
 async fn a_transfer_names_its_kind_of_target() {
     let transfer = |group_ids: &[i64], agent_ids: &[&str], ignore_availability| Call::Transfer {
         chat_id: chat(),
@@ -185,6 +264,32 @@ async fn what_livechat_would_refuse_anyway_is_not_sent() {
     for visibility in ["", "All", "customers"] {
         let visibility = visibility.to_owned();
         check_refused(Call::Assign { chat_id: chat(), agent_id: text(), visibility }).await;
+    }
+    let list = |query: &str, page_id: Option<&str>| {
+        let (query, page_id) = (query.to_owned(), page_id.map(str::to_owned));
+        [
+            Call::ListChats { query: query.clone(), page_id: page_id.clone() },
+            Call::ListArchives { query, page_id },
+        ]
+    };
+    for query in ["", "[]", r#"{"limit":0}"#, r#"{"limit":101}"#, r#"{"limit":"5"}"#, r#"{"page":1}"#] {
+        for call in list(query, None) {
+            check_refused(call).await;
+        }
+    }
+    for query in [r#"{"sort_order":"up"}"#, r#"{"filters":[]}"#, r#"{"page_id":"P"}"#] {
+        for call in list(query, Some("P")) {
+            check_refused(call).await;
+        }
+    }
+    for call in list("{}", Some("")) {
+        check_refused(call).await;
+    }
+    check_refused(Call::GetAgent { agent_id: none(), fields: vec![] }).await;
+    check_refused(Call::SetRoutingStatus { agent_id: text(), status: "accepting chats".to_owned() }).await;
+    check_refused(Call::BanCustomer { customer_id: text(), days: 0 }).await;
+    for fields in ["{}", r#"{"id":"K2"}"#, r#"{"age":5}"#] {
+        check_refused(Call::UpdateCustomer { customer_id: text(), fields: fields.to_owned() }).await;
     }
     for properties in ["", "{", "[]", "null", r#"{"a":1}"#, r#"{"a":{},"b":[]}"#, r#"{"a":{}} x"#] {
         check_refused(Call::SetProperties { chat_id: chat(), properties: properties.to_owned() }).await;

@@ -11,6 +11,14 @@ impl chats::Host for Guest {
         self.livechat(Call::GetChat { chat_id, thread_id }, None).await
     }
 
+    async fn list_chats(&mut self, query: String, page_id: Option<String>) -> Answer<String> {
+        self.livechat(Call::ListChats { query, page_id }, None).await
+    }
+
+    async fn list_archives(&mut self, query: String, page_id: Option<String>) -> Answer<String> {
+        self.livechat(Call::ListArchives { query, page_id }, None).await
+    }
+
     async fn send_message(&mut self, chat_id: String, text: String, once: Option<String>) -> Answer<String> {
         self.livechat(Call::SendMessage { chat_id, text }, once).await
     }

@@ -21,6 +21,8 @@ pub(super) struct Account {
     /// Namespace to property name to its definition.
     pub(super) namespaces: BTreeMap<String, Map<String, Value>>,
     pub(super) customers: BTreeMap<String, Value>,
+    /// Customer to the days of the ban.
+    pub(super) bans: BTreeMap<String, i64>,
     pub(super) chats: BTreeMap<String, Chat>,
     pub(super) registrations: Vec<Registration>,
     /// Whether webhooks are sent at all.

@@ -1,9 +1,14 @@
-//! The door of the Agent Chat and Configuration APIs, v3.6: who asks, which action, and the answer.
+//! The door of the Agent Chat, Configuration and Reports APIs, v3.6, and of the older API beside them: who asks, which
+//! action, and the answer.
 
+mod archives;
 mod chats;
 mod configuration;
 mod events;
 mod members;
+mod older;
+mod people;
+mod reports;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -34,8 +39,11 @@ struct Call<'a> {
 }
 
 impl Service for Api {
-    /// The action's name: `send_event` …
+    /// The action's name: `send_event` …; of the older API method and path.
     fn operation(&self, request: &Request) -> String {
+        if older::is_meant(request) {
+            return older::operation(request);
+        }
         request.path.rsplit('/').next().unwrap_or_default().to_owned()
     }
 
@@ -61,6 +69,9 @@ impl Service for Api {
 impl Api {
     fn carry_out(&self, action: &str, request: &Request, unseen_for: Option<Duration>) -> Reply {
         let mut account = locked(&self.account);
+        if older::is_meant(request) {
+            return older::carry_out(&mut account, request);
+        }
         account.unseen_for = unseen_for;
         let answer = call(&mut account, action, request);
         account.unseen_for = None;
@@ -92,15 +103,21 @@ fn call(account: &mut Account, action: &str, request: &Request) -> Answer {
     let call = Call { requester, fields: Fields::of(&body) };
     match api {
         "agent" => agent(account, action, call),
+        "reports" => reports::report(account, request.path.trim_start_matches(REPORTS), call),
         _ => configuration(account, action, call),
     }
 }
 
-/// `agent` or `configuration`, out of `/v3.6/agent/action/…`.
+const REPORTS: &str = "/v3.6/reports/";
+
+/// `agent`, `configuration` or `reports`, out of `/v3.6/agent/action/…`, `/v3.6/reports/chats/…`.
 fn api_of<'a>(path: &'a str, action: &str) -> Result<&'a str, Refusal> {
     let Some(rest) = path.strip_prefix("/v3.6/") else {
         return Err(Refusal::new(404, "unsupported_version", "only version 3.6 is simulated"));
     };
+    if path.starts_with(REPORTS) {
+        return Ok("reports");
+    }
     let api = rest.strip_suffix(action).and_then(|rest| rest.strip_suffix("/action/"));
     api.filter(|api| ["agent", "configuration"].contains(api))
         .ok_or_else(|| Refusal::not_found(format!("no such path: {path}")))
@@ -123,7 +140,11 @@ fn agent(account: &mut Account, action: &str, call: Call<'_>) -> Answer {
     match action {
         "get_chat" => chats::get_chat(account, call),
         "list_chats" => chats::list_chats(account, call),
+        "list_archives" => archives::list_archives(account, call),
         "get_customer" => chats::get_customer(account, call),
+        "update_customer" => people::update_customer(account, call),
+        "ban_customer" => people::ban_customer(account, call),
+        "set_routing_status" => people::set_routing_status(account, call),
         "deactivate_chat" => chats::deactivate_chat(account, call),
         "update_chat_properties" => chats::update_chat_properties(account, call),
         "send_event" => events::send_event(account, call),
@@ -140,6 +161,7 @@ fn agent(account: &mut Account, action: &str, call: Call<'_>) -> Answer {
 fn configuration(account: &mut Account, action: &str, call: Call<'_>) -> Answer {
     match action {
         "list_agents" => configuration::list_agents(account, call),
+        "get_agent" => people::get_agent(account, call),
         "list_groups" => configuration::list_groups(account, call),
         "list_tags" => configuration::list_tags(account, call),
         "create_tag" => configuration::create_tag(account, call),

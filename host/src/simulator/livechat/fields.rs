@@ -1,5 +1,6 @@
 //! Strict reading of a call's JSON object: what is missing, of the wrong type or unknown is refused.
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::refusal::Refusal;
@@ -87,6 +88,38 @@ impl<'a> Fields<'a> {
         let items = self.array(name)?.map(Vec::as_slice).unwrap_or_default();
         let texts: Option<Vec<String>> = items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
         texts.ok_or_else(|| self.refuse(name, "must hold strings"))
+    }
+
+    /// The texts of a filter such as `{"agents": {"values": [...]}}`, empty if absent.
+    pub(super) fn values(&mut self, name: &'static str) -> Result<Vec<String>, Refusal> {
+        let mut filter = self.within(name)?;
+        let values = filter.texts("values")?;
+        filter.end()?;
+        Ok(values)
+    }
+
+    /// The same with integers.
+    pub(super) fn number_values(&mut self, name: &'static str) -> Result<Vec<i64>, Refusal> {
+        let mut filter = self.within(name)?;
+        let values = filter.numbers("values")?;
+        filter.end()?;
+        Ok(values)
+    }
+
+    /// A time as filters want it: with six digits behind the seconds, and an offset.
+    pub(super) fn time(&mut self, name: &'static str) -> Result<Option<Timestamp>, Refusal> {
+        let Some(text) = self.optional_text(name)? else { return Ok(None) };
+        let has_microseconds = text
+            .get(19..26)
+            .is_some_and(|rest| rest.starts_with('.') && rest[1..].bytes().all(|byte| byte.is_ascii_digit()));
+        let has_offset = text.get(26..).is_some_and(|rest| rest.len() == 6 && rest.starts_with(['+', '-']));
+        let time = text.parse().ok().filter(|_| has_microseconds && has_offset);
+        time.map(Some).ok_or_else(|| self.refuse(name, "must look like YYYY-MM-DDTHH:MM:SS.ssssss+HH:MM"))
+    }
+
+    /// How many fields there are.
+    pub(super) fn len(&self) -> usize {
+        self.object.map_or(0, Map::len)
     }
 
     /// Whether the field is there at all.

@@ -30,6 +30,7 @@ impl Account {
             tags: Default::default(),
             namespaces: namespaces(),
             customers: Default::default(),
+            bans: Default::default(),
             chats: Default::default(),
             registrations: Vec::new(),
             webhooks_on: true,

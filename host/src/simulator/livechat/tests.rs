@@ -1,3 +1,4 @@
+mod lists;
 mod refusals;
 mod webhooks;
 

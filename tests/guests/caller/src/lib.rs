@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chatplug_sdk::http::Effect;
-use chatplug_sdk::objects::Visibility;
+use chatplug_sdk::objects::{Status, Visibility};
 use chatplug_sdk::payload::EventInChat;
 use chatplug_sdk::prelude::*;
 use chatplug_sdk::serde_json;
@@ -24,6 +24,9 @@ impl Plugin for Caller {
             .on("incoming_event")
             .connection("hubspot")
             .connection("hook")
+            .livechat_call("configuration.create_tag")
+            .livechat_call("agent.send_event")
+            .livechat_call("reports.chats/total_chats")
     }
 
     fn handle(event: Event, (): ()) -> Result<(), Failure> {
@@ -47,6 +50,36 @@ fn call(name: &str, with: &Value) -> Result<Value, Error> {
     let text = |place: usize| with[place].as_str().unwrap_or_default();
     let done = |()| Value::Null;
     match name {
+        name if name.starts_with("livechat:") => by_name(name, with),
+        name if name.starts_with("reports.") => report(name, with),
+        "chats.list-chats" => {
+            let page = chats::list(&query(with), with[1].as_str())?;
+            Ok(json!([page.items.iter().map(|chat| &chat.id).collect::<Vec<_>>(), page.next_page_id]))
+        }
+        "chats.list-archives" => {
+            let page = chats::archives(&query(with), with[1].as_str())?;
+            Ok(json!([page.items.iter().map(|chat| &chat.thread.id).collect::<Vec<_>>(), page.found]))
+        }
+        "chats.all-archives" => {
+            let all: Result<Vec<_>, Error> = chats::all_archives(query(with)).collect();
+            Ok(json!(all?.len()))
+        }
+        "agents.list-agents" => agents::list(&[2], &["groups"])
+            .map(|all| all.into_iter().map(|agent| json!([agent.id, agent.groups.len()])).collect()),
+        "agents.get-agent" => agents::get(text(0), &[]).map(|agent| json!(agent.name)),
+        "agents.list-groups" => {
+            agents::groups(&[]).map(|all| all.into_iter().map(|group| group.name).collect())
+        }
+        "agents.list-tags" => agents::tags(&[3]).map(|all| all.into_iter().map(|tag| tag.name).collect()),
+        "agents.set-routing-status" => {
+            let status = Status::from(text(1).to_owned());
+            agents::set_routing_status(text(0), &status).once(ONCE).send().map(done)
+        }
+        "customers.update" => customers::update(text(0), &with[1]).once(ONCE).send().map(done),
+        "customers.ban" => {
+            let days = with[1].as_u64().and_then(|days| days.try_into().ok()).unwrap_or_default();
+            customers::ban(text(0), days).once(ONCE).send().map(done)
+        }
         "chats.get-chat" => {
             let chat = match with[1].as_str() {
                 Some(thread_id) => chats::get_thread(text(0), thread_id),
@@ -92,6 +125,47 @@ fn call(name: &str, with: &Value) -> Result<Value, Error> {
             Ok(Value::Null)
         }
         other => Err(Error::new(ErrorCode::Unsupported, format!("the caller has no call `{other}`"))),
+    }
+}
+
+/// The days and the limit of a query, as far as they are there.
+fn query(with: &Value) -> Query {
+    let (days, limit) = (&with[0]["days"], with[0]["limit"].as_u64().and_then(|limit| limit.try_into().ok()));
+    let query = match (days[0].as_str(), days[1].as_str()) {
+        (Some(from), Some(to)) => Query::new().days(from, to),
+        _ => Query::new(),
+    };
+    limit.map_or(query.clone(), |limit| query.limit(limit))
+}
+
+/// The sum of one number over a report's buckets.
+fn report(name: &str, with: &Value) -> Result<Value, Error> {
+    let read = match name {
+        "reports.total-chats" => reports::total_chats,
+        "reports.ratings" => reports::ratings,
+        "reports.ranking" => reports::ranking,
+        "reports.first-response-time" => reports::first_response_time,
+        "reports.response-time" => reports::response_time,
+        "reports.duration" => reports::duration,
+        "reports.tags" => reports::tags,
+        "reports.engagement" => reports::engagement,
+        "reports.groups" => reports::groups,
+        "reports.queued" => reports::queued,
+        "reports.availability" => reports::availability,
+        "reports.performance" => reports::performance,
+        _ => reports::visitors,
+    };
+    let report = read(&query(with))?;
+    Ok(json!(report.sum(with[1].as_str().unwrap_or_default())))
+}
+
+/// A call by LiveChat's own name.
+fn by_name(name: &str, with: &Value) -> Result<Value, Error> {
+    let (api, action) = name["livechat:".len()..].split_once('.').unwrap_or_default();
+    match with[1].as_str() {
+        Some("read") => livechat::read(api, action, &with[0]),
+        Some("repeatable") => livechat::repeatable(api, action, &with[0]).once(ONCE).send(),
+        _ => livechat::call(api, action, &with[0]).once(ONCE).send(),
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::account::{Account, Agent, Tag};
+use super::super::fields::Fields;
 use super::super::refusal::Refusal;
 use super::super::webhook::{ADDITIONAL_DATA, Registration};
 use super::{Answer, Call, done};
@@ -11,27 +12,26 @@ use crate::event::types;
 /// Webhooks of one action and one client.
 const WEBHOOKS_PER_ACTION: usize = 3;
 
+/// What an agent's object has beside the rest, if the caller asks.
+const FIELDS: [&str; 10] = [
+    "work_scheduler",
+    "groups",
+    "email_subscriptions",
+    "notifications",
+    "job_title",
+    "mobile",
+    "max_chats_count",
+    "suspended",
+    "awaiting_approval",
+    "last_logout",
+];
+
 pub(super) fn list_agents(account: &mut Account, mut call: Call<'_>) -> Answer {
-    const FIELDS: [&str; 10] = [
-        "work_scheduler",
-        "groups",
-        "email_subscriptions",
-        "notifications",
-        "job_title",
-        "mobile",
-        "max_chats_count",
-        "suspended",
-        "awaiting_approval",
-        "last_logout",
-    ];
     let mut filters = call.fields.within("filters")?;
     let group_ids = filters.numbers("group_ids")?;
     filters.flag("suspended")?;
     filters.end()?;
-    let wanted = call.fields.texts("fields")?;
-    if wanted.iter().any(|name| !FIELDS.contains(&name.as_str())) {
-        return Err(call.fields.refuse("fields", &format!("must be of {}", FIELDS.join(", "))));
-    }
+    let wanted = wanted_fields(&mut call.fields)?;
     call.fields.end()?;
     let agents = account.agents.iter().filter(|(_, agent)| !agent.is_bot).filter(|(_, agent)| {
         group_ids.is_empty() || agent.groups.iter().any(|group| group_ids.contains(group))
@@ -39,7 +39,15 @@ pub(super) fn list_agents(account: &mut Account, mut call: Call<'_>) -> Answer {
     Ok(agents.map(|(id, agent)| agent_object(id, agent, &wanted)).collect::<Vec<Value>>().into())
 }
 
-fn agent_object(id: &str, agent: &Agent, wanted: &[String]) -> Value {
+pub(super) fn wanted_fields(fields: &mut Fields<'_>) -> Result<Vec<String>, Refusal> {
+    let wanted = fields.texts("fields")?;
+    match wanted.iter().any(|name| !FIELDS.contains(&name.as_str())) {
+        true => Err(fields.refuse("fields", &format!("must be of {}", FIELDS.join(", ")))),
+        false => Ok(wanted),
+    }
+}
+
+pub(super) fn agent_object(id: &str, agent: &Agent, wanted: &[String]) -> Value {
     let mut object = json!({
         "id": id, "account_id": agent.account_id, "name": agent.name, "role": agent.role,
         "login_status": agent.status.as_str().replace('_', " "),
