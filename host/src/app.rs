@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::cli::{self, link::ADDRESS_FILE};
 use crate::config::Config;
 use crate::connections::Connections;
+use crate::delivery::progress::Progress;
 use crate::destinations::Destinations;
 use crate::dispatcher::{self, Dispatcher};
 use crate::heartbeat::Heartbeat;
@@ -29,7 +30,8 @@ use crate::refusals::Refusals;
 use crate::registry::{Marks, Registry};
 use crate::runtime::compile::Compiler;
 use crate::runtime::{Runtime, Services};
-use crate::store::{Committed, Opened, Reader, Store};
+use crate::scheduler::{self, Scheduler};
+use crate::store::{Clock, Committed, Opened, Reader, Store};
 use crate::watcher::{Loader, Watcher};
 
 pub mod check;
@@ -120,12 +122,19 @@ fn start(
 ) -> anyhow::Result<TaskTracker> {
     let edges = Edges::new(&config, store)?;
     let Edges { account, connections, destinations } = edges.clone();
-    let loader = loader(&config, reach(&destinations, measures, store, stop))?;
+    let reach = reach(&destinations, measures, store, stop);
+    let progress = reach.progress.clone();
+    let loader = loader(&config, reach)?;
     let registry = Arc::new(Registry::default());
     let plugins = Plugins::new(config_path.to_owned(), Some(store.clone()), registry.attention().clone());
     let webhooks = Arc::new(webhooks(&config, store, measures));
-    let [dispatching, watching, keeping, telling] = [(); 4].map(|()| Arc::new(Heartbeat::new()));
-    let heartbeats = named([("dispatcher", &dispatching), ("watcher", &watching), ("keeper", &keeping)]);
+    let [dispatching, watching, scheduling, keeping, telling] = [(); 5].map(|()| Arc::new(Heartbeat::new()));
+    let heartbeats = named([
+        ("dispatcher", &dispatching),
+        ("watcher", &watching),
+        ("scheduler", &scheduling),
+        ("keeper", &keeping),
+    ]);
     let all_loops = [heartbeats.clone(), named([("notifier", &telling)])].concat();
     let health = Arc::new(Health::new(store.clone(), all_loops));
     let (changed, reloads) = watch::channel(());
@@ -146,6 +155,14 @@ fn start(
         reloads,
         heartbeat: watching,
         safe_mode,
+    };
+    let scheduler = Scheduler {
+        store: store.clone(),
+        config: config.clone(),
+        registry: registry.clone(),
+        wall: Clock::wall(),
+        heartbeat: scheduling,
+        meters: scheduler::Meters::new(measures.clone()),
     };
     let notifier = Notifier {
         store: store.clone(),
@@ -169,13 +186,15 @@ fn start(
     let tasks = TaskTracker::new();
     tasks.spawn(dispatcher.run(committed, stop.clone()));
     tasks.spawn(watcher.run(stop.clone()));
+    tasks.spawn(scheduler.run(stop.clone()));
     tasks
         .spawn(Keeper { store: store.clone(), config: config.clone(), heartbeat: keeping }.run(stop.clone()));
     tasks.spawn(reload.run(stop.clone()));
     tasks.spawn(account.end_visits(destinations.clone(), stop.clone()));
     tasks.spawn(notifier.run(stop.clone()));
     tasks.spawn(destinations.clone().run(stop.clone()));
-    let shown = Shown { store: store.clone(), config, measures: measures.clone(), destinations, plugins };
+    let measures = measures.clone();
+    let shown = Shown { store: store.clone(), config, measures, destinations, plugins, progress };
     open_doors(&tasks, listeners, (AppState { webhooks, health }, shown), stop);
     Ok(tasks)
 }
@@ -215,6 +234,7 @@ fn reach(
         connections: metered,
         memory: store.clone(),
         ledger: store,
+        progress: Progress::default(),
         stopping: stop.clone(),
     }
 }

@@ -26,6 +26,7 @@ pub mod events_types;
 pub mod forget;
 pub mod link;
 pub mod plugins_change;
+pub mod plugins_command;
 pub mod plugins_list;
 pub mod plugins_show;
 pub mod restore;
@@ -215,6 +216,18 @@ pub enum PluginsCommand {
         #[arg(long, value_name = "HASH")]
         to: Option<String>,
     },
+    /// Have a plugin do one of its commands, and follow it to its end
+    Command {
+        /// The plugin's name
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// The command; `chatplug plugins show NAME` lists them
+        #[arg(value_name = "COMMAND")]
+        command: String,
+        /// What the command takes: --key value, --key=value, or --key; arguments of chatplug itself stand before NAME
+        #[arg(value_name = "ARGUMENTS", trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// List how it went with a plugin's versions, the newest change first
     History {
         /// The plugin's name
@@ -251,7 +264,7 @@ pub enum EventsCommand {
 #[derive(Debug, clap::Args)]
 pub struct EventsListArgs {
     /// Only events of this type (older names are understood)
-    #[arg(long = "type", value_name = "TYPE", value_parser = event_type)]
+    #[arg(long = "type", value_name = "TYPE", value_parser = any_event_type)]
     pub event_type: Option<String>,
     /// Only events of this chat
     #[arg(long, value_name = "ID")]
@@ -427,6 +440,11 @@ pub struct CompileArgs {
     pub cpu_seconds: u64,
 }
 
+/// For looking at events: also a type that can't be switched on.
+fn any_event_type(name: &str) -> Result<String, String> {
+    types::resolve_any(name).map(str::to_owned)
+}
+
 fn event_type(name: &str) -> Result<String, String> {
     types::resolve(name).map(str::to_owned)
 }
@@ -477,6 +495,8 @@ mod tests {
         check("chatplug plugins approve p --deny http:slack --dry-run", true);
         check("chatplug plugins rollback p --to 5891b5", true);
         check("chatplug plugins history p --json", true);
+        check("chatplug --json plugins command p report --from 2026-01-01 --to=2026-02-01 --dry-run", true);
+        check("chatplug plugins command p", false);
         check("chatplug plugins show", false);
         check("chatplug compile", true);
         check("chatplug backup copy.db", true);

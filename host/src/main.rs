@@ -60,7 +60,7 @@ fn with_config(
     match command {
         Command::Check(check) => return block_on(app::check::run(config, check.online, json, out)),
         Command::Plugins(command) => {
-            block_on(app::plugins::run(command, (config_path, config), json, out))?;
+            return block_on(app::plugins::run(command, (config_path, config), json, out));
         }
         Command::Events(EventsCommand::List(list)) => {
             cli::events_list::run(&config.data_dir, list, json, out)?

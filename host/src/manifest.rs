@@ -3,6 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+mod offers;
+
+pub use offers::{Command, Schedule};
+
 /// What `describe` answers. Unknown fields are ignored: a newer SDK may write more than this host reads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -20,6 +24,12 @@ pub struct Manifest {
     /// Whether it also wants the events that it causes itself.
     #[serde(default)]
     pub wants_own_events: bool,
+    /// What it does again and again.
+    #[serde(default)]
+    pub schedules: Vec<Schedule>,
+    /// What operators can ask of it.
+    #[serde(default)]
+    pub commands: Vec<Command>,
     /// A JSON Schema for the operator's settings; `true` takes anything.
     #[serde(default = "anything")]
     pub settings_schema: Value,
@@ -117,7 +127,13 @@ impl Manifest {
                 manifest.name.escape_debug()
             ));
         }
+        offers::check(&manifest.schedules, &manifest.commands)?;
         Ok(manifest)
+    }
+
+    /// Whether it handles no event type, but has something to do all the same.
+    pub fn works_unasked(&self) -> bool {
+        self.events.is_empty() && !(self.schedules.is_empty() && self.commands.is_empty())
     }
 }
 

@@ -22,18 +22,19 @@ pub mod memory;
 pub mod objects;
 pub mod payload;
 mod settings;
+pub mod timers;
 
 pub use action::Action;
 pub use error::{Error, ErrorCode, Failure};
 pub use event::Event;
-pub use manifest::Manifest;
+pub use manifest::{Manifest, Schedule};
 pub use payload::Payload;
 
 /// What nearly every plugin uses.
 pub mod prelude {
     pub use crate::objects::{Chat, ChatEvent, Customer, Thread, User};
-    pub use crate::{Error, ErrorCode, Event, Failure, Manifest, Payload, Plugin};
-    pub use crate::{agents, chats, customers, http, memory};
+    pub use crate::{Error, ErrorCode, Event, Failure, Manifest, Payload, Plugin, Schedule};
+    pub use crate::{agents, chats, customers, http, memory, timers};
     pub use crate::{debug, error, info, warn};
     pub use schemars::JsonSchema;
     pub use serde::{Deserialize, Serialize};

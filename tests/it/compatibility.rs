@@ -117,13 +117,13 @@ async fn another_contract_is_refused_with_a_sentence_that_says_what_to_do() {
         (
             "next.wasm",
             of("0.2.0"),
-            "built for `chatplug:plugin/plugin@0.2.0`, this host offers chatplug:plugin@0.1.0",
+            "built for `chatplug:plugin/plugin@0.2.0`, this host offers chatplug:plugin@0.1.1",
         ),
         ("first.wasm", of("1.0.0"), "build it with chatplug-sdk 0.1, or update the host"),
         (
             "package.wasm",
             text(r#"(component (instance $i) (export "acme:bot/plugin@0.1.0" (instance $i)))"#),
-            "it exports acme:bot/plugin@0.1.0, and not `chatplug:plugin/plugin@0.1.0`",
+            "it exports acme:bot/plugin@0.1.0, and not `chatplug:plugin/plugin@0.1.1`",
         ),
         (
             "newer.wasm",
@@ -132,7 +132,7 @@ async fn another_contract_is_refused_with_a_sentence_that_says_what_to_do() {
                     (import "chatplug:plugin/chats@0.1.9" (instance (export "sing" (func))))
                     (instance $i) (export "chatplug:plugin/plugin@0.1.9" (instance $i)))"#,
             ),
-            "chats.sing; it was built for chatplug:plugin@0.1.9, this host has 0.1.0: update the host",
+            "chats.sing; it was built for chatplug:plugin@0.1.9, this host has 0.1.1: update the host",
         ),
         (
             "sockets.wasm",

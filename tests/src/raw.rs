@@ -79,7 +79,7 @@ fn world(version: &str) -> (Resolve, wit_parser::WorldId) {
         let path = entry.expect("a file of the contract").path();
         if path.extension().is_some_and(|extension| extension == "wit") {
             let text = fs::read_to_string(&path).expect("a file of the contract");
-            let text = text.replace("chatplug:plugin@0.1.0", &format!("chatplug:plugin@{version}"));
+            let text = text.replace("chatplug:plugin@0.1.1", &format!("chatplug:plugin@{version}"));
             fs::write(folder.path().join(path.file_name().expect("a name")), text).expect("a file");
         }
     }

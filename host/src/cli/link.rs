@@ -101,6 +101,15 @@ impl Link {
         host.post(&format!("/api/v1/plugins/{name}/{change}"), wanted, &self.who).await
     }
 
+    /// Asks the host that runs for something that it shows.
+    ///
+    /// # Errors
+    /// Those of the host, or if none runs.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let Way::Host(host) = &self.way else { bail!("no host runs with this config") };
+        host.ask(reqwest::Method::GET, path, None::<&()>, &self.who).await
+    }
+
     /// Decides about one batch of stopped deliveries.
     ///
     /// # Errors
@@ -175,9 +184,22 @@ impl Host {
         body: &impl Serialize,
         who: &str,
     ) -> anyhow::Result<T> {
+        self.ask(reqwest::Method::POST, path, Some(body), who).await
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+        who: &str,
+    ) -> anyhow::Result<T> {
         let url = format!("http://{}{path}", self.address);
         for _ in 1..TRIES {
-            let mut request = self.client.post(&url).json(body).header("X-Chatplug-Client", who);
+            let mut request = self.client.request(method.clone(), &url).header("X-Chatplug-Client", who);
+            if let Some(body) = body {
+                request = request.json(body);
+            }
             if let Some(token) = &self.token {
                 request = request.bearer_auth(token.expose_secret());
             }

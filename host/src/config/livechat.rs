@@ -120,7 +120,7 @@ fn account(item: &Item<'_>) -> Option<String> {
     Some(id)
 }
 
-fn timezone(item: &Item<'_>) -> Option<String> {
+pub(super) fn timezone(item: &Item<'_>) -> Option<String> {
     let name = item.text()?;
     if jiff::tz::TimeZone::get(name).is_err() {
         item.report("is no time zone that this machine knows: write an IANA name such as \"Europe/Warsaw\"");

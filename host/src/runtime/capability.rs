@@ -8,6 +8,7 @@ mod http;
 mod log;
 mod memory;
 mod settings;
+mod timers;
 
 use super::bindings::contract::types;
 use super::guest::Guest;

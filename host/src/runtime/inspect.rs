@@ -12,7 +12,7 @@ use crate::limits::Loading;
 
 const CONTRACT: &str = "chatplug:plugin/";
 /// The contract's version in `wit`. Components of all of 0.1 run.
-const VERSION: &str = "0.1.0";
+const VERSION: &str = "0.1.1";
 
 /// Functions that need no grant.
 const FREE: &[&str] = &[
@@ -26,6 +26,8 @@ const FREE: &[&str] = &[
     "memory.list-keys",
     "memory.set",
     "settings.get",
+    "timers.cancel",
+    "timers.set",
 ];
 
 /// What Rust's standard library may want of WASI, without files and sockets.

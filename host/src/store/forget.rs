@@ -13,6 +13,10 @@ use super::writer::Group;
 use super::{Error, Reader, Store, memory};
 use crate::event::person::{self, Person};
 
+mod timers;
+
+use timers::Timer;
+
 /// Why a delivery of a forgotten person is skipped.
 const REASON: &str = "the person was forgotten";
 /// Rows that are searched at a time.
@@ -35,6 +39,9 @@ pub struct Forgotten {
     pub dedupe_keys: u64,
     /// Entries of the plugins' memory.
     pub memory: u64,
+    /// The plugins' timers.
+    #[serde(default)]
+    pub timers: u64,
 }
 
 /// What is stored of a person.
@@ -45,6 +52,7 @@ struct Found {
     events: Vec<i64>,
     /// Entries of memory: plugin and key.
     memory: Vec<(String, String)>,
+    timers: Vec<Timer>,
 }
 
 impl Reader {
@@ -84,7 +92,7 @@ impl Store {
             }
         }
         self.forgotten_to.fetch_max(last, Ordering::AcqRel);
-        let Found { chats, events, memory } = search.found;
+        let Found { chats, events, memory, timers } = search.found;
         let mut forgotten = Forgotten { chats, ..Forgotten::default() };
         for batch in events.chunks(CHANGED) {
             self.forget_events(batch.to_vec(), now_ms, &mut forgotten).await?;
@@ -103,6 +111,7 @@ impl Store {
             });
             forgotten.memory += gone.await?;
         }
+        forgotten.timers = self.forget_timers(&timers).await?;
         let after = json!({ "events": forgotten.events, "deliveries": forgotten.deliveries });
         let recorded = self.write(move |group| {
             let (subject, after) = (subject.to_owned(), Some(after));
@@ -212,8 +221,12 @@ fn forget_keys(group: &mut Group<'_>, chat: &str) -> rusqlite::Result<(u64, u64)
 }
 
 fn count(connection: &Connection, found: &Found) -> rusqlite::Result<Forgotten> {
-    let mut forgotten =
-        Forgotten { chats: found.chats.clone(), memory: found.memory.len() as u64, ..Forgotten::default() };
+    let mut forgotten = Forgotten {
+        chats: found.chats.clone(),
+        memory: found.memory.len() as u64,
+        timers: found.timers.len() as u64,
+        ..Forgotten::default()
+    };
     let of_event =
         |event: i64| {
             connection.prepare_cached(
@@ -258,6 +271,8 @@ enum Place {
     Events(i64),
     /// Behind this plugin and key.
     Memory(String, String),
+    /// Behind this one.
+    Timers(Timer),
 }
 
 impl Search {
@@ -288,10 +303,16 @@ impl Search {
             }
             Place::Memory(plugin, key) => {
                 let last = self.memory(connection, &plugin.clone(), &key.clone())?;
+                self.place = match last {
+                    Some((plugin, key)) => Place::Memory(plugin, key),
+                    None => Place::Timers(Timer::default()),
+                };
+                Ok(true)
+            }
+            Place::Timers(behind) => {
+                let last = timers::search(connection, &self.person, &mut self.found, &behind.clone())?;
                 let is_more = last.is_some();
-                if let Some((plugin, key)) = last {
-                    self.place = Place::Memory(plugin, key);
-                }
+                self.place = last.map_or_else(|| Place::Timers(behind.clone()), Place::Timers);
                 Ok(is_more)
             }
         }
