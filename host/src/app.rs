@@ -122,47 +122,25 @@ fn start(
 ) -> anyhow::Result<TaskTracker> {
     let edges = Edges::new(&config, store)?;
     let Edges { account, connections, destinations } = edges.clone();
-    let reach = reach(&destinations, measures, store, stop);
-    let progress = reach.progress.clone();
-    let loader = loader(&config, reach)?;
+    let loader = loader(&config, reach(&destinations, measures, store, stop))?;
+    let progress = loader.runtime.services().progress.clone();
     let registry = Arc::new(Registry::default());
     let plugins = Plugins::new(config_path.to_owned(), Some(store.clone()), registry.attention().clone());
     let webhooks = Arc::new(webhooks(&config, store, measures));
-    let [dispatching, watching, scheduling, keeping, telling] = [(); 5].map(|()| Arc::new(Heartbeat::new()));
-    let heartbeats = named([
-        ("dispatcher", &dispatching),
-        ("watcher", &watching),
-        ("scheduler", &scheduling),
-        ("keeper", &keeping),
-    ]);
-    let all_loops = [heartbeats.clone(), named([("notifier", &telling)])].concat();
-    let health = Arc::new(Health::new(store.clone(), all_loops));
+    let loops = Loops::default();
+    let health = Arc::new(Health::new(store.clone(), loops.all()));
     let (changed, reloads) = watch::channel(());
     let config = Arc::new(ArcSwap::from_pointee(config));
-    let dispatcher = Dispatcher {
-        store: store.clone(),
-        config: config.clone(),
-        registry: registry.clone(),
-        runtime: loader.runtime.clone(),
-        heartbeat: dispatching,
-        meters: dispatcher::Meters::new(measures.clone()),
-    };
+    let workings = Workings { store, config: &config, registry: &registry, loops: &loops, measures };
+    let (dispatcher, scheduler) = (workings.dispatcher(loader.runtime.clone()), workings.scheduler());
     let watcher = Watcher {
         loader,
         registry: registry.clone(),
         store: store.clone(),
         config: config.clone(),
         reloads,
-        heartbeat: watching,
+        heartbeat: loops.watcher.clone(),
         safe_mode,
-    };
-    let scheduler = Scheduler {
-        store: store.clone(),
-        config: config.clone(),
-        registry: registry.clone(),
-        wall: Clock::wall(),
-        heartbeat: scheduling,
-        meters: scheduler::Meters::new(measures.clone()),
     };
     let notifier = Notifier {
         store: store.clone(),
@@ -171,8 +149,8 @@ fn start(
         connections,
         destinations: services::states(&destinations),
         refusals: webhooks.refusals.clone(),
-        heartbeats,
-        heartbeat: telling,
+        heartbeats: loops.told_of(),
+        heartbeat: loops.notifier,
     };
     let reload = Reload {
         path: config_path.to_owned(),
@@ -187,8 +165,8 @@ fn start(
     tasks.spawn(dispatcher.run(committed, stop.clone()));
     tasks.spawn(watcher.run(stop.clone()));
     tasks.spawn(scheduler.run(stop.clone()));
-    tasks
-        .spawn(Keeper { store: store.clone(), config: config.clone(), heartbeat: keeping }.run(stop.clone()));
+    let keeper = Keeper { store: store.clone(), config: config.clone(), heartbeat: loops.keeper };
+    tasks.spawn(keeper.run(stop.clone()));
     tasks.spawn(reload.run(stop.clone()));
     tasks.spawn(account.end_visits(destinations.clone(), stop.clone()));
     tasks.spawn(notifier.run(stop.clone()));
@@ -199,8 +177,65 @@ fn start(
     Ok(tasks)
 }
 
-fn named<const N: usize>(beats: [(&'static str, &Arc<Heartbeat>); N]) -> Vec<(&'static str, Arc<Heartbeat>)> {
-    beats.map(|(name, heartbeat)| (name, heartbeat.clone())).to_vec()
+/// What several parts work with.
+struct Workings<'a> {
+    store: &'a Store,
+    config: &'a Arc<ArcSwap<Config>>,
+    registry: &'a Arc<Registry>,
+    loops: &'a Loops,
+    measures: &'a Arc<Measures>,
+}
+
+impl Workings<'_> {
+    fn dispatcher(&self, runtime: Runtime) -> Dispatcher {
+        Dispatcher {
+            store: self.store.clone(),
+            config: self.config.clone(),
+            registry: self.registry.clone(),
+            runtime,
+            heartbeat: self.loops.dispatcher.clone(),
+            meters: dispatcher::Meters::new(self.measures.clone()),
+        }
+    }
+
+    fn scheduler(&self) -> Scheduler {
+        Scheduler {
+            store: self.store.clone(),
+            config: self.config.clone(),
+            registry: self.registry.clone(),
+            wall: Clock::wall(),
+            heartbeat: self.loops.scheduler.clone(),
+            meters: scheduler::Meters::new(self.measures.clone()),
+        }
+    }
+}
+
+/// The heartbeats of the parts that go round and round.
+#[derive(Default)]
+struct Loops {
+    dispatcher: Arc<Heartbeat>,
+    watcher: Arc<Heartbeat>,
+    scheduler: Arc<Heartbeat>,
+    keeper: Arc<Heartbeat>,
+    notifier: Arc<Heartbeat>,
+}
+
+impl Loops {
+    /// All of them.
+    fn all(&self) -> Vec<(&'static str, Arc<Heartbeat>)> {
+        [self.told_of(), vec![("notifier", self.notifier.clone())]].concat()
+    }
+
+    /// Those of which the notifier tells if they are stuck.
+    fn told_of(&self) -> Vec<(&'static str, Arc<Heartbeat>)> {
+        let named = [
+            ("dispatcher", &self.dispatcher),
+            ("watcher", &self.watcher),
+            ("scheduler", &self.scheduler),
+            ("keeper", &self.keeper),
+        ];
+        named.map(|(name, heartbeat)| (name, heartbeat.clone())).to_vec()
+    }
 }
 
 /// Serves webhooks on the first listener, operators on the second.

@@ -10,11 +10,11 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{self, Config, ScheduleChange};
+use crate::config::Config;
 use crate::delivery::doubt::Settled;
 use crate::delivery::{Outcome, State};
+use crate::event::Event;
 use crate::event::trace_id::TraceId;
-use crate::event::{Event, lane, types};
 use crate::heartbeat::Heartbeat;
 use crate::journal::{self, Header, Run, Step};
 use crate::registry::{Chosen, Registry, Slot};
@@ -26,6 +26,7 @@ mod lanes;
 mod meters;
 mod outcome;
 mod settle;
+mod wanted;
 
 pub use meters::Meters;
 
@@ -293,26 +294,6 @@ impl Dispatcher {
             return Made::default();
         };
         self.run_on(chosen, pending, event, journal).await
-    }
-
-    /// Why an event is not to be delivered any more, if it isn't.
-    async fn unwanted(
-        &self,
-        pending: &Pending,
-        plugin: &config::Plugin,
-        event: &Event,
-    ) -> Result<Option<&'static str>, store::Error> {
-        if !types::is_addressed(&event.event_type) {
-            let is_on = plugin.events.contains(&event.event_type);
-            return Ok((!is_on).then_some("the event type was switched off"));
-        }
-        if event.event_type == types::TIMER {
-            let is_withdrawn = self.store.is_withdrawn(pending.root).await?;
-            return Ok(is_withdrawn.then_some("the timer was taken back, or set anew"));
-        }
-        let schedule = pending.lane.as_deref().and_then(lane::schedule);
-        let is_off = schedule.is_some_and(|name| plugin.schedules.get(name) == Some(&ScheduleChange::Off));
-        Ok(is_off.then_some("the schedule was switched off"))
     }
 
     /// Makes a run on the version that was chosen for it.

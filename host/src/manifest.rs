@@ -133,7 +133,12 @@ impl Manifest {
 
     /// Whether it handles no event type, but has something to do all the same.
     pub fn works_unasked(&self) -> bool {
-        self.events.is_empty() && !(self.schedules.is_empty() && self.commands.is_empty())
+        self.events.is_empty() && self.has_jobs()
+    }
+
+    /// Whether it does what no customer waits for.
+    pub fn has_jobs(&self) -> bool {
+        !self.schedules.is_empty() || !self.commands.is_empty()
     }
 }
 

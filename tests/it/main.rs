@@ -34,6 +34,7 @@ mod probation;
 mod reload;
 mod restart;
 mod routing_rules;
+mod routing_waiting;
 mod schedules;
 mod services;
 mod swap;

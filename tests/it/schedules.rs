@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use chatplug_tests::{Host, deliveries, guest};
+use chatplug::store::{EventFilter, EventView, Reader};
+use chatplug_tests::{Host, guest};
 use serde_json::Value;
 
 /// The guest with these of its schedules alone.
@@ -13,24 +14,28 @@ fn config(on: &[&str], more: &str) -> String {
     format!("[plugin.clockwork]\nevents = [\"incoming_event\"]\n{more}[plugin.clockwork.schedules]\n{off}")
 }
 
-/// The events of a schedule, the oldest first, with what the plugin was told.
-fn ticks(host: &Host, name: &str) -> Vec<(Value, Value)> {
-    let told = |event: Value| {
-        let shown = host.json(&["events", "show", event["id"].as_str().expect("an id")]);
-        let payload = shown["payload"].clone();
-        (event, payload)
+/// The events of a schedule, the oldest first, each with what the plugin was told.
+fn ticks(host: &Host, name: &str) -> Vec<(EventView, Value)> {
+    let Some(reader) = Reader::open(&host.data()).expect("the store opens") else { return Vec::new() };
+    let filter = EventFilter { event_type: Some("schedule".to_owned()), chat_id: None, limit: 10_000 };
+    let mut events = reader.events(&filter).expect("a list");
+    events.reverse();
+    let told = |event: EventView| {
+        let shown = reader.event(event.id.parse().expect("an id")).expect("an answer").expect("the event");
+        (event, shown.payload.expect("a payload"))
     };
-    let events = host.events().into_iter().filter(|event| event["type"] == "schedule");
-    events.map(told).filter(|(_, payload)| payload["schedule"] == name).collect()
+    events.into_iter().map(told).filter(|(_, payload)| payload["schedule"] == name).collect()
 }
 
-fn wait_for_ticks(host: &Host, name: &str, count: usize) -> Vec<(Value, Value)> {
+fn are_all(event: &EventView, state: &str) -> bool {
+    event.deliveries.iter().all(|delivery| delivery.state == state)
+}
+
+fn wait_for_ticks(host: &Host, name: &str, count: usize) -> Vec<(EventView, Value)> {
     host.wait_for(&format!("{count} times of {name}"), || {
-        Some(ticks(host, name)).filter(|ticks| {
-            let done =
-                |(event, _): &&(Value, Value)| deliveries(event).all(|one| one["state"] == "succeeded");
-            ticks.iter().filter(done).count() >= count
-        })
+        let ticks = ticks(host, name);
+        let done = ticks.iter().filter(|(event, _)| are_all(event, "succeeded")).count();
+        (done >= count).then_some(ticks)
     })
 }
 
@@ -54,15 +59,13 @@ fn each_time_comes_once_to_its_own_plugin_alone() {
     let host = Host::start(&config, &[guest("guest_clockwork"), guest("guest_recorder")]);
     let ticks = wait_for_ticks(&host, "second", 3);
     let mut times: Vec<&str> = ticks.iter().filter_map(|(_, payload)| payload["at"].as_str()).collect();
-    assert!(
-        times.is_sorted() && times.iter().all(|time| time.ends_with(":00.000Z") || time.ends_with(".000Z"))
-    );
+    assert!(times.is_sorted() && times.iter().all(|time| time.ends_with(".000Z")));
     let all = times.len();
     times.dedup();
     assert_eq!(times.len(), all, "none came twice");
     for (event, payload) in &ticks {
-        assert_eq!(event["source"], "chatplug");
-        let plugins: Vec<&Value> = deliveries(event).map(|delivery| &delivery["plugin"]).collect();
+        assert_eq!(event.source, "chatplug");
+        let plugins: Vec<&str> = event.deliveries.iter().map(|delivery| delivery.plugin.as_str()).collect();
         assert_eq!(plugins, ["clockwork"]);
         assert_eq!(
             (&payload["missed"], &payload["caught_up"]),
@@ -90,9 +93,17 @@ async fn a_time_that_comes_while_the_one_before_is_unfinished_is_left_out_and_co
 #[test]
 fn what_was_missed_comes_once_if_the_plugin_says_so() {
     let mut host = Host::start(&config(&["late", "second"], ""), &[guest("guest_clockwork")]);
-    wait_for_ticks(&host, "late", 1);
-    wait_for_ticks(&host, "second", 1);
-    host.kill();
+    // What is unfinished runs after the start, and the time that is caught up with would be left out for it.
+    loop {
+        wait_for_ticks(&host, "late", 1);
+        wait_for_ticks(&host, "second", 1);
+        assert!(host.stop(), "{}", host.log());
+        let is_done = |name| ticks(&host, name).iter().all(|(event, _)| are_all(event, "succeeded"));
+        if is_done("late") && is_done("second") {
+            break;
+        }
+        host.run();
+    }
     let (late, second) = (ticks(&host, "late").len(), ticks(&host, "second").len());
     wait_for_time(&host, Duration::from_millis(3_100));
     host.run();

@@ -18,6 +18,7 @@ mod load;
 mod plugins;
 mod stored;
 mod swap;
+mod timers;
 mod usage;
 
 use load::Load;
@@ -46,7 +47,7 @@ struct Options {
 
 type Measure = fn(&Options) -> anyhow::Result<()>;
 
-const MEASURES: [(&str, Measure); 11] = [
+const MEASURES: [(&str, Measure); 12] = [
     ("disk", |_| disk::measure()),
     ("accept", |_| accept()),
     ("dispatch", |_| dispatch()),
@@ -58,6 +59,7 @@ const MEASURES: [(&str, Measure); 11] = [
     ("stored", |options| stored::measure(options.events)),
     ("backlog", |options| backlog::measure(options.pending)),
     ("swap", |_| swap::measure()),
+    ("timers", |_| timers::measure()),
 ];
 
 fn main() -> anyhow::Result<()> {
