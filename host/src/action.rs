@@ -17,6 +17,7 @@ pub mod memory;
 mod outgoing;
 pub mod path;
 pub mod retry_after;
+pub mod timers;
 
 pub use outgoing::Outgoing;
 

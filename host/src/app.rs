@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{self, link::ADDRESS_FILE};
 use crate::config::Config;
 use crate::connections::Connections;
+use crate::delivery::progress::Progress;
 use crate::destinations::Destinations;
 use crate::dispatcher::{self, Dispatcher};
 use crate::heartbeat::Heartbeat;
@@ -28,7 +29,8 @@ use crate::refusals::Refusals;
 use crate::registry::{Marks, Registry};
 use crate::runtime::compile::Compiler;
 use crate::runtime::{Runtime, Services};
-use crate::store::{Committed, Opened, Reader, Store};
+use crate::scheduler::{self, Scheduler};
+use crate::store::{Clock, Committed, Opened, Reader, Store};
 use crate::watcher::{Loader, Watcher};
 
 pub mod check;
@@ -128,6 +130,7 @@ fn start(
     let edges = Edges::new(&config, store, measures)?;
     let Edges { account, connections, destinations } = edges.clone();
     let loader = loader(&config, reach(&destinations, measures, store, stop))?;
+    let progress = loader.runtime.services().progress.clone();
     let registry = Arc::new(Registry::default());
     let plugins =
         Plugins::new(config_path.to_owned(), Some(store.clone()), registry.clone(), Some(loader.clone()));
@@ -140,6 +143,7 @@ fn start(
     let meters = dispatcher::Meters::new(measures.clone());
     let (dispatcher, watcher) =
         plugin_loops((store, &config, &registry), loader, running, reloads, meters, safe_mode);
+    let scheduler = scheduler((store, &config, &registry), beats.scheduler.clone(), measures);
     let registrations = Arc::new(Registrations::default());
     let registered = Registered::new(&config, &destinations, &account, &registrations);
     let notifier = Notifier {
@@ -167,12 +171,14 @@ fn start(
     let loops = Loops::new(stop.clone());
     loops.spawn("dispatcher", dispatcher.run(committed, stop.clone()));
     loops.spawn("watcher", watcher.run(stop.clone()));
+    loops.spawn("scheduler", scheduler.run(stop.clone()));
     loops.spawn("keeper", Keeper::new(store, &config, beats.keeper, measures).run(stop.clone()));
     loops.spawn("reload", reload.run(stop.clone()));
     loops.spawn("notifier", notifier.run(stop.clone()));
     loops.spawn("registrations", registered.run(stop.clone()));
     tend(&loops, account, &destinations, stop);
-    let shown = Shown { store: store.clone(), config, measures: measures.clone(), destinations, plugins };
+    let shown =
+        Shown { store: store.clone(), config, measures: measures.clone(), destinations, plugins, progress };
     open_doors(&loops, listeners, (AppState { webhooks, health }, shown), stop);
     Ok(loops)
 }
@@ -207,11 +213,28 @@ fn plugin_loops(
     (dispatcher, watcher)
 }
 
+/// What makes events when their time has come.
+fn scheduler(
+    (store, config, registry): (&Store, &Arc<ArcSwap<Config>>, &Arc<Registry>),
+    heartbeat: Arc<Heartbeat>,
+    measures: &Arc<Measures>,
+) -> Scheduler {
+    Scheduler {
+        store: store.clone(),
+        config: config.clone(),
+        registry: registry.clone(),
+        wall: Clock::wall(),
+        heartbeat,
+        meters: scheduler::Meters::new(measures.clone()),
+    }
+}
+
 /// The heartbeats of the loops.
 #[derive(Default)]
 struct Beats {
     dispatcher: Arc<Heartbeat>,
     watcher: Arc<Heartbeat>,
+    scheduler: Arc<Heartbeat>,
     keeper: Arc<Heartbeat>,
     reload: Arc<Heartbeat>,
     notifier: Arc<Heartbeat>,
@@ -223,6 +246,7 @@ impl Beats {
         vec![
             ("dispatcher", self.dispatcher.clone()),
             ("watcher", self.watcher.clone()),
+            ("scheduler", self.scheduler.clone()),
             ("keeper", self.keeper.clone()),
             ("reload", self.reload.clone()),
         ]
@@ -270,6 +294,7 @@ fn reach(
         connections: metered,
         memory: store.clone(),
         ledger: store,
+        progress: Progress::default(),
         stopping: stop.clone(),
     }
 }

@@ -12,6 +12,7 @@ use crate::event::types;
 use audit_decisions::AuditDecisionsArgs;
 use audit_list::AuditListArgs;
 use doctor::DoctorArgs;
+pub use plugins::PluginsCommand;
 use selection::{ListArgs, ResolveArgs, SelectionArgs};
 use send::SendArgs;
 
@@ -31,7 +32,9 @@ pub mod events_types;
 pub mod forget;
 pub mod link;
 pub mod overview;
+mod plugins;
 pub mod plugins_change;
+pub mod plugins_command;
 pub mod plugins_list;
 pub mod plugins_show;
 pub mod restore;
@@ -176,67 +179,6 @@ pub enum ConfigCommand {
     Default,
 }
 
-/// The commands of `plugins`.
-#[derive(Debug, Subcommand)]
-pub enum PluginsCommand {
-    /// List every plugin with its state and the reason for it
-    List,
-    /// Show a plugin with what it may do and its versions
-    Show {
-        /// The plugin's name
-        #[arg(value_name = "NAME")]
-        name: String,
-    },
-    /// Switch a plugin on for event types; without --event, for all that it handles
-    Enable {
-        /// The plugin's name
-        #[arg(value_name = "NAME")]
-        name: String,
-        /// This type (older names are understood); may be given several times
-        #[arg(long = "event", value_name = "TYPE", value_parser = event_type)]
-        events: Vec<String>,
-    },
-    /// Switch a plugin off for event types; without --event, for all
-    Disable {
-        /// The plugin's name
-        #[arg(value_name = "NAME")]
-        name: String,
-        /// This type (older names are understood); may be given several times
-        #[arg(long = "event", value_name = "TYPE", value_parser = event_type)]
-        events: Vec<String>,
-    },
-    /// Let a version run that waits, with what it asks for
-    Approve {
-        /// The plugin's name
-        #[arg(value_name = "NAME")]
-        name: String,
-        /// Only if this version waits, by its content hash
-        #[arg(long, value_name = "HASH")]
-        version: Option<String>,
-        /// Something that it asks for and is not to get; may be given several times
-        #[arg(long = "deny", value_name = "CAPABILITY")]
-        denies: Vec<String>,
-        /// Only show what it asks for
-        #[arg(long)]
-        dry_run: bool,
-    },
-    /// Go back to an older version
-    Rollback {
-        /// The plugin's name
-        #[arg(value_name = "NAME")]
-        name: String,
-        /// The version, by the beginning of its content hash [default: the last good one]
-        #[arg(long, value_name = "HASH")]
-        to: Option<String>,
-    },
-    /// List how it went with a plugin's versions, the newest change first
-    History {
-        /// The plugin's name
-        #[arg(value_name = "NAME")]
-        name: String,
-    },
-}
-
 /// The commands of `events`.
 #[derive(Debug, Subcommand)]
 pub enum EventsCommand {
@@ -265,7 +207,7 @@ pub enum EventsCommand {
 #[derive(Debug, clap::Args)]
 pub struct EventsListArgs {
     /// Only events of this type (older names are understood)
-    #[arg(long = "type", value_name = "TYPE", value_parser = event_type)]
+    #[arg(long = "type", value_name = "TYPE", value_parser = any_event_type)]
     pub event_type: Option<String>,
     /// Only events of this chat
     #[arg(long, value_name = "ID")]
@@ -373,6 +315,11 @@ pub struct CompileArgs {
     pub cpu_seconds: u64,
 }
 
+/// For looking at events: also a type that can't be switched on.
+fn any_event_type(name: &str) -> Result<String, String> {
+    types::resolve_any(name).map(str::to_owned)
+}
+
 fn event_type(name: &str) -> Result<String, String> {
     types::resolve(name).map(str::to_owned)
 }
@@ -423,6 +370,8 @@ mod tests {
         check("chatplug plugins approve p --deny http:slack --dry-run", true);
         check("chatplug plugins rollback p --to 5891b5", true);
         check("chatplug plugins history p --json", true);
+        check("chatplug --json plugins command p report --from 2026-01-01 --to=2026-02-01 --dry-run", true);
+        check("chatplug plugins command p", false);
         check("chatplug plugins show", false);
         check("chatplug compile", true);
         check("chatplug backup copy.db", true);

@@ -24,6 +24,7 @@ mod plugin;
 mod problem;
 mod retention;
 mod rewrite;
+mod schedules;
 mod secret;
 mod table;
 mod terms;
@@ -38,12 +39,14 @@ pub use operator::Operator;
 pub use plugin::{Plugin, Updates};
 pub use problem::{Problem, Problems};
 pub use rewrite::rewrite;
+pub use schedules::Change as ScheduleChange;
 
 use toml::de::DeTable;
 
 use item::{Item, Source};
 use table::Table;
 
+use crate::event::types;
 use crate::limits::{Loading, Retention};
 
 /// The commented default file, with every key.
@@ -146,6 +149,12 @@ impl Config {
         caused_by: Option<&str>,
         plugin: Option<&str>,
     ) -> Result<Vec<Arc<str>>, String> {
+        if types::is_addressed(event_type) {
+            return Err(format!(
+                "an event of the type `{event_type}` is for one plugin, and is not delivered anew: dead letters can be \
+                 replayed, commands be given again"
+            ));
+        }
         let wants = |name: &str, found: &Plugin| {
             let is_own = caused_by == Some(name) && plugin.is_none();
             found.events.iter().any(|event| event == event_type)

@@ -26,6 +26,7 @@ mod lanes;
 mod meters;
 mod outcome;
 mod settle;
+mod wanted;
 
 pub use meters::Meters;
 
@@ -278,8 +279,11 @@ impl Dispatcher {
             Some(None) => return skip(pending, "the event is no longer stored").into(),
             None => return Made::default(),
         };
-        if !plugin.events.contains(&event.event_type) {
-            return skip(pending, "the event type was switched off").into();
+        if let Some(reason) = match self.unwanted(pending, plugin, &event).await {
+            Ok(reason) => reason,
+            Err(error) => return self.unreadable(pending, &error),
+        } {
+            return skip(pending, reason).into();
         }
         if self.concurrency(&pending.plugin) == 0 {
             return Made::default();

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+pub mod addressed;
 pub mod lane;
 pub mod person;
 pub mod rating;

@@ -14,12 +14,14 @@ use crate::action::{Effect, memory};
 
 mod answer;
 mod ledger;
+mod own;
 mod step;
 #[cfg(test)]
 mod tests;
 
 pub use answer::Answer;
 pub use ledger::{Ledger, Lost, Run};
+pub use own::Own;
 pub use step::{Answered, Call, Change, Fingerprint, Header, Kind, Step, fingerprint};
 
 /// A look-up that finds nothing counts only this long after the request left: the service may still be saving.

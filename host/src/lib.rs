@@ -13,6 +13,7 @@ pub mod incident;
 pub mod journal;
 pub mod limits;
 pub mod manifest;
+pub mod schedule;
 
 // Where the crash tests end the process.
 pub mod crash_point;
@@ -40,6 +41,7 @@ pub mod overview;
 pub mod plugins;
 pub mod refusals;
 pub mod registry;
+pub mod scheduler;
 pub mod watcher;
 
 // Doors.

@@ -38,6 +38,10 @@ pub struct Limits {
     pub kept_value_bytes: usize,
     /// All keys and values of these, bytes.
     pub kept_bytes: u64,
+    /// Timers that the plugin may have set.
+    pub timers: u32,
+    /// What comes with one of these, bytes.
+    pub timer_bytes: usize,
     /// Attempts of the plugin that run at the same time.
     pub concurrency: usize,
 }
@@ -59,6 +63,8 @@ impl Default for Limits {
             kept_keys: 100_000,
             kept_value_bytes: 64 << 10,
             kept_bytes: 64 << 20,
+            timers: 10_000,
+            timer_bytes: 16 << 10,
             concurrency: 16,
         }
     }
@@ -98,7 +104,26 @@ impl Limits {
 
     /// What the plugin's memory may hold.
     pub fn room(&self) -> Room {
-        Room { keys: self.kept_keys, value_bytes: self.kept_value_bytes, bytes: self.kept_bytes }
+        Room {
+            keys: self.kept_keys,
+            value_bytes: self.kept_value_bytes,
+            bytes: self.kept_bytes,
+            timers: self.timers,
+            timer_bytes: self.timer_bytes,
+        }
+    }
+
+    /// The limits of jobs that no customer waits for: schedules, commands, and timers that belong to no chat, with
+    /// which a long job does one part after the other. They may use this much, or what the operator allows if that is
+    /// more.
+    pub fn for_jobs(&self) -> Limits {
+        Limits {
+            cpu_ms: self.cpu_ms.max(10_000),
+            wall_ms: self.wall_ms.max(600_000),
+            host_calls: self.host_calls.max(1_000),
+            journal_bytes: self.journal_bytes.max(64 << 20),
+            ..*self
+        }
     }
 }
 
@@ -146,5 +171,7 @@ impl Default for WebhookLimits {
 pub const ACTIONS_PER_CHAT_MINUTE_MAX: u64 = 1_000;
 /// The stack of a guest, bytes, unless the operator sets `plugins.stack_bytes`: one engine has one size.
 pub const STACK_BYTES: usize = 512 << 10;
+/// The longest that a timer waits, milliseconds: the contract says so.
+pub const TIMER_DELAY_MAX_MS: i64 = 400 * 24 * 3600 * 1000;
 /// The longest key of a plugin's memory, bytes: the contract says so.
 pub const MEMORY_KEY_BYTES_MAX: usize = 512;

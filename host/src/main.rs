@@ -69,7 +69,7 @@ fn with_config(
         Command::Check(check) => return block_on(app::check::run(config, check.online, json, out)),
         Command::Doctor(args) => return block_on(app::doctor::run(config, args, json, out)),
         Command::Plugins(command) => {
-            block_on(app::plugins::run(command, (config_path, config), json, out))?;
+            return block_on(app::plugins::run(command, (config_path, config), json, out));
         }
         Command::Events(EventsCommand::List(list)) => {
             cli::events_list::run(&config.data_dir, list, json, out)?

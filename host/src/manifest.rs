@@ -5,6 +5,10 @@ use serde_json::Value;
 
 use crate::action::livechat::direct;
 
+mod offers;
+
+pub use offers::{Command, Schedule};
+
 /// What `describe` answers. Unknown fields are ignored: a newer SDK may write more than this host reads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -25,6 +29,12 @@ pub struct Manifest {
     /// Whether it also wants the events that it causes itself.
     #[serde(default)]
     pub wants_own_events: bool,
+    /// What it does again and again.
+    #[serde(default)]
+    pub schedules: Vec<Schedule>,
+    /// What operators can ask of it.
+    #[serde(default)]
+    pub commands: Vec<Command>,
     /// A JSON Schema for the operator's settings; `true` takes anything.
     #[serde(default = "anything")]
     pub settings_schema: Value,
@@ -126,7 +136,18 @@ impl Manifest {
             direct::check_name(call)
                 .map_err(|problem| format!("the manifest's `livechat_calls`: {problem}"))?;
         }
+        offers::check(&manifest.schedules, &manifest.commands)?;
         Ok(manifest)
+    }
+
+    /// Whether it handles no event type, but has something to do all the same.
+    pub fn works_unasked(&self) -> bool {
+        self.events.is_empty() && self.has_jobs()
+    }
+
+    /// Whether it does what no customer waits for.
+    pub fn has_jobs(&self) -> bool {
+        !self.schedules.is_empty() || !self.commands.is_empty()
     }
 }
 

@@ -75,6 +75,15 @@ const ALL: &[Measure] = &[
         "chatplug_grants_refused_total",
         "Calls of plugins that their grants refused or put off, by plugin and reason",
     ),
+    counter(
+        "chatplug_schedule_ticks_total",
+        "Times of schedules, by plugin and what became of them: run, busy (the one before had not ended), missed",
+    ),
+    histogram(
+        "chatplug_timer_lag_seconds",
+        "From the time of a timer to the acceptance of its event",
+        SECONDS,
+    ),
     counter("chatplug_actions_total", "Calls that change an outside service, by destination and outcome"),
     histogram(
         "chatplug_action_attempt_seconds",

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use jiff::tz::TimeZone;
 use tokio::sync::{Notify, watch};
 
 use crate::config;
@@ -12,6 +13,7 @@ use crate::event::types;
 use crate::grant::Standing;
 use crate::manifest::{Manifest, SettingsSchema};
 use crate::runtime::{Terms, Version};
+use crate::scheduler;
 
 mod marks;
 pub mod probation;
@@ -136,7 +138,7 @@ fn verdict(asked: Asked<'_>, plugin: Option<&config::Plugin>, marks: &Marks) -> 
     if let Err(reason) = fits(asked.manifest, asked.schema, plugin) {
         return Verdict::Rejected(reason);
     }
-    if plugin.events.is_empty() {
+    if plugin.events.is_empty() && !asked.manifest.works_unasked() {
         return Verdict::Disabled;
     }
     let name = &asked.manifest.name;
@@ -208,6 +210,8 @@ fn fits(manifest: &Manifest, schema: &SettingsSchema, plugin: &config::Plugin) -
     }
     own_events(manifest.wants_own_events, plugin.own_events)
         .map_err(|reason| format!("[plugin.{name}] {reason}"))?;
+    // Of which zone doesn't matter here.
+    scheduler::schedules(manifest, plugin, &TimeZone::UTC)?;
     schema.check(&plugin.settings).map_err(|reason| format!("the settings of [plugin.{name}] {reason}"))
 }
 
@@ -241,7 +245,16 @@ mod tests {
         let policy = Policy { grants, denies: Vec::new() };
         let limits = Limits::default();
         let (updates, pin) = (config::Updates::Auto, None);
-        config::Plugin { events: own(events), own_events: None, policy, settings, limits, updates, pin }
+        config::Plugin {
+            events: own(events),
+            own_events: None,
+            policy,
+            settings,
+            limits,
+            updates,
+            pin,
+            schedules: Default::default(),
+        }
     }
 
     fn check(plugin: Option<config::Plugin>, expected: Verdict) {
@@ -258,6 +271,8 @@ mod tests {
             connections: Vec::new(),
             livechat_calls: Vec::new(),
             wants_own_events: false,
+            schedules: Vec::new(),
+            commands: Vec::new(),
             settings_schema: json!({ "type": "object", "properties": { "low": { "type": "integer" } } }),
         };
         let asks = BTreeSet::from(["chats.tag".to_owned()]);

@@ -14,9 +14,10 @@ use crate::action::memory::{self as own_store, Memory};
 use crate::action::{self, BoxFuture, Code, Effect, Error, Failure, Origin};
 use crate::delivery::Outcome;
 use crate::delivery::crash::Crash;
+use crate::delivery::progress::Progress;
 use crate::event::Event;
 use crate::grant::{self, Decisions, Policy};
-use crate::journal::{Answered, Change, Header, Ledger, Lost, Run, Step};
+use crate::journal::{Answered, Change, Header, Ledger, Lost, Own, Run, Step};
 use crate::limits::Limits;
 use crate::manifest::{Manifest, SettingsSchema};
 
@@ -49,6 +50,8 @@ pub struct Services {
     pub memory: Arc<dyn Memory>,
     /// Where runs write what they do.
     pub ledger: Arc<dyn Ledger>,
+    /// Takes what is said about commands.
+    pub progress: Progress,
     /// Once the host stops no new action is begun.
     pub stopping: CancellationToken,
 }
@@ -62,6 +65,7 @@ impl Services {
             connections: nothing.clone(),
             memory: nothing.clone(),
             ledger: nothing,
+            progress: Progress::default(),
             stopping: CancellationToken::new(),
         }
     }
@@ -123,7 +127,7 @@ impl Ledger for Nothing {
         _: (&'a str, own_store::Room),
         _: Vec<Change>,
         _: Step,
-        _: own_store::Call,
+        _: Own,
     ) -> BoxFuture<'a, Result<Answered, Lost>> {
         Box::pin(std::future::ready(Err(Lost::Failed(nothing().message))))
     }
@@ -138,6 +142,13 @@ pub struct Terms {
     pub settings: String,
     /// What an attempt may use.
     pub limits: Limits,
+}
+
+impl Terms {
+    /// The same for what no customer waits for.
+    fn for_jobs(&self) -> Terms {
+        Terms { limits: self.limits.for_jobs(), ..self.clone() }
+    }
 }
 
 /// One attempt at one event.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::event::EventId;
 use crate::event::trace_id::{TraceId, TraceIds};
@@ -33,9 +33,11 @@ mod own;
 mod plugins;
 mod queries;
 mod retention;
+mod schedules;
 mod schema;
 mod starts;
 mod steps;
+mod timers;
 mod versions;
 mod visits;
 mod writer;
@@ -52,10 +54,12 @@ pub use operator::{
     AuditEntry, AuditFilter, BATCH, Count, Cursor, Decided, DecidedDelivery, Decision, DeedOfOperator,
     DeliveryFilter, Replayed, ReplayedDelivery, Selection, StoppedDelivery,
 };
-pub use plugins::PluginStatus;
+pub use plugins::{CommandStatus, PluginStatus};
 pub use queries::{DeliveryView, EventFilter, EventView};
 pub use retention::{Job, Pruned};
+pub use schedules::{Commanded, Made, Place, ScheduleName};
 pub use steps::StepView;
+pub use timers::Fired;
 pub use versions::{GoodVersion, KnownVersion, TakenBack, VersionChange, VersionName};
 
 use failure::{Failure, is_damage};
@@ -157,6 +161,8 @@ pub struct Store {
     uptime: Arc<Uptime>,
     clock: Clock,
     failure: Failure,
+    /// Told when a timer was set or taken back.
+    timers_changed: Arc<Notify>,
     /// Events up to this number may have lost their content: what is in memory of them doesn't count.
     forgotten_to: Arc<AtomicI64>,
 }
@@ -271,6 +277,7 @@ impl Store {
             uptime: Arc::new(uptime),
             clock,
             failure,
+            timers_changed: Arc::default(),
             forgotten_to: Arc::default(),
         };
         Ok(Opened { store, committed: Committed { batches, gap }, lock })
@@ -279,6 +286,11 @@ impl Store {
     /// The clock of this start of the host, by which due times are decided.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Is told when a timer was set or taken back.
+    pub fn timers_changed(&self) -> &Arc<Notify> {
+        &self.timers_changed
     }
 
     /// Whether another process owns the data folder right now: a host is running.

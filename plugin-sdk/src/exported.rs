@@ -91,4 +91,21 @@ mod tests {
         });
         assert_eq!(manifest, expected);
     }
+
+    #[test]
+    fn schedules_and_commands_are_as_the_contract_has_them() {
+        let manifest = Manifest::new("a", "1", "d")
+            .schedule(Schedule::cron("nightly", "0 3 * * *").timezone("Europe/Warsaw").catch_up())
+            .schedule(Schedule::every("poll", std::time::Duration::from_secs(30)))
+            .command("report", "Makes the report: --from DAY --to DAY");
+        let manifest: Value = serde_json::from_str(&manifest.to_json()).expect("JSON");
+        let nightly =
+            json!({ "name": "nightly", "cron": "0 3 * * *", "timezone": "Europe/Warsaw", "catch_up": true });
+        assert_eq!(
+            manifest["schedules"],
+            json!([nightly, { "name": "poll", "every_s": 30, "catch_up": false }])
+        );
+        let report = json!([{ "name": "report", "description": "Makes the report: --from DAY --to DAY" }]);
+        assert_eq!(manifest["commands"], report);
+    }
 }

@@ -26,19 +26,20 @@ pub mod payload;
 mod query;
 pub mod reports;
 mod settings;
+pub mod timers;
 
 pub use action::Action;
 pub use error::{Error, ErrorCode, Failure};
 pub use event::Event;
-pub use manifest::Manifest;
+pub use manifest::{Manifest, Schedule};
 pub use payload::Payload;
 pub use query::Query;
 
 /// What nearly every plugin uses.
 pub mod prelude {
     pub use crate::objects::{Chat, ChatEvent, Customer, Thread, User};
-    pub use crate::{Error, ErrorCode, Event, Failure, Manifest, Payload, Plugin, Query};
-    pub use crate::{agents, chats, customers, http, livechat, memory, reports};
+    pub use crate::{Error, ErrorCode, Event, Failure, Manifest, Payload, Plugin, Query, Schedule};
+    pub use crate::{agents, chats, customers, http, livechat, memory, reports, timers};
     pub use crate::{debug, error, info, warn};
     pub use schemars::JsonSchema;
     pub use serde::{Deserialize, Serialize};

@@ -9,6 +9,10 @@ use serde_json::Value;
 use crate::objects::{Chat, ChatEvent, Properties, Queue, RatingChange, RoutingStatus, Scale, Targets, User};
 use crate::{Error, json};
 
+mod own;
+
+pub use own::{Commanded, ScheduleDue, TimerDue};
+
 macro_rules! payloads {
     ($($event_type:literal => $name:ident($payload:ty),)*) => {
         /// An event's payload in typed form.
@@ -50,6 +54,9 @@ payloads! {
     "chat_properties_updated" => ChatPropertiesUpdated(PropertiesUpdated),
     "thread_properties_updated" => ThreadPropertiesUpdated(PropertiesUpdated),
     "routing_status_set" => RoutingStatusSet(RoutingStatus),
+    "schedule" => Schedule(ScheduleDue),
+    "timer" => Timer(TimerDue),
+    "command" => Command(Commanded),
 }
 
 /// A chat began, or a new thread in it.

@@ -71,6 +71,8 @@ pub struct Room {
     pub keys: u32,
     pub value_bytes: usize,
     pub bytes: u64,
+    pub timers: u32,
+    pub timer_bytes: usize,
 }
 
 /// The plugins' key-value stores as a run sees them.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{known, loader};
 use crate::cli::link::{self, Link};
-use crate::cli::{PluginsCommand, plugins_change, plugins_list, plugins_show};
+use crate::cli::{PluginsCommand, plugins_change, plugins_command, plugins_list, plugins_show};
 use crate::config::Config;
 use crate::plugins::{Approve, GoBack, Plugins, Switch, view};
 use crate::runtime::Services;
@@ -16,7 +16,7 @@ use crate::watcher;
 /// Entries of a history that are shown.
 const HISTORY_SHOWN: usize = 50;
 
-/// Runs a command.
+/// Runs a command; false if it asked a plugin for something that this did not do.
 ///
 /// # Errors
 /// Why it can't be done; those of the output.
@@ -25,8 +25,11 @@ pub async fn run(
     (config_path, config): (&Path, &Config),
     json: bool,
     out: &mut dyn Write,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     match command {
+        PluginsCommand::Command { name, command, arguments } => {
+            return plugins_command::run(config, (name, command), arguments, json, out).await;
+        }
         PluginsCommand::List => {
             let (statuses, is_running) = statuses(config).await?;
             plugins_list::run(&statuses, is_running, json, out)?;
@@ -49,7 +52,7 @@ pub async fn run(
         }
         command => change(command, (config_path, config), json, out).await?,
     }
-    Ok(())
+    Ok(true)
 }
 
 async fn change(
@@ -103,7 +106,10 @@ async fn change(
             };
             plugins_change::went_back(&went, json, out)?;
         }
-        PluginsCommand::List | PluginsCommand::Show { .. } | PluginsCommand::History { .. } => {}
+        PluginsCommand::List
+        | PluginsCommand::Show { .. }
+        | PluginsCommand::History { .. }
+        | PluginsCommand::Command { .. } => {}
     }
     drop(here);
     if let Some(opened) = opened {

@@ -82,13 +82,14 @@ fn print(forgotten: &Forgotten, dry_run: bool, json: bool, out: &mut dyn Write) 
     writeln!(
         out,
         "{}: {} events, of them {} unfinished or dead deliveries; {} ratings, {} keys of repetitions, {} entries of \
-         plugins' memory; chats: {}.",
+         plugins' memory, {} timers; chats: {}.",
         if dry_run { "Would be forgotten" } else { "Forgotten" },
         forgotten.events,
         forgotten.deliveries,
         forgotten.ratings,
         forgotten.dedupe_keys,
         forgotten.memory,
+        forgotten.timers,
         if chats.is_empty() { "none".to_owned() } else { chats.join(", ") },
     )?;
     writeln!(out, "Out of reach of this command:")?;

@@ -123,6 +123,16 @@ impl Link {
         host.send(|client| client.get(url.clone()), &self.who).await
     }
 
+    /// Asks the host that runs for something that it shows.
+    ///
+    /// # Errors
+    /// Those of the host, or if none runs.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let Way::Host(host) = &self.way else { bail!("no host runs with this config") };
+        let url = format!("http://{}{path}", host.address);
+        host.send(|client| client.get(&url), &self.who).await
+    }
+
     /// Decides about one batch of stopped deliveries.
     ///
     /// # Errors

@@ -32,6 +32,12 @@ pub fn show(view: &PluginView, json: bool, out: &mut dyn Write) -> io::Result<()
         line("standby", status.standby.as_deref().unwrap_or_default())?;
         line("handles", &status.handles.join(" "))?;
         line("gets", &status.events.join(" "))?;
+        for schedule in &status.schedules {
+            line("schedule", schedule)?;
+        }
+        for command in &status.commands {
+            line("command", format!("{}: {}", command.name, command.description).trim_end_matches(": "))?;
+        }
         line("asks for", &status.asks.join(" "))?;
         line("granted", &status.grants.join(" "))?;
         line("denied", &status.denies.join(" "))?;

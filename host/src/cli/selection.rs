@@ -3,7 +3,7 @@
 use clap::{ArgGroup, Args};
 use jiff::{Span, SpanRelativeTo, Timestamp};
 
-use super::event_type;
+use super::any_event_type;
 use crate::delivery::DeliveryId;
 use crate::store::{Decision, DeliveryFilter, Selection};
 
@@ -14,7 +14,7 @@ pub struct FilterArgs {
     #[arg(long, value_name = "PLUGIN")]
     pub plugin: Option<String>,
     /// Only of events of this type (older names are understood)
-    #[arg(long = "type", value_name = "TYPE", value_parser = event_type)]
+    #[arg(long = "type", value_name = "TYPE", value_parser = any_event_type)]
     pub event_type: Option<String>,
     /// Only with this text in the reason
     #[arg(long, value_name = "TEXT")]

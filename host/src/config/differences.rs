@@ -127,6 +127,7 @@ fn plugin(old: &Plugin, new: &Plugin) -> Vec<&'static str> {
         ("denies", old.policy.denies != new.policy.denies),
         ("settings", old.settings != new.settings),
         ("limits", old.limits != new.limits),
+        ("schedules", old.schedules != new.schedules),
         ("updates", old.updates != new.updates),
         ("pin", old.pin != new.pin),
     ];

@@ -155,7 +155,7 @@ fn account(item: &Item<'_>) -> Option<String> {
     Some(id)
 }
 
-fn timezone(item: &Item<'_>) -> Option<TimeZone> {
+pub(super) fn timezone(item: &Item<'_>) -> Option<TimeZone> {
     let zone = TimeZone::get(item.text()?).ok();
     if zone.is_none() {
         item.report("is no time zone that this machine knows: write an IANA name such as \"Europe/Warsaw\"");

@@ -1,8 +1,11 @@
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Number, Value};
 use toml::de::DeValue;
 
 use super::grants;
 use super::item::Item;
+use super::schedules::{self, Change};
 use super::table::Table;
 use crate::event::types;
 use crate::grant::Policy;
@@ -21,6 +24,8 @@ pub struct Plugin {
     pub settings: Value,
     /// What one of its attempts may use.
     pub limits: Limits,
+    /// What is other with its schedules, by their names.
+    pub schedules: BTreeMap<String, Change>,
     /// What happens when a newer version is dropped.
     pub updates: Updates,
     /// The content hash of the only version that may run.
@@ -48,6 +53,7 @@ pub(super) fn read(table: &mut Table<'_>, connections: &grants::Connections) -> 
             .map(|item| settings(&item))
             .unwrap_or_else(|| Value::Object(Map::new())),
         limits: table.section("limits", limits),
+        schedules: schedules::read(table),
         updates: table.take("updates").and_then(|item| updates(&item)).unwrap_or_default(),
         pin: table.take("pin").and_then(|item| pin(&item)),
     }
@@ -112,6 +118,8 @@ fn limits(table: &mut Table<'_>) -> Limits {
         kept_keys: limit("kept_keys", 0..=10_000_000, default.kept_keys.into()) as u32,
         kept_value_bytes: limit("kept_value_bytes", 0..=16 << 20, default.kept_value_bytes as u64) as usize,
         kept_bytes: limit("kept_bytes", 0..=64 << 30, default.kept_bytes),
+        timers: limit("timers", 0..=1_000_000, default.timers.into()) as u32,
+        timer_bytes: limit("timer_bytes", 0..=1 << 20, default.timer_bytes as u64) as usize,
         concurrency: limit("concurrency", 1..=1024, default.concurrency as u64) as usize,
     }
 }

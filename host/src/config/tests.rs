@@ -7,6 +7,7 @@ use crate::action::Effect;
 mod grants;
 mod operator;
 mod parts;
+mod schedules;
 
 /// The environment of the tests: `HUBSPOT_TOKEN` and the like hold `value-of-HUBSPOT_TOKEN`.
 fn env(name: &str) -> Option<String> {
@@ -115,7 +116,7 @@ fn unknown_keys_are_refused_at_every_level() {
             "2:1: unknown key `grant` in [plugin.a]; did you mean `grants`?",
             "4:1: unknown key `cpu` in [plugin.a.limits]; known here: cpu_ms, wall_ms, memory_bytes, hostcall_bytes, \
              host_calls, actions, actions_per_chat_minute, journal_bytes, message_expiry_s, log_bytes, http_body_bytes, kept_keys, \
-             kept_value_bytes, kept_bytes, concurrency",
+             kept_value_bytes, kept_bytes, timers, timer_bytes, concurrency",
         ],
     );
 }
@@ -159,7 +160,7 @@ fn keys_of_later_versions_are_not_accepted_silently() {
             "1:2: unknown key `timers` at the top; known here: server, data, retention, livechat, connections, operator, plugins, \
              plugin",
             "4:1: unknown key `shadow` in [plugin.a]; known here: events, own_events, grants, denies, settings, limits, \
-             updates, pin",
+             schedules, updates, pin",
         ],
     );
 }

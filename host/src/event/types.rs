@@ -45,7 +45,16 @@ pub const PLATFORM: &[&str] = &[
 /// The event type that the host derives from LiveChat's signals of a rating.
 pub const CHAT_RATED: &str = "chat_rated";
 
-/// The event types that the host makes itself.
+/// A schedule's time has come.
+pub const SCHEDULE: &str = "schedule";
+/// A timer's time has come.
+pub const TIMER: &str = "timer";
+/// An operator wants something of a plugin.
+pub const COMMAND: &str = "command";
+/// The event types of which each event is for one plugin only; they can't be switched on.
+pub const ADDRESSED: &[&str] = &[COMMAND, SCHEDULE, TIMER];
+
+/// The event types that the host makes itself and that can be switched on.
 pub const OWN: &[&str] = &[CHAT_RATED];
 
 /// Older names, wherever an operator writes a type: (name, event type).
@@ -71,7 +80,20 @@ pub const ALIASES: &[(&str, &str)] = &[
 /// Whether a name is one that only the host may give to an event; a webhook that uses it is stored under
 /// another.
 pub fn is_own(name: &str) -> bool {
-    OWN.contains(&name) || ["command", "schedule", "timer"].contains(&name)
+    OWN.contains(&name) || is_addressed(name)
+}
+
+/// Whether each event of a type is for one plugin only.
+pub fn is_addressed(event_type: &str) -> bool {
+    ADDRESSED.contains(&event_type)
+}
+
+/// The event type that a name means, for looking at events: also those that can't be switched on.
+///
+/// # Errors
+/// A sentence that names the nearest event type.
+pub fn resolve_any(name: &str) -> Result<&'static str, String> {
+    ADDRESSED.iter().find(|known| **known == name).map_or_else(|| resolve(name), |known| Ok(known))
 }
 
 /// The platform's event type that a name on the wire means: itself, or what it is an older name for.
@@ -129,6 +151,13 @@ mod tests {
             Err("`chat_deactived` is no event type; did you mean `chat_deactivated`?".into())
         );
         assert!(resolve("zzz").unwrap_err().contains("events types"));
+    }
+
+    #[test]
+    fn what_is_for_one_plugin_is_looked_at_and_not_switched_on() {
+        assert_eq!(resolve_any("timer"), Ok("timer"));
+        assert_eq!(resolve_any("rating_added"), Ok("chat_rated"));
+        assert!(resolve("timer").is_err());
     }
 
     #[test]

@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 
 use super::AppState;
 use crate::config::Config;
+use crate::delivery::progress::Progress;
 use crate::destinations::Destinations;
 use crate::measures::Measures;
 use crate::overview::Overview;
@@ -28,6 +29,7 @@ use crate::store::{Error, Reader, Store};
 mod access;
 mod account;
 mod asked;
+mod commands;
 mod deliveries;
 mod events;
 mod plugins;
@@ -64,6 +66,8 @@ pub struct Shown {
     pub destinations: Arc<Destinations>,
     /// What operators do with plugins.
     pub plugins: Plugins,
+    /// What plugins say about commands.
+    pub progress: Progress,
 }
 
 /// What the handlers work with.
@@ -133,12 +137,14 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Operator>>)> {
         ("post", "/api/v1/plugins/{name}/disable", post(plugins::disable)),
         ("post", "/api/v1/plugins/{name}/approve", post(plugins::approve)),
         ("post", "/api/v1/plugins/{name}/rollback", post(plugins::roll_back)),
+        ("post", "/api/v1/plugins/{name}/commands/{command}", post(commands::give)),
         ("get", "/api/v1/audit", get(status::audit)),
         ("get", "/api/v1/audit/decisions", get(status::decisions)),
         ("get", "/api/v1/events", get(events::list)),
         ("get", "/api/v1/events/{id}", get(events::show)),
         ("post", "/api/v1/events/{id}/replay", post(events::replay)),
         ("get", "/api/v1/deliveries/{id}", get(deliveries::show)),
+        ("get", "/api/v1/deliveries/{id}/progress", get(commands::progress)),
         ("get", "/api/v1/dead", get(deliveries::list_dead)),
         ("get", "/api/v1/dead/count", get(deliveries::count_dead)),
         ("post", "/api/v1/dead/replay", post(deliveries::replay)),

@@ -1,6 +1,6 @@
 //! Where a run writes its journal, as the run sees it.
 
-use super::{Answered, Change, Step};
+use super::{Answered, Change, Own, Step};
 use crate::action::BoxFuture;
 use crate::action::memory;
 use crate::delivery::DeliveryId;
@@ -41,6 +41,6 @@ pub trait Ledger: Send + Sync {
         owner: (&'a str, memory::Room),
         changes: Vec<Change>,
         step: Step,
-        call: memory::Call,
+        call: Own,
     ) -> BoxFuture<'a, Result<Answered, Lost>>;
 }

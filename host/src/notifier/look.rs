@@ -169,8 +169,11 @@ impl Look {
 
     /// How long an attempt of a plugin may take.
     fn wall_ms(&self, plugin: &str) -> Option<i64> {
-        let config = self.config.load();
-        config.plugins.get(plugin).map(|plugin| i64::try_from(plugin.limits.wall_ms).unwrap_or(HOUR_MS))
+        let limits = self.config.load().plugins.get(plugin)?.limits;
+        let version = self.registry.get(plugin).and_then(|slot| slot.active);
+        let has_jobs = version.is_some_and(|version| version.manifest.has_jobs());
+        let limits = if has_jobs { limits.for_jobs() } else { limits };
+        Some(i64::try_from(limits.wall_ms).unwrap_or(HOUR_MS))
     }
 
     async fn silence(&self, now_ms: i64) -> Result<Vec<Condition>, Error> {

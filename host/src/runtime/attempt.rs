@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use wasmtime::component::ResourceTableError;
 use wasmtime::{Store, Trap, UpdateDeadline};
 
-use super::bindings::contract::types;
+use super::bindings::contract::types as contract;
 use super::bindings::{ComponentPre, export};
 use super::cpu::{Meter, Metered};
 use super::crash;
@@ -18,8 +18,8 @@ use super::log::{Log, Speaker, plain};
 use super::steps::Suspend;
 use super::{Attempt, Report, Runtime, Terms};
 use crate::delivery::{DeliveryId, Outcome, Resource};
-use crate::event::Event;
 use crate::event::trace_id::TraceId;
+use crate::event::{Event, types};
 use crate::grant::Policy;
 use crate::journal::{Header, Journal, Run, Step};
 use crate::limits::Limits;
@@ -28,6 +28,7 @@ use crate::manifest::Manifest;
 /// Runs one event through a plugin.
 pub(super) async fn run(runtime: &Runtime, attempt: Attempt) -> Report {
     let Attempt { version, terms, event, run, journal, late, number } = attempt;
+    let terms = if is_job(&event) { Arc::new(terms.for_jobs()) } else { terms };
     let plugin = version.name.clone();
     let speaker = Speaker {
         plugin: plugin.clone(),
@@ -36,9 +37,14 @@ pub(super) async fn run(runtime: &Runtime, attempt: Attempt) -> Report {
         trace: run.trace,
         chat: event.chat_id.clone(),
     };
+    let log = Log::new(speaker, terms.limits.log_bytes);
+    if event.event_type == types::COMMAND {
+        let mut log = log.lock().expect("nobody else has it yet");
+        log.tell(runtime.services.progress.clone(), run.root);
+    }
     let mut guest = Guest::new(Parts {
         engine: runtime.engine.clone(),
-        log: Log::new(speaker, terms.limits.log_bytes),
+        log,
         terms,
         services: runtime.services.clone(),
         asks: version.asks.clone(),
@@ -50,6 +56,7 @@ pub(super) async fn run(runtime: &Runtime, attempt: Attempt) -> Report {
         accepted_ms: event.received_at_ms,
     });
     guest.chat_id = event.chat_id.clone();
+    guest.thread_id = event.thread_id.clone();
     guest.fuse = Some(runtime.fuse.clone());
     let argument = contract_event(&event, number, late);
     let (ended, run) = call(runtime, guest, async |store| {
@@ -85,6 +92,11 @@ pub(super) async fn run(runtime: &Runtime, attempt: Attempt) -> Report {
         only_repeated,
         decisions,
     }
+}
+
+/// Whether nobody in a chat waits for it.
+fn is_job(event: &Event) -> bool {
+    types::is_addressed(&event.event_type) && event.chat_id.is_none()
 }
 
 /// The journal of a run, with what earlier runs recorded.
@@ -245,7 +257,7 @@ fn full(error: &wasmtime::Error, guest: &Guest) -> Option<String> {
     guest.memory.refused().filter(|_| !has_panicked).map(str::to_owned)
 }
 
-fn contract_event(event: &Event, number: u32, late: bool) -> types::Event {
+fn contract_event(event: &Event, number: u32, late: bool) -> contract::Event {
     let unsigned = |ms: i64| u64::try_from(ms).unwrap_or(0);
     let mut flags = Vec::new();
     if event.possible_duplicate {
@@ -257,7 +269,7 @@ fn contract_event(event: &Event, number: u32, late: bool) -> types::Event {
     if late {
         flags.push("late".to_owned());
     }
-    types::Event {
+    contract::Event {
         id: event.id.to_string(),
         event_type: event.event_type.clone(),
         source: event.source.clone(),

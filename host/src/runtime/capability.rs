@@ -10,6 +10,7 @@ mod log;
 mod memory;
 mod reports;
 mod settings;
+mod timers;
 
 use super::bindings::contract::types;
 use super::guest::Guest;

@@ -45,6 +45,8 @@ pub(super) struct Guest {
     pub(super) actions: TaskTracker,
     /// The chat of the event.
     pub(super) chat_id: Option<String>,
+    /// And its thread.
+    pub(super) thread_id: Option<String>,
     /// `None` where nothing may be done anyway.
     pub(super) fuse: Option<fuse::Shared>,
     pub(super) memory: MemoryLimit,
@@ -128,6 +130,7 @@ impl Guest {
             clock: Clock::new(began_ms),
             actions: TaskTracker::new(),
             chat_id: None,
+            thread_id: None,
             fuse: None,
             memory,
             log,

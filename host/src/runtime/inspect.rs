@@ -27,6 +27,8 @@ const FREE: &[&str] = &[
     "memory.list-keys",
     "memory.set",
     "settings.get",
+    "timers.cancel",
+    "timers.set",
 ];
 
 /// What Rust's standard library may want of WASI, without files and sockets.

@@ -9,6 +9,8 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
+use crate::delivery::DeliveryId;
+use crate::delivery::progress::Progress;
 use crate::event::trace_id::TraceId;
 
 /// Of an attempt that fails this much text is kept, its end.
@@ -50,6 +52,8 @@ pub(super) struct Log {
     discarded: bool,
     tail: VecDeque<String>,
     tail_bytes: usize,
+    /// Where somebody waits for the lines.
+    listener: Option<(Progress, DeliveryId)>,
     /// The message and place of a panic, as the standard library or the SDK report it.
     pub(super) panic: Option<String>,
 }
@@ -66,9 +70,15 @@ impl Log {
             discarded: false,
             tail: VecDeque::new(),
             tail_bytes: 0,
+            listener: None,
             panic: None,
         };
         Arc::new(Mutex::new(log))
+    }
+
+    /// Has the lines told to whoever waits for them.
+    pub(super) fn tell(&mut self, progress: Progress, delivery: DeliveryId) {
+        self.listener = Some((progress, delivery));
     }
 
     /// One line.
@@ -125,6 +135,9 @@ impl Log {
             }
         }
         let line = cut(format!("{level:?} {message} {fields}").trim_end(), TAIL_BYTES).to_owned();
+        if let Some((progress, delivery)) = &self.listener {
+            progress.say(*delivery, line.clone());
+        }
         self.tail_bytes += line.len();
         self.tail.push_back(line);
         while self.tail_bytes > TAIL_BYTES && self.tail.len() > 1 {

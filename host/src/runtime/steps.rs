@@ -16,7 +16,7 @@ use crate::action::retry_after::retry_after;
 use crate::action::{Code, Effect, Error, Failure, Origin, Outgoing};
 use crate::crash_point::CrashPoint;
 use crate::delivery::Resource;
-use crate::journal::{Answer, Answered, Call, Change, Kind, Lost, Next, Run, fingerprint};
+use crate::journal::{Answer, Answered, Call, Change, Kind, Lost, Next, Own, Run, fingerprint};
 
 /// How long an answer that the store can't take is kept for it, before the action counts as in doubt.
 const ANSWER_KEPT: Duration = Duration::from_secs(20);
@@ -71,7 +71,7 @@ impl Guest {
 
     /// A call that only reads the plugin's own store.
     pub(super) async fn look(&mut self, memory: MemoryCall) -> wasmtime::Result<Answer> {
-        let call = memory_call(&memory, Kind::Call(Effect::Read));
+        let call = Own::Memory(memory.clone()).call(Kind::Call(Effect::Read));
         let number = match self.next(&call)? {
             Step::Repeated(answer) => return Ok(answer),
             Step::New(number) => number,
@@ -87,8 +87,8 @@ impl Guest {
     }
 
     /// A change of the plugin's own store.
-    pub(super) async fn own(&mut self, memory: MemoryCall) -> wasmtime::Result<Answer> {
-        let call = memory_call(&memory, Kind::Own);
+    pub(super) async fn own(&mut self, own: Own) -> wasmtime::Result<Answer> {
+        let call = own.call(Kind::Own);
         let number = match self.next(&call)? {
             Step::Repeated(answer) => return Ok(answer),
             Step::New(number) => number,
@@ -97,7 +97,7 @@ impl Guest {
         self.recorded = true;
         let ledger = self.services.ledger.clone();
         let owner = (&*self.plugin, self.terms.limits.room());
-        let answered = ledger.own(self.run, owner, changes, step, memory).await;
+        let answered = ledger.own(self.run, owner, changes, step, own).await;
         let answered = answered.map_err(|lost| self.suspend(not_recorded(lost)))?;
         self.journal.count(&answered);
         Ok(self.came(answered))
@@ -242,18 +242,6 @@ impl Services {
 enum Step {
     Repeated(Answer),
     New(u32),
-}
-
-fn memory_call(memory: &MemoryCall, kind: Kind) -> Call {
-    let json = serde_json::to_vec(memory).expect("every call can be written as JSON");
-    Call {
-        kind,
-        function: memory.function().to_owned(),
-        arguments: fingerprint(&json),
-        once: None,
-        about: memory.key().to_owned(),
-        request: None,
-    }
 }
 
 /// Records the intent of an action, with what comes before it; sends it; and records what came of it.

@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::deliveries::kept;
 use super::own;
+use super::schedules::Made;
 use super::writer::Group;
 use super::{Error, Pending, Store};
 use crate::delivery::DeliveryId;
@@ -107,27 +108,53 @@ fn store_event(
             insert_skipped(group, id, plugin, lane.as_deref(), now_ms)?;
             continue;
         }
-        let delivery = insert_delivery(group, id, plugin, lane.as_deref(), now_ms)?;
+        deliver(group, &event, plugin, lane.as_ref())?;
         accepted.deliveries += 1;
-        group.made.push(Pending {
-            id: delivery,
-            event_id: id,
-            event: kept(event.clone()),
-            plugin: plugin.clone(),
-            lane: lane.clone(),
-            accepted_at_ms: now_ms,
-            due_at_ms: now_ms,
-            set_at_ms: now_ms,
-            attempts: 0,
-            crashes: 0,
-            runs: 0,
-            root: delivery,
-            late: false,
-            journaled: false,
-            doubt_since_ms: None,
-        });
     }
     Ok(())
+}
+
+/// Stores an event that the host makes for one plugin, with its delivery.
+pub(super) fn store_addressed(
+    group: &mut Group<'_>,
+    event: NewEvent,
+    plugin: &Arc<str>,
+    now_ms: i64,
+) -> rusqlite::Result<Made> {
+    let id = insert_event(group, &event, false, None, now_ms)?;
+    let lane: Option<Arc<str>> = event.lane.as_deref().map(Arc::from);
+    let event = Arc::new(stored(id, event, false, None, now_ms));
+    let delivery = deliver(group, &event, plugin, lane.as_ref())?;
+    Ok(Made { event: id, delivery })
+}
+
+/// Makes the delivery of an event that was stored just now.
+fn deliver(
+    group: &mut Group<'_>,
+    event: &Arc<Event>,
+    plugin: &Arc<str>,
+    lane: Option<&Arc<str>>,
+) -> rusqlite::Result<DeliveryId> {
+    let now_ms = event.received_at_ms;
+    let delivery = insert_delivery(group, event.id, plugin, lane.map(|lane| &**lane), now_ms)?;
+    group.made.push(Pending {
+        id: delivery,
+        event_id: event.id,
+        event: kept(event.clone()),
+        plugin: plugin.clone(),
+        lane: lane.cloned(),
+        accepted_at_ms: now_ms,
+        due_at_ms: now_ms,
+        set_at_ms: now_ms,
+        attempts: 0,
+        crashes: 0,
+        runs: 0,
+        root: delivery,
+        late: false,
+        journaled: false,
+        doubt_since_ms: None,
+    });
+    Ok(delivery)
 }
 
 /// `None` if the event was stored before; else whether it may be a repetition.

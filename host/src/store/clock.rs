@@ -16,6 +16,11 @@ impl Clock {
         Clock::new(move || began_ms.saturating_add(passed()))
     }
 
+    /// The time of day as the machine has it, which may be set: for what has a time of day.
+    pub fn wall() -> Clock {
+        Clock::new(|| jiff::Timestamp::now().as_millisecond())
+    }
+
     /// A clock that reads `now_ms`.
     pub fn new(now_ms: impl Fn() -> i64 + Send + Sync + 'static) -> Clock {
         Clock(Arc::new(now_ms))

@@ -19,6 +19,8 @@ mod search;
 
 use search::{Found, Search};
 
+mod timers;
+
 /// Why a delivery of a forgotten person is skipped.
 const REASON: &str = "the person was forgotten";
 
@@ -37,6 +39,9 @@ pub struct Forgotten {
     pub dedupe_keys: u64,
     /// Entries of the plugins' memory.
     pub memory: u64,
+    /// The plugins' timers.
+    #[serde(default)]
+    pub timers: u64,
 }
 
 impl Reader {
@@ -69,7 +74,7 @@ impl Store {
         // First of all: whatever becomes of it, it is known that somebody asked for it.
         self.note_deed(deed(&who, "forget.begun", subject, None), now_ms).await?;
         let last = self.read(newest).await?;
-        let Found { chats, events, memory } = self.search(person, last).await?;
+        let Found { chats, events, memory, timers } = self.search(person, last).await?;
         self.forgotten_to.fetch_max(last, Ordering::AcqRel);
         let mut under_way = UnderWay {
             last,
@@ -88,6 +93,7 @@ impl Store {
             self.forget_chat(&chat, &mut under_way).await?;
         }
         self.forget_memory(memory, &mut under_way).await?;
+        self.forget_timers(&timers, &mut under_way).await?;
         if !self.begin_log_anew().await? {
             tracing::warn!(
                 "what was forgotten may stand in the log beside the store until nobody reads it: is another program reading it?"
@@ -268,8 +274,12 @@ fn forget_keys(group: &mut Group<'_>, chat: &str, limit: u32) -> rusqlite::Resul
 }
 
 fn count(connection: &Connection, found: &Found) -> rusqlite::Result<Forgotten> {
-    let mut forgotten =
-        Forgotten { chats: found.chats.clone(), memory: found.memory.len() as u64, ..Forgotten::default() };
+    let mut forgotten = Forgotten {
+        chats: found.chats.clone(),
+        memory: found.memory.len() as u64,
+        timers: found.timers.len() as u64,
+        ..Forgotten::default()
+    };
     let of_event =
         |event: i64| {
             connection.prepare_cached(

@@ -3,11 +3,11 @@
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::writer::Group;
-use super::{Error, Store, memory, own};
+use super::{Error, Store, memory, own, timers};
 use crate::action::BoxFuture;
-use crate::action::memory::{Call as MemoryCall, Room};
+use crate::action::memory::Room;
 use crate::delivery::DeliveryId;
-use crate::journal::{Answer, Answered, Call, Change, Header, Kind, Ledger, Lost, Run, Step};
+use crate::journal::{Answer, Answered, Call, Change, Header, Kind, Ledger, Lost, Own, Run, Step};
 
 impl Ledger for Store {
     fn record<'a>(&'a self, run: Run, changes: Vec<Change>) -> BoxFuture<'a, Result<(), Lost>> {
@@ -28,17 +28,24 @@ impl Ledger for Store {
         (plugin, room): (&'a str, Room),
         changes: Vec<Change>,
         step: Step,
-        call: MemoryCall,
+        call: Own,
     ) -> BoxFuture<'a, Result<Answered, Lost>> {
         let plugin = plugin.to_owned();
         Box::pin(async move {
+            let (is_timer, clock) = (matches!(call, Own::Timer(_)), self.clock.clone());
             let written = self.write(move |group| {
                 if !is_current(group, run)? {
                     return Ok(Err(Lost::Overtaken));
                 }
                 changes.iter().try_for_each(|change| apply(group, run.delivery, change))?;
                 let at_ms = step.at_ms;
-                let result = memory::change(group, (&plugin, room), run.root.0, call, at_ms)?;
+                let result = match call {
+                    Own::Memory(call) => memory::change(group, (&plugin, room), run.root.0, call, at_ms)?,
+                    // By the clock of due times, which is never put back.
+                    Own::Timer(call) => {
+                        timers::change(group, (&plugin, room), run.root, call, clock.now_ms())?
+                    }
+                };
                 let answered = Answered {
                     at_ms,
                     // A claim or a swap that wasn't made changed nothing: a later run looks again.
@@ -49,7 +56,11 @@ impl Ledger for Store {
                 apply(group, run.delivery, &Change::Insert(step))?;
                 Ok(Ok(answered))
             });
-            written.await.unwrap_or_else(|error| Err(Lost::Failed(error.to_string())))
+            let written = written.await.unwrap_or_else(|error| Err(Lost::Failed(error.to_string())));
+            if is_timer {
+                self.timers_changed.notify_one();
+            }
+            written
         })
     }
 }

@@ -30,6 +30,12 @@ pub struct PluginStatus {
     pub standby: Option<String>,
     /// The event types that the manifest handles.
     pub handles: Vec<String>,
+    /// Its schedules as they are in effect: name and rule.
+    #[serde(default)]
+    pub schedules: Vec<String>,
+    /// What operators can ask of it: name and description.
+    #[serde(default)]
+    pub commands: Vec<CommandStatus>,
     /// The event types that the config switches on.
     pub events: Vec<String>,
     /// The capabilities that it asks for.
@@ -38,6 +44,15 @@ pub struct PluginStatus {
     pub grants: Vec<String>,
     /// What the config denies.
     pub denies: Vec<String>,
+}
+
+/// A command of a plugin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandStatus {
+    /// Its name.
+    pub name: String,
+    /// What it does, and its arguments.
+    pub description: String,
 }
 
 impl Store {

@@ -361,9 +361,9 @@ pub(super) fn empty(connection: &Connection, event: i64, why: &str) -> rusqlite:
     update.execute(params![event, why])
 }
 
-/// Removes the journals of an event's deliveries.
+/// Removes the journals of an event's deliveries, and which timer it came of.
 fn remove_journals(connection: &Connection, event: i64) -> rusqlite::Result<()> {
-    for table in ["steps", "journals"] {
+    for table in ["steps", "journals", "fired_timers"] {
         let sql =
             format!("DELETE FROM {table} WHERE delivery IN (SELECT id FROM deliveries WHERE event = ?1)");
         connection.prepare_cached(&sql)?.execute([event])?;

@@ -242,6 +242,37 @@ CREATE TABLE version_log (
     why TEXT NOT NULL
 ) STRICT;
 CREATE INDEX version_log_of_plugin ON version_log (plugin, id);
+
+-- How far each schedule has come; timers that wait (`chat` is empty for one that belongs to the plugin), and the events
+-- that others have become: `withdrawn` ones are not to be delivered.
+CREATE TABLE schedules (
+    plugin TEXT NOT NULL,
+    name TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    done_to INTEGER NOT NULL,
+    PRIMARY KEY (plugin, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE timers (
+    plugin TEXT NOT NULL,
+    chat TEXT NOT NULL,
+    key TEXT NOT NULL,
+    due_at INTEGER NOT NULL,
+    set_at INTEGER NOT NULL,
+    thread_id TEXT,
+    payload TEXT NOT NULL,
+    PRIMARY KEY (plugin, chat, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX timers_due ON timers (due_at);
+CREATE INDEX timers_of_chat ON timers (chat);
+CREATE TABLE fired_timers (
+    delivery INTEGER PRIMARY KEY,
+    plugin TEXT NOT NULL,
+    chat TEXT NOT NULL,
+    key TEXT NOT NULL,
+    withdrawn INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX fired_timers_of_key ON fired_timers (plugin, chat, key);
+ALTER TABLE memory_use ADD COLUMN timers INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// Sets a write connection up and brings the tables up to date.
@@ -259,7 +290,7 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
     // What is deleted is overwritten where its page is written anyway. A page that becomes free whole keeps it until it
     // is used again, or given back.
     connection.query_row("PRAGMA secure_delete = FAST", [], |_| Ok(()))?;
-    connection.set_prepared_statement_cache_capacity(96);
+    connection.set_prepared_statement_cache_capacity(128);
     if !is_new {
         make_shrinkable(connection)?;
     }

@@ -2,11 +2,13 @@
 
 use super::candidate::Candidate;
 use super::state::State;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::grant::Policy;
+use crate::manifest;
 use crate::registry::{Marks, Slots, Verdict, judge};
 use crate::runtime::Version;
-use crate::store::PluginStatus;
+use crate::scheduler;
+use crate::store::{CommandStatus, PluginStatus};
 
 /// The status of every file, then of every configured plugin without one.
 pub(super) fn of_all(config: &Config, state: &State, slots: &Slots) -> Vec<PluginStatus> {
@@ -88,12 +90,26 @@ fn of_version(
         version: Some(version.hash.clone()),
         release: Some(manifest.release.clone()),
         handles: manifest.events.clone(),
+        schedules: plugin.map(|plugin| in_effect(config, version, plugin)).unwrap_or_default(),
+        commands: manifest.commands.iter().map(command).collect(),
         events: plugin.map(|plugin| plugin.events.clone()).unwrap_or_default(),
         asks: version.asks.iter().cloned().collect(),
         grants: plugin.map(|plugin| written(&plugin.policy)).unwrap_or_default(),
         denies: plugin.map(|plugin| plugin.policy.denies.clone()).unwrap_or_default(),
         ..blank(state, &reason)
     }
+}
+
+/// The schedules of a version under a config, in words.
+fn in_effect(config: &Config, version: &Version, plugin: &config::Plugin) -> Vec<String> {
+    let zone = scheduler::account_zone(config);
+    // Where they don't fit the version is rejected, with the reason.
+    let schedules = scheduler::schedules(&version.manifest, plugin, &zone).unwrap_or_default();
+    schedules.iter().map(|(name, _, rule)| format!("{name}: {}", rule.as_str())).collect()
+}
+
+fn command(command: &manifest::Command) -> CommandStatus {
+    CommandStatus { name: command.name.clone(), description: command.description.clone() }
 }
 
 /// The word for a version's state, and the reason with what to do.
@@ -169,6 +185,8 @@ fn blank(state: &str, reason: &str) -> PluginStatus {
         serving: None,
         standby: None,
         handles: Vec::new(),
+        schedules: Vec::new(),
+        commands: Vec::new(),
         events: Vec::new(),
         asks: Vec::new(),
         grants: Vec::new(),

@@ -1,5 +1,6 @@
 //! routing-rules: sends new chats to the right group or agent, by rules in the operator's settings.
 
+mod alert;
 pub mod decision;
 pub mod facts;
 pub mod hours;
@@ -7,10 +8,11 @@ pub mod pattern;
 pub mod routing;
 pub mod settings;
 pub mod thread;
+mod waiting;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use chatplug_sdk::payload::{ChatTransferred, EventInChat, IncomingChat};
+use chatplug_sdk::payload::{ChatDeactivated, ChatTransferred, EventInChat, IncomingChat, TimerDue};
 use chatplug_sdk::prelude::*;
 
 use crate::routing::Routing;
@@ -31,6 +33,8 @@ impl Plugin for RoutingRules {
             .on("incoming_chat")
             .on("incoming_event")
             .on("chat_transferred")
+            .on("chat_deactivated")
+            .connection(alert::CONNECTION)
     }
 
     fn handle(event: Event, settings: Settings) -> Result<(), Failure> {
@@ -39,6 +43,8 @@ impl Plugin for RoutingRules {
             "incoming_chat" => on_chat(&event, &settings, event.payload_as()?),
             "incoming_event" => on_event(&event, &settings, event.payload_as()?),
             "chat_transferred" => on_transfer(&event, &settings, event.payload_as()?),
+            "chat_deactivated" => on_end(&settings, &event.payload_as()?),
+            "timer" => on_timer(&event, &settings, &event.payload_as()?),
             other => {
                 Err(Failure::reject(format!("{other} is not for this plugin: leave it out of `events`")))
             }
@@ -54,6 +60,14 @@ fn on_transfer(event: &Event, settings: &Settings, transferred: ChatTransferred)
     Routing { settings, chat_id: &transferred.chat_id, thread_id }.leave_to_people()
 }
 
+fn on_end(settings: &Settings, ended: &ChatDeactivated) -> Result<(), Failure> {
+    waiting::on_answer(settings, &ended.chat_id, &ended.thread_id)
+}
+
+fn on_timer(event: &Event, settings: &Settings, due: &TimerDue) -> Result<(), Failure> {
+    event.chat_id.as_deref().map_or(Ok(()), |chat_id| waiting::on_timer(settings, chat_id, due))
+}
+
 fn on_chat(event: &Event, settings: &Settings, incoming: IncomingChat) -> Result<(), Failure> {
     let routing = Routing { settings, chat_id: &incoming.chat.id, thread_id: &incoming.chat.thread.id };
     if incoming.transferred_from.is_some() {
@@ -62,6 +76,7 @@ fn on_chat(event: &Event, settings: &Settings, incoming: IncomingChat) -> Result
     if is_past(event, now_ms()) {
         return Ok(());
     }
+    waiting::on_chat(settings, routing.thread_id, age_ms(event, now_ms()))?;
     if event.attempt == 1 && !routing.thread_id.is_empty() {
         return routing.route(&incoming.chat, event.at_ms());
     }
@@ -72,7 +87,14 @@ fn on_chat(event: &Event, settings: &Settings, incoming: IncomingChat) -> Result
 
 fn on_event(event: &Event, settings: &Settings, said: EventInChat) -> Result<(), Failure> {
     let routing = Routing { settings, chat_id: &said.chat_id, thread_id: &said.thread_id };
-    if !may_be_customers_message(&said.event) || is_past(event, now_ms()) || routing.is_examined()? {
+    if is_answer(&said.event) {
+        return waiting::on_answer(settings, &said.chat_id, &said.thread_id);
+    }
+    if !may_be_customers_message(&said.event) || is_past(event, now_ms()) {
+        return Ok(());
+    }
+    waiting::on_customer(settings, &said, age_ms(event, now_ms()))?;
+    if settings.rules.is_empty() || routing.is_examined()? {
         return Ok(());
     }
     let Some(mut chat) = active(routing.chat_id, routing.thread_id)? else { return Ok(()) };
@@ -100,6 +122,11 @@ fn active(chat_id: &str, thread_id: &str) -> Result<Option<Chat>, Failure> {
     }
 }
 
+/// Whether a person of the team said something to the customer.
+fn is_answer(event: &ChatEvent) -> bool {
+    thread::is_said(event) && event.author_id.as_deref().is_some_and(|id| id.contains('@'))
+}
+
 /// Agents' ids are e-mail addresses; a bot's message is told from a customer's by the chat's users.
 fn may_be_customers_message(event: &ChatEvent) -> bool {
     event.message().is_some()
@@ -109,12 +136,16 @@ fn may_be_customers_message(event: &ChatEvent) -> bool {
 
 /// Whether it is too late to route: the host learned of it after an outage, or it waited.
 fn is_past(event: &Event, now_ms: u64) -> bool {
-    let age_ms = now_ms.saturating_sub(event.at_ms());
+    let age_ms = age_ms(event, now_ms);
     let past = event.recovered() || age_ms > TOO_OLD_MS;
     if past {
         info!("left the chat alone: its event is {} s old{}", age_ms / 1000, recovered_words(event));
     }
     past
+}
+
+fn age_ms(event: &Event, now_ms: u64) -> u64 {
+    now_ms.saturating_sub(event.at_ms())
 }
 
 fn recovered_words(event: &Event) -> &'static str {

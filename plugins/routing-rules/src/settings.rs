@@ -9,6 +9,10 @@ use serde_json::Value;
 
 use crate::hours::Hours;
 
+mod waiting;
+
+pub use waiting::{Since, WaitingRule};
+
 /// The settings of routing-rules.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -17,8 +21,14 @@ pub struct Settings {
     #[serde(default)]
     pub dry_run: bool,
     /// The rules, in order: the first that matches decides.
-    #[schemars(length(min = 1))]
+    #[serde(default)]
     pub rules: Vec<Rule>,
+    /// What is done about customers who wait, each rule by itself.
+    #[serde(default)]
+    pub waiting: Vec<WaitingRule>,
+    /// The Slack channel for alerts, by its id, where the connection `slack` is the Web API; without it they go where the
+    /// connection's incoming webhook leads.
+    pub channel: Option<String>,
 }
 
 impl Settings {
@@ -32,7 +42,25 @@ impl Settings {
             }
             rule.check().map_err(|problem| format!("settings: rule `{name}`: {problem}"))?;
         }
-        Ok(())
+        names.clear();
+        for rule in &self.waiting {
+            let name = &rule.name;
+            if !names.insert(name) {
+                return Err(format!(
+                    "settings: two rules of `waiting` are called `{name}`; give each its own name"
+                ));
+            }
+            rule.check().map_err(|problem| format!("settings: rule `{name}` of `waiting`: {problem}"))?;
+        }
+        match self.rules.is_empty() && self.waiting.is_empty() {
+            true => Err("settings: there is neither a rule in `rules` nor one in `waiting`".to_owned()),
+            false => Ok(()),
+        }
+    }
+
+    /// The rules about those who wait since then.
+    pub fn waiting_since(&self, since: Since) -> impl Iterator<Item = &WaitingRule> {
+        self.waiting.iter().filter(move |rule| rule.since == since)
     }
 }
 

@@ -36,16 +36,30 @@ pub fn customer_messages(chat: &Chat) -> impl Iterator<Item = &ChatEvent> {
 pub fn taken(chat: &Chat) -> Option<&'static str> {
     let mut events = chat.thread.events.iter();
     events.find_map(|event| match event.kind {
-        ChatEventKind::Message | ChatEventKind::File | ChatEventKind::RichMessage
-            if !event.is_internal() && is_from_person(chat, event) =>
-        {
-            Some("an agent has written in it")
-        }
+        _ if is_said(event) && is_from_person(chat, event) => Some("an agent has written in it"),
         ChatEventKind::SystemMessage if event.system_message_type.as_deref() == Some("chat_transferred") => {
             Some("it was transferred before")
         }
         _ => None,
     })
+}
+
+/// Whether an event is something that people say to each other, and the customer sees it.
+pub fn is_said(event: &ChatEvent) -> bool {
+    let kinds = [ChatEventKind::Message, ChatEventKind::File, ChatEventKind::RichMessage];
+    kinds.contains(&event.kind) && !event.is_internal()
+}
+
+/// Whether somebody of the team has said something to the customer.
+pub fn is_answered(chat: &Chat) -> bool {
+    chat.thread.events.iter().any(|event| is_said(event) && is_from_person(chat, event))
+}
+
+/// Whether the customer had the last word. Bots have none.
+pub fn is_waiting(chat: &Chat) -> bool {
+    let mut said = chat.thread.events.iter().rev().filter(|event| is_said(event));
+    let last = said.find(|event| is_from_customer(chat, event) || is_from_person(chat, event));
+    last.is_some_and(|last| is_from_customer(chat, last))
 }
 
 /// Whether the chat is with nobody else already.
@@ -155,6 +169,23 @@ mod tests {
         check(json!([{"type": "system_message", "system_message_type": "routing.assigned_other"}]), None);
         let moved = json!([{"type": "system_message", "system_message_type": "chat_transferred"}]);
         check(moved, Some("it was transferred before"));
+    }
+
+    #[test]
+    fn a_customer_waits_who_had_the_last_word() {
+        let (customer, bot) = ("b7eff798", "5c9871d5372c824cbf22d860a707a578");
+        let check = |said: &[(&str, &str)], answered, waiting| {
+            let events: Vec<Value> =
+                said.iter().map(|(author, seen)| message(author, "text", seen)).collect();
+            let chat = chat(json!(events));
+            assert_eq!((is_answered(&chat), is_waiting(&chat)), (answered, waiting), "{said:?}");
+        };
+        check(&[], false, false);
+        check(&[(customer, "all")], false, true);
+        check(&[(customer, "all"), (bot, "all")], false, true);
+        check(&[(customer, "all"), ("kim@us.example", "agents")], false, true);
+        check(&[(customer, "all"), ("kim@us.example", "all")], true, false);
+        check(&[("kim@us.example", "all"), (customer, "all"), (customer, "all")], true, true);
     }
 
     #[test]

@@ -25,6 +25,7 @@ const ROWS: &[Row] = &[
             "journal",
             "limits",
             "manifest",
+            "schedule",
         ],
         know_each_other: true,
     },
@@ -45,6 +46,7 @@ const ROWS: &[Row] = &[
             "plugins",
             "refusals",
             "registry",
+            "scheduler",
             "watcher",
         ],
         know_each_other: true,
@@ -74,6 +76,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     // The tests of the simulator read the config that the demo shows.
     ("toml", &["config", "simulator"]),
     ("jsonschema", &["manifest"]),
+    ("cronexpr", &["schedule"]),
     ("notify", &["watcher"]),
     ("metrics_exporter_prometheus", &["measures"]),
     ("clap", &["cli", "main"]),

@@ -109,6 +109,6 @@ pub(super) fn limit(asked: Option<usize>) -> Result<usize, Problem> {
 
 /// An event type by its name or an older one.
 pub(super) fn event_type(name: Option<String>) -> Result<Option<String>, Problem> {
-    let resolve = |name: String| types::resolve(&name).map(str::to_owned).map_err(Problem::invalid);
+    let resolve = |name: String| types::resolve_any(&name).map(str::to_owned).map_err(Problem::invalid);
     name.map(resolve).transpose()
 }

@@ -21,7 +21,7 @@ impl From<Refusal> for Problem {
 }
 
 impl Operator {
-    async fn statuses(&self) -> Result<Vec<PluginStatus>, Problem> {
+    pub(super) async fn statuses(&self) -> Result<Vec<PluginStatus>, Problem> {
         self.query(|reader| reader.plugin_statuses()).await
     }
 }

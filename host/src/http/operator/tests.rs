@@ -60,7 +60,14 @@ impl Scene {
         let (store, config) = (self.store.clone(), self.config.clone());
         let path = self._folder.path().join("chatplug.toml");
         let plugins = Plugins::new(path, Some(store.clone()), Arc::default(), None);
-        let shown = Shown { store, config, measures, destinations: destinations(), plugins };
+        let shown = Shown {
+            store,
+            config,
+            measures,
+            destinations: destinations(),
+            plugins,
+            progress: Default::default(),
+        };
         Arc::new(Operator::new(shown, doors))
     }
 

@@ -2,6 +2,7 @@
 
 use crate::action::memory::{Answer, Call};
 use crate::action::{Code, Error as ActionError};
+use crate::journal::Own;
 use crate::runtime::bindings::contract::memory::{self, Error};
 use crate::runtime::guest::Guest;
 
@@ -10,7 +11,8 @@ type Result<T> = wasmtime::Result<std::result::Result<T, Error>>;
 impl Guest {
     async fn remember<T>(&mut self, call: Call, unpack: impl FnOnce(Answer) -> Option<T>) -> Result<T> {
         self.count_call()?;
-        let answer = if call.is_read() { self.look(call).await? } else { self.own(call).await? };
+        let answer =
+            if call.is_read() { self.look(call).await? } else { self.own(Own::Memory(call)).await? };
         let answer = answer.into_memory();
         let mismatch = || ActionError::new(Code::Other, "the store gave an answer of another kind");
         Ok(answer.and_then(|answer| unpack(answer).ok_or_else(mismatch)).map_err(Error::from))

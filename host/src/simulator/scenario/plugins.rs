@@ -16,6 +16,7 @@ events = ["incoming_chat", "incoming_event", "chat_transferred"]
 grants = [
     "agents.list-routing-statuses", "chats.get-chat", "chats.set-properties", "chats.tag", "chats.transfer",
 ]
+denies = ["http:slack"]
 
 [[plugin.routing-rules.settings.rules]]
 name = "pricing pages go to Sales"

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::timers::{self, Timer};
 use crate::action::Outgoing;
 use crate::event::person::{self, Person};
 use crate::journal::Answer;
 
 /// Rows that are searched at a time.
-const SEARCHED: i64 = 500;
+pub(super) const SEARCHED: i64 = 500;
 
 /// What is stored of a person.
 #[derive(Debug, Default)]
@@ -20,6 +21,7 @@ pub(super) struct Found {
     pub(super) events: BTreeSet<i64>,
     /// Entries of memory: plugin and key.
     pub(super) memory: Vec<(String, String)>,
+    pub(super) timers: Vec<Timer>,
 }
 
 /// A search that goes on from where it has come to.
@@ -42,6 +44,8 @@ enum Place {
     Steps(i64, i64),
     /// Behind this plugin and key.
     Memory(String, String),
+    /// Behind this timer.
+    Timers(Timer),
 }
 
 impl Search {
@@ -76,8 +80,14 @@ impl Search {
             },
             Place::Memory(plugin, key) => match self.memory(connection, &plugin.clone(), &key.clone())? {
                 Some((plugin, key)) => Place::Memory(plugin, key),
-                None => return Ok(false),
+                None => Place::Timers(Timer::default()),
             },
+            Place::Timers(behind) => {
+                match timers::search(connection, &self.terms, &mut self.found, &behind.clone())? {
+                    Some(last) => Place::Timers(last),
+                    None => return Ok(false),
+                }
+            }
         };
         Ok(true)
     }

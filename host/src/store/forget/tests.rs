@@ -28,7 +28,10 @@ async fn bench() -> Bench {
             "INSERT INTO ratings VALUES ('C1', 'T1', '[]', 0), ('C2', 'T1', '[]', 0);
              INSERT INTO memory VALUES ('p', 'seen/C1', x'', NULL, NULL), ('p', 'seen/C10', x'', NULL, NULL),
                 ('q', 'contact', CAST('MARY@example.com' AS BLOB), NULL, NULL), ('q', 'seen/C2', x'', NULL, NULL);
-             INSERT INTO memory_use VALUES ('p', 2, 15), ('q', 2, 30);",
+             INSERT INTO memory_use (plugin, keys, bytes) VALUES ('p', 2, 15), ('q', 2, 30);
+             INSERT INTO timers (plugin, chat, key, due_at, set_at, payload) VALUES
+                ('p', 'C1', 'wait', 1, 1, '{}'), ('p', 'C10', 'wait', 1, 1, '{}'), ('p', '', 'about/C1', 1, 1, '{}'),
+                ('p', 'C2', 'wait', 1, 1, '{\"mail\":\"Mary@example.com\"}');",
         )
         .expect("rows")
     });
@@ -73,6 +76,7 @@ async fn a_chat_is_forgotten_and_the_others_stay() {
         ratings: 1,
         dedupe_keys: 3,
         memory: 1,
+        timers: 2,
     };
     assert_eq!(would_forget(&bench, &person), expected);
     assert_eq!(has_content(&bench).await, [1, 2, 3, 4, 5], "only a look");
@@ -103,6 +107,7 @@ async fn an_address_takes_its_chats_and_what_mentions_it() {
         ratings: 1,
         dedupe_keys: 3,
         memory: 2,
+        timers: 3,
     };
     assert_eq!(would_forget(&bench, &person), expected);
     assert_eq!(

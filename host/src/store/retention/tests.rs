@@ -169,7 +169,7 @@ async fn keys_ratings_the_audit_log_and_memory_go_by_their_own_days() {
             "INSERT INTO ratings VALUES ('C1', 'T1', '[]', {NOW_MS}), ('C1', 'T2', '[]', {NOW_MS} + 900000);
              INSERT INTO audit (at, who, action, subject) VALUES ({NOW_MS}, 'w', 'a', 's'), ({NOW_MS} + 900000, 'w', 'a', 's');
              INSERT INTO memory VALUES ('p', 'a', x'78', {NOW_MS}, NULL), ('p', 'b', x'78', NULL, NULL);
-             INSERT INTO memory_use VALUES ('p', 2, 4);
+             INSERT INTO memory_use (plugin, keys, bytes) VALUES ('p', 2, 4);
              INSERT INTO decisions VALUES ({NOW_MS} / 60000, 'p', 'chats.tag', 'denied', 1, 1),
                 ({NOW_MS} / 60000 + 15, 'p', 'chats.tag', 'denied', 1, 1);"
         ))

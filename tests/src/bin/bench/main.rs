@@ -19,6 +19,7 @@ mod neighbour;
 mod plugins;
 mod stored;
 mod swap;
+mod timers;
 mod usage;
 
 use load::Load;
@@ -60,6 +61,7 @@ const MEASURES: [(&str, Measure); 12] = [
     ("backlog", |options| backlog::measure(options.pending)),
     ("neighbour", |_| neighbour::measure()),
     ("swap", |_| swap::measure()),
+    ("timers", |_| timers::measure()),
 ];
 
 fn main() -> anyhow::Result<()> {

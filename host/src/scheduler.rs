@@ -1,0 +1,303 @@
+//! Makes events when their time has come: those of the plugins' schedules and of their timers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::tz::TimeZone;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{self, Config};
+use crate::event::addressed;
+use crate::heartbeat::Heartbeat;
+use crate::manifest::Manifest;
+use crate::registry::Registry;
+use crate::schedule::{Tick, Turn, Watched, turn};
+use crate::store::{Clock, Error, Place, ScheduleName, Store};
+
+mod meters;
+
+pub use meters::Meters;
+
+/// The loop turns at least this often: it notices when the machine's clock was set, or the machine slept.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// While the store takes nothing it is asked again this often.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+/// What stands in the place of a rule while the operator has switched the schedule off.
+const OFF: &str = "off";
+
+/// What the scheduler works with.
+pub struct Scheduler {
+    /// Where events go.
+    pub store: Store,
+    /// What operators change of schedules, and the account's time zone.
+    pub config: Arc<ArcSwap<Config>>,
+    /// Which version runs: its manifest names the schedules.
+    pub registry: Arc<Registry>,
+    /// The clock on the wall, which schedules go by; timers go by that of the store.
+    pub wall: Clock,
+    /// Beats as long as the loop turns.
+    pub heartbeat: Arc<Heartbeat>,
+    /// What is measured.
+    pub meters: Meters,
+}
+
+/// The schedules that are watched, and how far each has come.
+#[derive(Default)]
+struct Plan(HashMap<ScheduleName, (Watched, i64)>);
+
+/// The schedules of a plugin as the operator wants them.
+///
+/// # Errors
+/// A sentence for the operator: one that the plugin doesn't have, or that can't be.
+pub fn schedules(
+    manifest: &Manifest,
+    plugin: &config::Plugin,
+    account: &TimeZone,
+) -> Result<Vec<(String, bool, crate::schedule::Rule)>, String> {
+    let named = |name: &String| manifest.schedules.iter().any(|schedule| schedule.name == *name);
+    if let Some(unknown) = plugin.schedules.keys().find(|name| !named(name)) {
+        let known: Vec<&str> = manifest.schedules.iter().map(|schedule| schedule.name.as_str()).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        return Err(format!(
+            "[plugin.{}.schedules] has `{}`, which the plugin doesn't have; it has {known}",
+            manifest.name,
+            unknown.escape_debug()
+        ));
+    }
+    let mut wanted = Vec::new();
+    for schedule in &manifest.schedules {
+        let changed = match plugin.schedules.get(&schedule.name) {
+            Some(change) => change.apply(schedule),
+            None => Some(schedule.clone()),
+        };
+        let Some(changed) = changed else { continue };
+        let rule = changed
+            .rule(account)
+            .map_err(|reason| format!("the schedule `{}` of {}: {reason}", schedule.name, manifest.name))?;
+        wanted.push((schedule.name.clone(), changed.catch_up, rule));
+    }
+    Ok(wanted)
+}
+
+/// The zone of schedules that name none.
+pub fn account_zone(config: &Config) -> TimeZone {
+    config.livechat.timezone.clone().unwrap_or(TimeZone::UTC)
+}
+
+impl Scheduler {
+    /// Runs until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        let work = async {
+            let mut changes = self.registry.subscribe();
+            self.insist(|| self.store.begin_timers(self.store.clock().now_ms())).await;
+            let mut plan = Plan::default();
+            self.watch(&mut plan).await;
+            loop {
+                self.heartbeat.beat();
+                let wait = self.look(&mut plan).await.unwrap_or_else(|error| {
+                    tracing::error!(%error, "cannot make events of schedules and timers; trying again");
+                    STORE_RETRY
+                });
+                tokio::select! {
+                    Ok(()) = changes.changed() => self.watch(&mut plan).await,
+                    () = self.store.timers_changed().notified() => {}
+                    () = tokio::time::sleep(wait) => {}
+                }
+            }
+        };
+        // A command that was sent to the store is done whole, whether somebody waits for it or not.
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = work => {}
+        }
+    }
+
+    /// Does what is due; answers how long nothing else is.
+    async fn look(&self, plan: &mut Plan) -> Result<Duration, Error> {
+        let next_timer = self.fire_timers().await?;
+        let mut wait = until(next_timer, self.store.clock().now_ms());
+        for (name, (watched, done_to_ms)) in &mut plan.0 {
+            let now_ms = self.wall.now_ms();
+            let next_ms = match turn(watched, *done_to_ms, now_ms) {
+                Turn::Wait(next_ms) => next_ms,
+                Turn::Run(tick) => {
+                    self.tick(name, watched, tick).await?;
+                    *done_to_ms = tick.at_ms;
+                    watched.rule.next_after(tick.at_ms)
+                }
+                Turn::Pass { to_ms, missed } => {
+                    let place = Place { rule: watched.rule.as_str().to_owned(), done_to_ms: to_ms };
+                    self.store.set_schedule_place(name.clone(), place).await?;
+                    self.meters.missed(&name.0, missed);
+                    *done_to_ms = to_ms;
+                    watched.rule.next_after(to_ms)
+                }
+            };
+            wait = wait.min(until(next_ms, now_ms));
+        }
+        Ok(wait)
+    }
+
+    /// Makes events of all timers that are due; answers when the next one is.
+    async fn fire_timers(&self) -> Result<Option<i64>, Error> {
+        loop {
+            let now_ms = self.store.clock().now_ms();
+            let fired = self.store.fire_timers(now_ms).await?;
+            self.meters.fired(&fired.late_ms);
+            if fired.next_ms.is_none_or(|next_ms| next_ms > now_ms) {
+                return Ok(fired.next_ms);
+            }
+            self.heartbeat.beat();
+        }
+    }
+
+    /// Makes the event of a schedule, if the plugin has ended with the one before.
+    async fn tick(&self, name: &ScheduleName, watched: &Watched, tick: Tick) -> Result<(), Error> {
+        let place = Place { rule: watched.rule.as_str().to_owned(), done_to_ms: tick.at_ms };
+        let event = addressed::schedule(&name.1, &tick);
+        // The clock of the store, which deliveries go by.
+        let made = self.store.tick(name.clone(), place, event, self.store.clock().now_ms()).await?;
+        self.meters.missed(&name.0, tick.missed);
+        match made {
+            Some(made) => {
+                self.meters.ran(&name.0);
+                tracing::debug!(plugin = &*name.0, event = %made.event, "the time of the schedule `{}`", name.1);
+            }
+            None => {
+                self.meters.busy(&name.0);
+                tracing::warn!(
+                    plugin = &*name.0,
+                    "the schedule `{}` is left out this time: {} has not ended with the one before",
+                    name.1,
+                    name.0
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the plan in line with the versions that run and with the config.
+    async fn watch(&self, plan: &mut Plan) {
+        let mut wanted = Plan::default();
+        let config = self.config.load_full();
+        let account = account_zone(&config);
+        let places = self.insist(|| self.store.schedule_places()).await;
+        for (plugin, slot) in self.registry.all().iter() {
+            let (Some(version), Some(section)) = (&slot.active, config.plugins.get(&**plugin)) else {
+                continue;
+            };
+            // One that doesn't fit is refused by the registry, which says why.
+            let Ok(schedules) = schedules(&version.manifest, section, &account) else { continue };
+            for (name, catch_up, rule) in schedules {
+                let name = (plugin.clone(), name);
+                let entry = match plan.0.remove(&name) {
+                    Some((watched, done_to_ms)) if watched.rule.as_str() == rule.as_str() => {
+                        (Watched { rule, catch_up, ..watched }, done_to_ms)
+                    }
+                    _ => {
+                        let watched = Watched { rule, catch_up, since_ms: self.wall.now_ms() };
+                        self.begin(&name, watched, places.get(&name)).await
+                    }
+                };
+                wanted.0.insert(name, entry);
+            }
+            self.switch_off(plugin, &wanted, &places).await;
+        }
+        *plan = wanted;
+    }
+
+    /// Notes which schedules of a plugin are off: what passes meanwhile is not missed.
+    async fn switch_off(&self, plugin: &Arc<str>, wanted: &Plan, places: &HashMap<ScheduleName, Place>) {
+        let is_off = |name: &ScheduleName| name.0 == *plugin && !wanted.0.contains_key(name);
+        for (name, place) in places.iter().filter(|(name, place)| is_off(name) && place.rule != OFF) {
+            let place = Place { rule: OFF.to_owned(), ..place.clone() };
+            self.insist(|| self.store.set_schedule_place(name.clone(), place.clone())).await;
+        }
+    }
+
+    /// A schedule that is watched from now on. What it did not do by this very rule before, it does not catch up with.
+    async fn begin(&self, name: &ScheduleName, watched: Watched, place: Option<&Place>) -> (Watched, i64) {
+        let rule = watched.rule.as_str();
+        if let Some(place) = place.filter(|place| place.rule == rule) {
+            return (watched, place.done_to_ms);
+        }
+        let place = Place { rule: rule.to_owned(), done_to_ms: watched.since_ms };
+        self.insist(|| self.store.set_schedule_place(name.clone(), place.clone())).await;
+        let since_ms = watched.since_ms;
+        (watched, since_ms)
+    }
+
+    /// Asks the store until it answers.
+    async fn insist<T, F: Future<Output = Result<T, Error>>>(&self, ask: impl Fn() -> F) -> T {
+        loop {
+            match ask().await {
+                Ok(answer) => return answer,
+                Err(error) => tracing::error!(%error, "cannot read or write schedules; trying again"),
+            }
+            self.heartbeat.beat();
+            tokio::time::sleep(STORE_RETRY).await;
+        }
+    }
+}
+
+fn until(due_ms: Option<i64>, now_ms: i64) -> Duration {
+    let wait = due_ms.map_or(i64::MAX, |due_ms| due_ms.saturating_sub(now_ms));
+    Duration::from_millis(u64::try_from(wait).unwrap_or(0)).min(LOOK_EVERY)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// The rules of a plugin with the schedules `nightly` and `poll`, as the config has them.
+    fn check(section: &str, expected: Result<&[(&str, bool, &str)], &str>) {
+        let manifest = json!({ "name": "p", "release": "1", "description": "d", "events": [], "schedules": [
+            { "name": "nightly", "cron": "0 3 * * *", "catch_up": true }, { "name": "poll", "every_s": 30 },
+        ] });
+        let manifest = Manifest::parse(&Value::to_string(&manifest)).expect("a manifest");
+        let text = format!("[livechat]\ntimezone = \"Europe/Warsaw\"\n[plugin.p]\nevents = []\n{section}");
+        let config = Config::parse(&text, "/etc/chatplug.toml", &|_| None).expect("a config");
+        let found = schedules(&manifest, &config.plugins["p"], &account_zone(&config));
+        let found = found.map(|found| {
+            found
+                .iter()
+                .map(|(name, catch_up, rule)| (name.clone(), *catch_up, rule.as_str().to_owned()))
+                .collect::<Vec<_>>()
+        });
+        let owned =
+            |(name, catch_up, rule): &(&str, bool, &str)| ((*name).to_owned(), *catch_up, (*rule).to_owned());
+        assert_eq!(
+            found,
+            expected.map(|all| all.iter().map(owned).collect()).map_err(str::to_owned),
+            "{section}"
+        );
+    }
+
+    #[test]
+    fn operators_change_schedules_and_switch_them_off() {
+        let (nightly, poll) = (("nightly", true, "0 3 * * * Europe/Warsaw"), ("poll", false, "every 30 s"));
+        check("", Ok(&[nightly, poll]));
+        check("schedules = { poll = false, nightly = true }", Ok(&[nightly]));
+        check(
+            "schedules.nightly = \"30 4 * * MON\"",
+            Ok(&[("nightly", true, "30 4 * * MON Europe/Warsaw"), poll]),
+        );
+        let changed = "[plugin.p.schedules]\nnightly = { timezone = \"Asia/Tokyo\", catch_up = false }\npoll = { cron = \"*/5 * * * *\" }";
+        let expected =
+            [("nightly", false, "0 3 * * * Asia/Tokyo"), ("poll", false, "*/5 * * * * Europe/Warsaw")];
+        check(changed, Ok(&expected));
+        check("schedules.nightly = { every_s = 60 }", Ok(&[("nightly", true, "every 60 s"), poll]));
+        check(
+            "schedules.nightlie = false",
+            Err("[plugin.p.schedules] has `nightlie`, which the plugin doesn't have; it has nightly, poll"),
+        );
+        check(
+            "schedules.poll = { timezone = \"Asia/Tokyo\" }",
+            Err("the schedule `poll` of p: a timezone means something only beside cron"),
+        );
+    }
+}

@@ -1,0 +1,85 @@
+//! Schedules, timers and commands. A message says what to do with timers, one thing a line: `set KEY MS TEXT`,
+//! `cancel KEY`, `wait` (until somebody says `go`), `go`. What comes of schedules and timers is said in the log.
+
+use std::time::Duration;
+
+use chatplug_sdk::payload::{Commanded, EventInChat};
+use chatplug_sdk::prelude::*;
+
+/// What the operator wants of the schedule `slow`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Settings {
+    /// It isn't done with it.
+    stuck: bool,
+}
+
+struct Clockwork;
+
+impl Plugin for Clockwork {
+    type Settings = Settings;
+
+    fn manifest() -> Manifest {
+        Manifest::new("clockwork", "1.0.0", "Does things when their time has come.")
+            .on("incoming_event")
+            .schedule(Schedule::every("second", Duration::from_secs(1)))
+            .schedule(Schedule::every("slow", Duration::from_secs(1)))
+            .schedule(Schedule::every("late", Duration::from_secs(1)).catch_up())
+            .schedule(Schedule::cron("nightly", "0 3 * * *").timezone("Europe/Warsaw"))
+            .command("greet", "Greets: --name NAME [--times N]")
+            .command("fail", "Does nothing, and says so")
+    }
+
+    fn handle(event: Event, settings: Settings) -> Result<(), Failure> {
+        match event.payload()? {
+            Payload::IncomingEvent(said) => on_message(&said),
+            Payload::Schedule(due) if due.schedule == "slow" && settings.stuck => {
+                Err(Failure::retry("stuck"))
+            }
+            Payload::Schedule(due) => {
+                info!("{} at {}", due.schedule, due.at);
+                Ok(())
+            }
+            Payload::Timer(due) => {
+                info!("timer {} with {}", due.key, due.payload_as::<String>()?);
+                Ok(())
+            }
+            Payload::Command(command) => on_command(&command),
+            other => Err(Failure::reject(format!("{other:?}"))),
+        }
+    }
+}
+
+fn on_message(said: &EventInChat) -> Result<(), Failure> {
+    for line in said.event.message().unwrap_or_default().lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        match words[..] {
+            ["set", key, delay, text] => {
+                let delay: u64 = delay.parse().map_err(|_| Failure::reject("no delay"))?;
+                timers::set(key, Duration::from_millis(delay), text)?;
+            }
+            ["cancel", key] => info!("cancelled {key}: {}", timers::cancel(key)?),
+            ["go"] => memory::set("go", &true)?,
+            ["wait"] if memory::get::<bool>("go")?.is_none() => return Err(Failure::retry("nobody said go")),
+            ["wait"] => {}
+            _ => return Err(Failure::reject(format!("what is `{line}`?"))),
+        }
+    }
+    Ok(())
+}
+
+fn on_command(command: &Commanded) -> Result<(), Failure> {
+    if command.command == "fail" {
+        warn!("about to fail");
+        return Err(Failure::reject("as it was told to"));
+    }
+    let name = command.required("name")?;
+    let times: u32 =
+        command.argument("times").unwrap_or("1").parse().map_err(|_| Failure::reject("no number"))?;
+    for time in 1..=times {
+        info!("hello {name}, {time} of {times}");
+    }
+    Ok(())
+}
+
+chatplug_sdk::plugin!(Clockwork);
