@@ -115,29 +115,3 @@ async fn an_action_on_a_service_that_is_left_alone_is_not_begun() {
     let steps = deliveries(&done).next().map(|delivery| &delivery["steps"]);
     assert!(steps.is_some(), "a listing of one event shows its steps: {done:#}");
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn wedge_what_waits_for_a_connection_that_is_removed_ends() {
-    let stage = stage().await;
-    let busy = Fault::TooManyRequests { retry_after: Some("4".to_owned()) };
-    stage.hubspot.faults().set("contacts.get", busy, Times::UntilCleared);
-    events(&stage, 0..3).await;
-    let waits = |event: &Value| deliveries(event).all(|one| one["state"] == "pending" && one["reason"] != "");
-    stage.host.wait_for_events("three to wait", |all| all.len() == 3 && all.iter().all(waits));
-
-    let text = std::fs::read_to_string(stage.host.config_path()).expect("the config");
-    let mut config: toml::Table = text.parse().expect("TOML");
-    config["connections"].as_table_mut().expect("connections").remove("hubspot").expect("it was there");
-    let plugin = config["plugin"]["caller"].as_table_mut().expect("the plugin");
-    plugin.insert("grants".to_owned(), toml::Value::Array(Vec::new()));
-    let denies = ["chats.*", "customers.*", "agents.*", "http:hook"].map(toml::Value::from);
-    plugin.insert("denies".to_owned(), toml::Value::Array(denies.to_vec()));
-    let text = toml::to_string(&config).expect("a table is TOML");
-    std::fs::write(stage.host.config_path(), text).expect("the config is written");
-
-    let all = stage.host.wait_until_done(3);
-    for delivery in all.iter().flat_map(deliveries) {
-        let reason = delivery["reason"].as_str().unwrap_or_default();
-        assert!(delivery["state"] == "dead" && reason.contains("hubspot"), "{delivery:#}");
-    }
-}

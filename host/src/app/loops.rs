@@ -70,6 +70,8 @@ impl Drop for Ends {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test]
@@ -79,7 +81,8 @@ mod tests {
             let loops = Loops::new(stop.clone());
             loops.spawn("other", stop.clone().cancelled_owned());
             loops.spawn("first", async move { assert!(!panics, "as the test wants it") });
-            assert_eq!(loops.broken().await, "first");
+            let broken = tokio::time::timeout(Duration::from_secs(60), loops.broken()).await;
+            assert_eq!(broken, Ok("first"), "a minute is enough for what has ended at once");
             loops.wait().await;
             assert!(stop.is_cancelled());
             assert_eq!(loops.broken().await, "first", "the other one only followed");
