@@ -66,15 +66,15 @@ async fn a_plugin_does_not_know_which_api_is_behind() {
     host.run();
     let today = Timestamp::now().to_zoned(TimeZone::get("Europe/Warsaw").expect("a time zone")).date();
     let yesterday = today.yesterday().expect("a day").to_string();
-    let days =
-        json!([{"days": [yesterday, today.tomorrow().expect("a day").to_string()], "limit": 100}, "total"]);
+    let days = json!([yesterday, today.tomorrow().expect("a day").to_string()]);
+    let (list, report) = (json!([{"days": days, "limit": 100}]), json!([{"days": days}, "total"]));
 
-    let all = call(&host, 1, "chats.all-archives", days.clone()).await;
+    let all = call(&host, 1, "chats.all-archives", list).await;
     assert_eq!(all, json!({"ok": 30}), "all pages");
     assert_eq!(livechat.requests().of_operation("v2 GET chats").len(), 2);
     let one = call(&host, 2, "chats.get-chat", json!([threads[0]])).await;
     assert_eq!(one, json!({"ok": threads[0]}));
-    assert_eq!(call(&host, 3, "reports.total-chats", days).await, json!({"ok": 30.0}));
+    assert_eq!(call(&host, 3, "reports.total-chats", report).await, json!({"ok": 30.0}));
     let away = json!([SMITH, "not_accepting_chats"]);
     assert_eq!(call(&host, 4, "agents.set-routing-status", away).await, json!({"ok": null}));
     let agents = host.json(&["agents"]);
