@@ -81,7 +81,10 @@ fn change(item: &Item<'_>) -> Option<Change> {
     let every = every.and_then(|item| item.integer(1..=EVERY_MAX_S)).map(When::Every);
     let parts = Change::Parts {
         when: cron.or(every),
-        timezone: table.take("timezone").and_then(|item| super::livechat::timezone(&item)).and_then(|zone| zone.iana_name().map(str::to_owned)),
+        timezone: table
+            .take("timezone")
+            .and_then(|item| super::livechat::timezone(&item))
+            .and_then(|zone| zone.iana_name().map(str::to_owned)),
         catch_up: table.take("catch_up").and_then(|item| item.boolean()),
     };
     table.finish();

@@ -48,7 +48,7 @@ struct Options {
 
 type Measure = fn(&Options) -> anyhow::Result<()>;
 
-const MEASURES: [(&str, Measure); 12] = [
+const MEASURES: [(&str, Measure); 13] = [
     ("disk", |_| disk::measure()),
     ("accept", |_| accept()),
     ("dispatch", |_| dispatch()),
