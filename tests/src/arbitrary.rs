@@ -19,8 +19,11 @@ use sha2::Sha256;
 /// The secret of the door.
 pub const SECRET: &str = "a-secret-of-the-door";
 
+/// What must hold of bytes.
+pub type Check = fn(&[u8]);
+
 /// What each check is called, in `fuzz/corpus` too.
-pub const CHECKS: [(&str, fn(&[u8])); 6] = [
+pub const CHECKS: [(&str, Check); 6] = [
     ("door", door),
     ("signature", signature),
     ("component", component),
