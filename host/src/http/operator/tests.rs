@@ -240,16 +240,23 @@ async fn pages_of_other_sites_get_nothing_whatever_the_browser_adds() {
     }
 }
 
+/// Whether a request is refused when a rate is used up. On a machine that stands still for a moment there is room again
+/// meanwhile: not each time.
+async fn is_slowed_down(operator: &Arc<Operator>, rate: &DefaultDirectRateLimiter, asked: &Asked) -> bool {
+    let mut is_refused = false;
+    for _ in 0..100 {
+        while rate.check().is_ok() {}
+        is_refused |= ask(operator.clone(), asked).await.0 == StatusCode::TOO_MANY_REQUESTS;
+    }
+    is_refused
+}
+
 #[tokio::test]
 async fn a_flood_is_answered_with_429() {
     let operator = Scene::with("").operator();
     let asked = Asked::new("get", "/api/v1/openapi.json");
-    let mut statuses = Vec::new();
-    for _ in 0..BURST.get() * 3 {
-        statuses.push(ask(operator.clone(), &asked).await.0);
-    }
-    assert_eq!(statuses[0], StatusCode::OK);
-    assert!(statuses.contains(&StatusCode::TOO_MANY_REQUESTS));
+    assert_eq!(ask(operator.clone(), &asked).await.0, StatusCode::OK);
+    assert!(is_slowed_down(&operator, &operator.rate, &asked).await);
 }
 
 #[tokio::test]
@@ -405,12 +412,8 @@ async fn nothing_is_wrong_with_a_connection_that_is_gone() {
 async fn who_is_refused_does_not_keep_operators_out() {
     let operator = Scene::with(WITH_TOKENS).operator();
     let stranger = Asked::new("get", "/api/v1/openapi.json").bearer("a-guess-of-somebodys");
-    let mut statuses = Vec::new();
-    for _ in 0..BURST.get() * 3 {
-        statuses.push(ask(operator.clone(), &stranger).await.0);
-    }
-    assert_eq!(statuses[0], StatusCode::UNAUTHORIZED);
-    assert!(statuses.contains(&StatusCode::TOO_MANY_REQUESTS), "strangers are slowed down");
+    assert_eq!(ask(operator.clone(), &stranger).await.0, StatusCode::UNAUTHORIZED);
+    assert!(is_slowed_down(&operator, &operator.refused_rate, &stranger).await, "strangers are");
     let (status, answer) =
         ask(operator.clone(), &Asked::new("get", "/api/v1/openapi.json").bearer(TOKEN)).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
