@@ -48,6 +48,23 @@ async fn shown(host: &Host, path: &str) -> Value {
     answer
 }
 
+/// What makes no sense, or is not there, has a status and a code of its own.
+async fn expect_refusals(host: &Host) {
+    for (path, status, code) in [
+        ("/chats?page=4", 404, "not-found"),
+        ("/chats?page=0", 400, "invalid"),
+        ("/chats?page=x", 400, "invalid"),
+        ("/chats?from=2026-01-01", 400, "invalid"),
+        ("/chats?date_from=2026-01-02&date_to=2026-01-01", 400, "invalid"),
+        ("/chats?date_from=yesterday", 400, "invalid"),
+        ("/chats/NOPE", 404, "not-found"),
+        ("/agents?x=1", 400, "invalid"),
+    ] {
+        let (found, answer) = read(host, path, TOKEN).await;
+        assert_eq!((found.as_u16(), &answer["error"]["code"]), (status, &json!(code)), "{path}: {answer}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn chats_are_shown_page_by_page_to_whoever_may_read() {
     let livechat = Livechat::start().await.expect("a port");
@@ -105,19 +122,7 @@ async fn chats_are_shown_page_by_page_to_whoever_may_read() {
 
     let nobody = shown(&host, "/chats?agent=olga@example.com&date_from=2026-01-01&date_to=2026-01-02").await;
     assert_eq!((&nobody["found"], &nobody["date_from"]), (&json!(0), &json!("2026-01-01")));
-    for (path, status, code) in [
-        ("/chats?page=4", 404, "not-found"),
-        ("/chats?page=0", 400, "invalid"),
-        ("/chats?page=x", 400, "invalid"),
-        ("/chats?from=2026-01-01", 400, "invalid"),
-        ("/chats?date_from=2026-01-02&date_to=2026-01-01", 400, "invalid"),
-        ("/chats?date_from=yesterday", 400, "invalid"),
-        ("/chats/NOPE", 404, "not-found"),
-        ("/agents?x=1", 400, "invalid"),
-    ] {
-        let (found, answer) = read(&host, path, TOKEN).await;
-        assert_eq!((found.as_u16(), &answer["error"]["code"]), (status, &json!(code)), "{path}: {answer}");
-    }
+    expect_refusals(&host).await;
     assert_eq!(read(&host, "/chats", "another-token-0000").await.0, StatusCode::UNAUTHORIZED);
 }
 

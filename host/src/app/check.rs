@@ -66,7 +66,7 @@ fn check_plugins(findings: &mut Findings, statuses: &[PluginStatus]) {
 
 /// Says of the plugins that are switched on how far the older API serves what they were granted.
 fn check_older_api(findings: &mut Findings, statuses: &[PluginStatus]) {
-    for status in statuses.iter().filter(|status| !status.events.is_empty()) {
+    for status in statuses.iter().filter(|status| status.version.is_some() && !status.events.is_empty()) {
         let Some(name) = &status.name else { continue };
         let granted = status.asks.iter().filter(|ask| !status.denies.contains(ask));
         let missing = |ask: &String| client_v2::shortfall(ask).map(|what| format!("`{ask}` {what}"));

@@ -22,7 +22,7 @@ enum End {
 pub(super) fn write_out(filters: &mut Map<String, Value>, zone: Option<&TimeZone>) -> Result<(), Error> {
     for (key, end) in [("from", End::From), ("to", End::To)] {
         let Some(value) = filters.get_mut(key) else { continue };
-        let time = value.as_str().ok_or(()).or_else(|()| Err(no_time(key, &value.to_string())))?;
+        let time = value.as_str().ok_or_else(|| no_time(key, &value.to_string()))?;
         *value = Value::String(text(&instant(key, time, end, zone)?));
     }
     Ok(())

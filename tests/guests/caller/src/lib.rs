@@ -52,34 +52,6 @@ fn call(name: &str, with: &Value) -> Result<Value, Error> {
     match name {
         name if name.starts_with("livechat:") => by_name(name, with),
         name if name.starts_with("reports.") => report(name, with),
-        "chats.list-chats" => {
-            let page = chats::list(&query(with), with[1].as_str())?;
-            Ok(json!([page.items.iter().map(|chat| &chat.id).collect::<Vec<_>>(), page.next_page_id]))
-        }
-        "chats.list-archives" => {
-            let page = chats::archives(&query(with), with[1].as_str())?;
-            Ok(json!([page.items.iter().map(|chat| &chat.thread.id).collect::<Vec<_>>(), page.found]))
-        }
-        "chats.all-archives" => {
-            let all: Result<Vec<_>, Error> = chats::all_archives(query(with)).collect();
-            Ok(json!(all?.len()))
-        }
-        "agents.list-agents" => agents::list(&[2], &["groups"])
-            .map(|all| all.into_iter().map(|agent| json!([agent.id, agent.groups.len()])).collect()),
-        "agents.get-agent" => agents::get(text(0), &[]).map(|agent| json!(agent.name)),
-        "agents.list-groups" => {
-            agents::groups(&[]).map(|all| all.into_iter().map(|group| group.name).collect())
-        }
-        "agents.list-tags" => agents::tags(&[3]).map(|all| all.into_iter().map(|tag| tag.name).collect()),
-        "agents.set-routing-status" => {
-            let status = Status::from(text(1).to_owned());
-            agents::set_routing_status(text(0), &status).once(ONCE).send().map(done)
-        }
-        "customers.update" => customers::update(text(0), &with[1]).once(ONCE).send().map(done),
-        "customers.ban" => {
-            let days = with[1].as_u64().and_then(|days| days.try_into().ok()).unwrap_or_default();
-            customers::ban(text(0), days).once(ONCE).send().map(done)
-        }
         "chats.get-chat" => {
             let chat = match with[1].as_str() {
                 Some(thread_id) => chats::get_thread(text(0), thread_id),
@@ -123,6 +95,43 @@ fn call(name: &str, with: &Value) -> Result<Value, Error> {
                 send(with)?;
             }
             Ok(Value::Null)
+        }
+        other => account(other, with),
+    }
+}
+
+/// Calls about lists, and about the people and tags of the account.
+fn account(name: &str, with: &Value) -> Result<Value, Error> {
+    let text = |place: usize| with[place].as_str().unwrap_or_default();
+    let done = |()| Value::Null;
+    match name {
+        "chats.list-chats" => {
+            let page = chats::list(&query(with), with[1].as_str())?;
+            Ok(json!([page.items.iter().map(|chat| &chat.id).collect::<Vec<_>>(), page.next_page_id]))
+        }
+        "chats.list-archives" => {
+            let page = chats::archives(&query(with), with[1].as_str())?;
+            Ok(json!([page.items.iter().map(|chat| &chat.thread.id).collect::<Vec<_>>(), page.found]))
+        }
+        "chats.all-archives" => {
+            let all: Result<Vec<_>, Error> = chats::all_archives(query(with)).collect();
+            Ok(json!(all?.len()))
+        }
+        "agents.list-agents" => agents::list(&[2], &["groups"])
+            .map(|all| all.into_iter().map(|agent| json!([agent.id, agent.groups.len()])).collect()),
+        "agents.get-agent" => agents::get(text(0), &[]).map(|agent| json!(agent.name)),
+        "agents.list-groups" => {
+            agents::groups(&[]).map(|all| all.into_iter().map(|group| group.name).collect())
+        }
+        "agents.list-tags" => agents::tags(&[3]).map(|all| all.into_iter().map(|tag| tag.name).collect()),
+        "agents.set-routing-status" => {
+            let status = Status::from(text(1).to_owned());
+            agents::set_routing_status(text(0), &status).once(ONCE).send().map(done)
+        }
+        "customers.update" => customers::update(text(0), &with[1]).once(ONCE).send().map(done),
+        "customers.ban" => {
+            let days = with[1].as_u64().and_then(|days| days.try_into().ok()).unwrap_or_default();
+            customers::ban(text(0), days).once(ONCE).send().map(done)
         }
         other => Err(Error::new(ErrorCode::Unsupported, format!("the caller has no call `{other}`"))),
     }
