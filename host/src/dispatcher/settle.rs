@@ -128,10 +128,7 @@ impl Dispatcher {
         let is_at_it = |status| may_be_at_it && matches!(status, 409 | 425);
         match self.runtime.services().connections.send(origin, request).await {
             // Who may ask at all, and for what, is looked at before any key.
-            Ok(response)
-                if is_at_it(response.status)
-                    || matches!(response.status, 401 | 403 | 404 | 408 | 429 | 500..) =>
-            {
+            Ok(response) if is_at_it(response.status) || says_nothing(response.status) => {
                 Finding::Unreachable(format!("the service answered HTTP {}", response.status), Duration::ZERO)
             }
             Ok(response) => {
@@ -147,12 +144,16 @@ fn answered(answer: Answer, succeeded: bool) -> Answered {
     Answered { at_ms: Timestamp::now().as_millisecond(), answer, succeeded }
 }
 
+/// Whether a status tells of who asks, or of where, and not of the action: a service looks at that before any key. A
+/// redirect, taken for the answer, had the plugin do again what was done.
+fn says_nothing(status: u16) -> bool {
+    matches!(status, 300..=399 | 401 | 403 | 404 | 408 | 421 | 429 | 500..)
+}
+
 /// Whether it helps to ask again.
 fn unanswered(failure: Failure) -> Finding {
     match failure {
         Failure::Closed { reason, wait } => Finding::Unreachable(reason, wait),
-        // Each answer would be too long: to ask again tells nothing.
-        Failure::Doubt(error) if error.code == Code::Limit => Finding::Unknowable(error.message),
         Failure::Doubt(error) => Finding::Unreachable(error.message, Duration::ZERO),
         Failure::Refused(error) => match error.code {
             // The last: an answer that makes no sense, a redirect for one, says nothing of the action.
@@ -181,11 +182,17 @@ mod tests {
         let error = |code| Error::new(code, "why");
         check(Failure::Closed { reason: "open".to_owned(), wait: Duration::from_secs(1) }, true);
         check(Failure::Doubt(error(Code::Unavailable)), true);
-        check(Failure::Doubt(error(Code::Limit)), false);
+        check(Failure::Doubt(error(Code::Limit)), true);
         check(Failure::Refused(error(Code::Unavailable)), true);
         check(Failure::Refused(error(Code::RateLimited)), true);
         check(Failure::Refused(error(Code::Other)), true);
         check(Failure::Refused(error(Code::Denied)), false);
         check(Failure::Refused(error(Code::NotFound)), false);
+    }
+
+    #[test]
+    fn a_redirect_in_the_place_of_an_answer_says_nothing_of_the_action() {
+        assert!([301, 307, 401, 403, 404, 408, 421, 429, 500, 503].into_iter().all(says_nothing));
+        assert!(![200, 201, 400, 409, 410, 422].into_iter().any(says_nothing));
     }
 }
