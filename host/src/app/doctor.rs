@@ -247,18 +247,15 @@ async fn of_registrations(config: &Config, url: Option<&str>) -> Vec<Finding> {
             "give the token the scope webhooks.configuration:rw",
         )]
     };
-    let url = match url {
-        Some(url) => url.to_owned(),
-        None => match app.registered().await {
-            Ok(registered) => match registered.into_iter().next() {
-                Some(registration) => registration.url,
-                None => return vec![none_registered()],
-            },
-            Err(error) => return failed("list_webhooks", error),
-        },
+    let registered = match app.registered().await {
+        Ok(registered) => registered,
+        Err(error) => return failed("list_webhooks", error),
     };
-    match app.plan(config, &url).await {
-        Ok((plan, on)) => of_plan(&url, &plan, on),
+    let Some(url) = url.or(registered.first().map(|registration| registration.url.as_str())) else {
+        return vec![none_registered()];
+    };
+    match app.plan_beside(config, url, &registered).await {
+        Ok((plan, on)) => of_plan(url, &plan, on),
         Err(error) => failed("list_webhooks", error),
     }
 }

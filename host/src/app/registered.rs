@@ -87,7 +87,7 @@ async fn look(config: &Config, tally: Arc<Tally>) -> anyhow::Result<Known> {
             ),
         });
     };
-    let (plan, on) = app.plan(config, &url).await?;
+    let (plan, on) = app.plan_beside(config, &url, &registered).await?;
     let missing: Vec<&str> = plan
         .changes
         .iter()

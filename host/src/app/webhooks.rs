@@ -74,15 +74,24 @@ impl<'a> App<'a> {
 
     /// What has to be done, and whether webhooks are switched on, if LiveChat says so.
     pub(super) async fn plan(&self, config: &Config, url: &str) -> anyhow::Result<(Plan, Option<bool>)> {
+        self.plan_beside(config, url, &self.registered().await?).await
+    }
+
+    /// The same, beside what is known to be registered.
+    pub(super) async fn plan_beside(
+        &self,
+        config: &Config,
+        url: &str,
+        registered: &[Registration],
+    ) -> anyhow::Result<(Plan, Option<bool>)> {
         let offered = self.client.offered_webhooks().await.context("cannot ask which webhooks there are")?;
-        let registered = self.registered().await?;
         let on = match self.client.are_webhooks_on(self.client_id).await {
             Ok(on) => Some(on),
             Err(Error { code: Code::Denied, .. }) => None,
             Err(error) => return Err(error).context("cannot ask whether webhooks are switched on"),
         };
         let plugins = config.plugins.iter().map(|(name, plugin)| (name.as_str(), plugin.events.as_slice()));
-        Ok((registrations::plan(&registrations::needed(plugins), &offered, &registered, url), on))
+        Ok((registrations::plan(&registrations::needed(plugins), &offered, registered, url), on))
     }
 
     async fn apply(
