@@ -25,6 +25,7 @@ mod expiry;
 mod lanes;
 mod meters;
 mod outcome;
+mod reports;
 mod settle;
 mod wanted;
 
@@ -33,11 +34,8 @@ pub use meters::Meters;
 use expiry::Unable;
 use lanes::{Key, Lanes, Load};
 use outcome::{Clues, finish, host_panic, in_doubt, on_standby, skip};
+use reports::{Busy, Message, take, watched};
 
-/// Attempts that run at the same time, of all plugins together; below the pool of instances.
-const RUNNING_MAX: usize = 200;
-/// Attempts whose outcomes are being recorded, and those that run: many outcomes make one commit.
-const UNFINISHED_MAX: usize = 1_000;
 /// Deliveries of a plugin that the config no longer has are skipped, this many at a time.
 const SKIPPING: usize = 4;
 /// How long attempts that run may go on when the host stops.
@@ -65,28 +63,12 @@ pub struct Dispatcher {
     pub safe_mode: bool,
 }
 
-/// What the dispatcher's tasks report.
-enum Message {
-    /// An attempt is over; its outcome is being recorded.
-    Ran(Arc<str>),
-    /// The outcome is recorded.
-    Finished {
-        plugin: Arc<str>,
-        key: Key,
-        again: Option<Pending>,
-    },
-    Loaded {
-        load: Load,
-        rows: Vec<Pending>,
-    },
-}
-
 impl Dispatcher {
-    /// Runs until `stop`, then waits for the attempts that run.
+    /// Runs until `stop`, then waits for the attempts that run. Ends by itself if a task of its own has panicked.
     pub async fn run(self, mut committed: Committed, stop: CancellationToken) {
         let dispatcher = Arc::new(self);
         let mut changes = dispatcher.registry.subscribe();
-        let (reports, mut inbox) = mpsc::channel(UNFINISHED_MAX);
+        let (reports, mut inbox) = mpsc::channel(reports::UNFINISHED_MAX);
         let tasks = TaskTracker::new();
         let mut lanes = Lanes::default();
         let mut busy = Busy::default();
@@ -102,16 +84,16 @@ impl Dispatcher {
                 && let Some(pending) = lanes.next()
             {
                 busy.begin();
-                tasks.spawn(dispatcher.clone().deliver(pending, reports.clone()));
+                tasks.spawn(watched(dispatcher.clone().deliver(pending, reports.clone()), reports.clone()));
             }
             while busy.has_room()
                 && let Some(pending) = dispatcher.next_expired(&mut unable, &mut lanes)
             {
                 busy.begin();
-                tasks.spawn(dispatcher.clone().expire(pending, reports.clone()));
+                tasks.spawn(watched(dispatcher.clone().expire(pending, reports.clone()), reports.clone()));
             }
             while let Some(load) = lanes.next_load() {
-                tasks.spawn(dispatcher.clone().load(load, reports.clone()));
+                tasks.spawn(watched(dispatcher.clone().load(load, reports.clone()), reports.clone()));
             }
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -121,9 +103,12 @@ impl Dispatcher {
                 },
                 Some(message) = inbox.recv() => {
                     let now_ms = dispatcher.now_ms();
-                    take(&mut lanes, &mut busy, message, now_ms);
+                    let mut goes_on = take(&mut lanes, &mut busy, message, now_ms);
                     while let Ok(message) = inbox.try_recv() {
-                        take(&mut lanes, &mut busy, message, now_ms);
+                        goes_on &= take(&mut lanes, &mut busy, message, now_ms);
+                    }
+                    if !goes_on {
+                        break;
                     }
                 }
                 Ok(()) = changes.changed() => dispatcher.set_concurrency(&mut lanes),
@@ -443,53 +428,9 @@ impl From<Finish> for Made {
     }
 }
 
-/// How much is under way.
-#[derive(Default)]
-struct Busy {
-    /// Attempts that run.
-    running: usize,
-    /// These, and those whose outcomes are being recorded.
-    unfinished: usize,
-}
-
-impl Busy {
-    fn has_room(&self) -> bool {
-        self.running < RUNNING_MAX && self.unfinished < UNFINISHED_MAX
-    }
-
-    fn begin(&mut self) {
-        self.running += 1;
-        self.unfinished += 1;
-    }
-}
-
-fn take(lanes: &mut Lanes, busy: &mut Busy, message: Message, now_ms: i64) {
-    match message {
-        Message::Ran(plugin) => {
-            busy.running -= 1;
-            lanes.ran(&plugin);
-        }
-        Message::Finished { plugin, key, again } => {
-            busy.unfinished -= 1;
-            lanes.finished(&plugin, key, again, now_ms);
-        }
-        Message::Loaded { load: Load::Window { plugin, limit, .. }, rows } => {
-            lanes.loaded_window(&plugin, by_clock(rows, now_ms), limit, now_ms);
-        }
-        Message::Loaded { load: Load::Lane { plugin, lane, until, limit, .. }, rows } => {
-            lanes.loaded_lane(&plugin, &lane, by_clock(rows, now_ms), (until, limit), now_ms);
-        }
-    }
-}
-
 /// The delivery as it is, a moment later: what it waits for isn't there yet.
 fn later(pending: &Pending, now_ms: i64) -> Pending {
     Pending { due_at_ms: now_ms + 1_000, set_at_ms: now_ms, ..pending.clone() }
-}
-
-/// What was loaded, some of it perhaps from before the machine's clock was set back.
-fn by_clock(rows: Vec<Pending>, now_ms: i64) -> Vec<Pending> {
-    rows.into_iter().map(|pending| pending.by_clock(now_ms)).collect()
 }
 
 fn until(due_ms: Option<i64>, now_ms: i64) -> Duration {

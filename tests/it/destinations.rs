@@ -26,6 +26,14 @@ denies = ["chats.*", "customers.*", "agents.*", "reports.*", "http:hook", "livec
     "livechat:agent.*", "livechat:reports.*"]
 "#;
 
+/// The same plugin, after its operator has done without HubSpot.
+const WITHOUT_HUBSPOT: &str = r#"
+[plugin.caller]
+events = ["incoming_event"]
+denies = ["chats.*", "customers.*", "agents.*", "reports.*", "http:hubspot", "http:hook",
+    "livechat:configuration.*", "livechat:agent.*", "livechat:reports.*"]
+"#;
+
 /// A host whose plugin asks HubSpot for a contact, once for each event, and then rejects the event with the answer.
 async fn stage() -> Stage {
     Stage::with(CONFIG.parse().expect("TOML"), guest("guest_caller")).await
@@ -114,4 +122,21 @@ async fn an_action_on_a_service_that_is_left_alone_is_not_begun() {
     let done = stage.host.json(&["events", "show", all[0]["id"].as_str().expect("an id")]);
     let steps = deliveries(&done).next().map(|delivery| &delivery["steps"]);
     assert!(steps.is_some(), "a listing of one event shows its steps: {done:#}");
+}
+
+/// svix#1511: the endpoint is deleted while something waits for it, which then fails for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn wedge_what_waits_for_a_connection_that_is_removed_ends_with_the_reason() {
+    let stage = stage().await;
+    let busy = Fault::TooManyRequests { retry_after: Some("2".to_owned()) };
+    stage.hubspot.faults().set("contacts.get", busy, Times::UntilCleared);
+    events(&stage, 0..4).await;
+    let waits = |event: &Value| deliveries(event).all(|one| one["state"] == "pending" && one["reason"] != "");
+    stage.host.wait_for_events("four to wait", |all| all.len() == 4 && all.iter().all(waits));
+    stage.set_config(&WITHOUT_HUBSPOT.parse().expect("TOML"));
+    let all = stage.host.wait_until_done(4);
+    for delivery in all.iter().flat_map(deliveries) {
+        let reason = delivery["reason"].as_str().unwrap_or_default();
+        assert!(delivery["state"] == "dead" && reason.contains("denied"), "{delivery:#}");
+    }
 }

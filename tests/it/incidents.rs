@@ -4,7 +4,7 @@
 //! | Class | Seen as | Proved by |
 //! |---|---|---|
 //! | wedge | a dependency comes back, the worker does not (svix#1844) | `crm_notes::limits_and_outages_of_hubspot_are_waited_out`, `low_rating_alert::what_slack_refuses_for_a_moment_is_posted_once_in_the_end` |
-//! | wedge | the target is deleted while something waits for it, which then fails for ever (svix#1511) | `reload::what_waits_for_a_type_that_is_switched_off_is_skipped_with_the_reason` |
+//! | wedge | the target is deleted while something waits for it, which then fails for ever (svix#1511) | `destinations::wedge_what_waits_for_a_connection_that_is_removed_ends_with_the_reason`; of a type that is switched off, `reload::what_waits_for_a_type_that_is_switched_off_is_skipped_with_the_reason` |
 //! | wedge | some errors in a row end the scheduler for good (outpost#881, #900) | `wedge_failures_in_a_row_end_nothing` |
 //! | poison | an item that cannot be read fails unseen, or on each start (outpost#957, #1025) | `poison_what_a_plugin_cannot_read_is_a_recorded_failure` |
 //! | poison | an answer that is too long to be logged is asked for again and again (outpost#974) | `capability::http::poison_an_answer_that_is_too_long_is_cut_and_told`, and for a POST `capability::http::poison_an_action_with_an_answer_that_is_too_long_is_done_once_and_its_chat_goes_on` |

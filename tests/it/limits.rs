@@ -26,9 +26,10 @@ async fn misbehave(what: &str, limits: &str) -> (Host, Value) {
     (host, last)
 }
 
-async fn check(what: &str, limits: &str, outcome: &str, reason: &str) {
+/// The attempt ends with this outcome, three times; answers the host for what else is to be seen.
+async fn check(what: &str, limits: &str, outcome: &str, reason: &str) -> Host {
     let limits = format!("[plugin.hostile.limits]\n{limits}");
-    let (_host, delivery) = misbehave(what, &limits).await;
+    let (host, delivery) = misbehave(what, &limits).await;
     assert_eq!(
         (&delivery["state"], &delivery["outcome"]),
         (&"dead".into(), &outcome.into()),
@@ -37,6 +38,7 @@ async fn check(what: &str, limits: &str, outcome: &str, reason: &str) {
     let said = delivery["reason"].as_str().unwrap_or_default();
     assert!(said.contains(reason), "{what}: {said}");
     assert_eq!(delivery["attempts"], 3, "{what}");
+    host
 }
 
 #[tokio::test]
@@ -61,7 +63,9 @@ async fn a_flood_of_host_calls_runs_out_of_calls() {
 
 #[tokio::test]
 async fn size_a_journal_without_end_ends_its_delivery_and_nothing_else() {
-    check("remember", "journal_bytes = 65536\ncpu_ms = 5000", "out of journal", "limits.journal_bytes").await;
+    let limits = "journal_bytes = 65536\ncpu_ms = 5000";
+    let host = check("remember", limits, "out of journal", "limits.journal_bytes").await;
+    assert!(host.log().contains("over 80 % of limits.journal_bytes"), "{}", host.log_end());
 }
 
 #[tokio::test]

@@ -54,13 +54,18 @@ impl Stage {
         allow_private(&mut config);
         point(&mut config, "hubspot", &hubspot.base_url());
         point(&mut config, "slack", &slack.base_url());
-        let text = toml::to_string(&config).expect("a table is TOML") + &account(&livechat);
+        let text = whole(&config, &livechat);
         let mut host = Host::prepared(&text, &[component]).env("SLACK_WEBHOOK_URL", &slack.webhook_url());
         for (name, value) in ENV {
             host = host.env(name, value);
         }
         host.run();
         Stage { host, livechat, hubspot, slack }
+    }
+
+    /// Puts another config in the place of the one that the host has; its connections are taken as they are.
+    pub(crate) fn set_config(&self, config: &Table) {
+        self.host.set_config(&whole(config, &self.livechat));
     }
 
     /// Registers the host's webhooks.
@@ -134,6 +139,10 @@ fn readme_section(plugin: &str, number: usize) -> Table {
 }
 
 /// The simulated services are on this machine.
+fn whole(config: &Table, livechat: &Livechat) -> String {
+    toml::to_string(config).expect("a table is TOML") + &account(livechat)
+}
+
 fn allow_private(config: &mut Table) {
     let connections = config.get_mut("connections").and_then(toml::Value::as_table_mut);
     for (_, connection) in connections.into_iter().flatten() {

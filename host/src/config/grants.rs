@@ -8,6 +8,7 @@ use super::item::Item;
 use super::table::Table;
 use crate::event::types::nearest;
 use crate::grant::{self, Grant, METHODS, PathPattern, Policy};
+use crate::manifest::is_kebab_case;
 
 /// The connections of the config, by name; `None` where one is wrong.
 pub(super) type Connections = [(String, Option<Connection>)];
@@ -24,7 +25,7 @@ pub(super) fn policy(table: &mut Table<'_>, connections: &Connections) -> Policy
         }
     }
     for item in items(table.take("denies")) {
-        match item.text().and_then(|text| capability(&item, text, connections)) {
+        match item.text().and_then(|text| denied(&item, text, connections)) {
             Some(entry) if !policy.denies.contains(&entry) => policy.denies.push(entry),
             _ => {}
         }
@@ -34,6 +35,14 @@ pub(super) fn policy(table: &mut Table<'_>, connections: &Connections) -> Policy
 
 fn items<'a>(list: Option<Item<'a>>) -> Vec<Item<'a>> {
     list.map(|item| item.items()).unwrap_or_default()
+}
+
+/// An operator must be able to do without a service that a plugin can use: it needs no section to be denied.
+fn denied(item: &Item<'_>, text: &str, connections: &Connections) -> Option<String> {
+    match text.strip_prefix("http:") {
+        Some(name) if is_kebab_case(name) => Some(text.to_owned()),
+        _ => capability(item, text, connections),
+    }
 }
 
 fn capability(item: &Item<'_>, text: &str, connections: &Connections) -> Option<String> {

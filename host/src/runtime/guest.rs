@@ -36,6 +36,8 @@ pub(super) struct Guest {
     pub(super) journal: Journal,
     /// Whether this run, or one before it, has written to the journal.
     pub(super) recorded: bool,
+    /// Whether this run has said that its journal is nearly full.
+    pub(super) warned_of_journal: bool,
     /// When the event happened on the platform, else when it was received.
     pub(super) happened_ms: i64,
     /// When it was accepted.
@@ -125,6 +127,7 @@ impl Guest {
             run,
             journal,
             recorded,
+            warned_of_journal: false,
             happened_ms,
             accepted_ms,
             clock: Clock::new(began_ms),

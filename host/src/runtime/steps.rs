@@ -170,8 +170,30 @@ impl Guest {
                 );
                 Err(RanOut(Resource::Journal, message).into())
             }
-            Next::Do(number) => Ok(Step::New(number)),
+            Next::Do(number) => {
+                self.warn_of_journal();
+                Ok(Step::New(number))
+            }
         }
+    }
+
+    /// Says once in a run that the journal will soon be full: then there is still time to do something about it.
+    fn warn_of_journal(&mut self) {
+        let (bytes, limit) = (self.journal.bytes(), self.terms.limits.journal_bytes);
+        if self.warned_of_journal || bytes < limit / 5 * 4 {
+            return;
+        }
+        self.warned_of_journal = true;
+        let (plugin, delivery, trace) = (&*self.plugin, self.run.delivery.to_string(), self.run.trace);
+        tracing::warn!(
+            plugin,
+            delivery,
+            %trace,
+            bytes,
+            limit,
+            "the journal of a delivery is over 80 % of limits.journal_bytes: raise it, or let the plugin do its work in \
+             slices, with a timer between them"
+        );
     }
 
     /// An answer as the guest gets it: with it the guest's time moves on.

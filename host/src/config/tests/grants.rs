@@ -146,3 +146,18 @@ fn what_is_no_grant_is_refused() {
     let denied = format!("{CONNECTIONS}[plugin.a]\ndenies = [{{ allow = \"chats.tag\" }}]\n");
     check(&denied, &["8:11: `plugin.a.denies` must be a text in quotes, not a table"]);
 }
+
+#[test]
+fn a_service_that_the_config_lacks_can_be_denied_and_not_granted() {
+    let config = parse("[plugin.a]\ndenies = [\"http:crm\"]\n").expect("nothing is wrong with it");
+    assert_eq!(config.plugins["a"].policy.denies, ["http:crm"]);
+    check(
+        "[plugin.a]\ndenies = [\"http:C R M\"]\ngrants = [\"http:crm\"]\n",
+        &[
+            "2:11: `plugin.a.denies` has a wrong entry: `http:C R M` names a connection that the config does not define: \
+             add [connections.C R M]",
+            "3:11: `plugin.a.grants` has a wrong entry: `http:crm` names a connection that the config does not define: \
+             add [connections.crm]",
+        ],
+    );
+}
