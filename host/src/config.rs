@@ -34,7 +34,7 @@ mod tests;
 pub use address::Address;
 pub use connection::{Connection, Kind};
 pub use credentials::Credentials;
-pub use livechat::{Api, Livechat};
+pub use livechat::{Api, Bot, Livechat, OAuth};
 pub use operator::Operator;
 pub use plugin::{Plugin, Updates};
 pub use problem::{Problem, Problems};
@@ -187,7 +187,7 @@ impl Config {
         let calls_livechat =
             |plugin: &Plugin| plugin.policy.grants.iter().any(|grant| !grant.allow.starts_with("http:"));
         let (missing, add) = match self.livechat.api {
-            Api::V36 if self.livechat.token.is_none() => {
+            Api::V36 if !self.livechat.has_identity() => {
                 ("token", "token = { env = \"LIVECHAT_PAT\" } and account_id")
             }
             Api::V2 if self.livechat.api_key.is_none() => {

@@ -44,5 +44,6 @@ mod swap;
 mod telling;
 mod tidy;
 mod timers;
+mod tokens;
 mod way;
 mod webhooks;

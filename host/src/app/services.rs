@@ -15,7 +15,7 @@ use crate::destination::parking::Trial;
 use crate::destination::tally::Tally;
 use crate::destinations::{self, Destinations, LIVECHAT, Probe, States};
 use crate::http::Reception;
-use crate::livechat::client::{Client, Credentials, Options, SetupError};
+use crate::livechat::client::{Bot, Client, Credentials, OAuth, Options, SetupError, TOKEN_URL};
 use crate::livechat::client_v2;
 use crate::livechat::webhook::{Door, Secrets, Us};
 use crate::measures::Measures;
@@ -192,11 +192,7 @@ fn older_options(livechat: &config::Livechat) -> Option<client_v2::Options> {
 
 /// How the account of the config is reached with version 3.6; `None` if it has no token.
 pub(super) fn options(livechat: &config::Livechat) -> Option<Options> {
-    let token = livechat.token.clone()?;
-    let credentials = match livechat.account_id.clone() {
-        Some(account_id) => Credentials::Pat { account_id, token },
-        None => Credentials::Bearer { token },
-    };
+    let credentials = credentials(livechat)?;
     let options = Options {
         base_url: livechat.base_url.clone(),
         reach: livechat.reach,
@@ -206,6 +202,30 @@ pub(super) fn options(livechat: &config::Livechat) -> Option<Options> {
         ..Options::new(credentials)
     };
     Some(options)
+}
+
+fn credentials(livechat: &config::Livechat) -> Option<Credentials> {
+    if let Some(oauth) = livechat.oauth.clone() {
+        return Some(Credentials::OAuth(OAuth {
+            client_id: livechat.client_id.clone()?,
+            client_secret: oauth.client_secret,
+            refresh_token: oauth.refresh_token,
+            token_url: oauth.token_url.unwrap_or_else(|| TOKEN_URL.to_owned()),
+        }));
+    }
+    if let Some(bot) = livechat.bot.clone() {
+        return Some(Credentials::Bot(Bot {
+            id: bot.id,
+            secret: bot.secret,
+            client_id: livechat.client_id.clone()?,
+            organization: livechat.organization.clone()?,
+        }));
+    }
+    let token = livechat.token.clone()?;
+    Some(match livechat.account_id.clone() {
+        Some(account_id) => Credentials::Pat { account_id, token },
+        None => Credentials::Bearer { token },
+    })
 }
 
 /// The connections of the config.
@@ -308,7 +328,9 @@ fn probe(account: Arc<Account>, connections: Arc<Connections>) -> Box<Probe> {
 /// gives it other credentials.
 pub(super) fn is_renewed(differences: &[String], destination: &str) -> bool {
     let keys: &[&str] = match destination {
-        LIVECHAT => &["api", "base_url", "allow_private", "account_id", "token", "login", "api_key"],
+        LIVECHAT => {
+            &["api", "base_url", "allow_private", "account_id", "token", "oauth", "bot", "login", "api_key"]
+        }
         _ => &["kind", "address", "allow_private", "credentials"],
     };
     let names =

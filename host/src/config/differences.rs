@@ -91,6 +91,17 @@ fn livechat(changes: &mut Changes, old: &Livechat, new: &Livechat) {
     changes.note("livechat.allow_private", old.reach != new.reach);
     changes.note("livechat.account_id", old.account_id != new.account_id);
     changes.note("livechat.token", text(old.token.as_ref()) != text(new.token.as_ref()));
+    let oauth = |livechat: &Livechat| {
+        let known = livechat.oauth.as_ref()?;
+        let secrets = [&known.client_secret, &known.refresh_token].map(|secret| text(Some(secret)));
+        Some((known.token_url.clone(), secrets.map(|text| text.map(str::to_owned))))
+    };
+    changes.note("livechat.oauth", oauth(old) != oauth(new));
+    let bot = |livechat: &Livechat| {
+        let known = livechat.bot.as_ref()?;
+        Some((known.id.clone(), text(Some(&known.secret)).map(str::to_owned)))
+    };
+    changes.note("livechat.bot", bot(old) != bot(new));
     changes.note("livechat.login", old.login != new.login);
     changes.note("livechat.api_key", text(old.api_key.as_ref()) != text(new.api_key.as_ref()));
     changes.note("livechat.timezone", old.timezone != new.timezone);

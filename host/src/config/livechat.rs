@@ -27,6 +27,10 @@ pub struct Livechat {
     pub login: Option<String>,
     /// The API key for the older API.
     pub api_key: Option<SecretString>,
+    /// The OAuth app that tokens are issued for, in place of a token.
+    pub oauth: Option<OAuth>,
+    /// The bot that tokens are issued for, in place of a token.
+    pub bot: Option<Bot>,
     /// The account's time zone: what a day is.
     pub timezone: Option<TimeZone>,
     /// The only organization whose webhooks are taken.
@@ -43,6 +47,33 @@ pub struct Livechat {
     pub webhook_secrets: Vec<SecretString>,
     /// What a webhook may be.
     pub webhook_limits: WebhookLimits,
+}
+
+impl Livechat {
+    /// Whether there is something to make calls of version 3.6 with.
+    pub fn has_identity(&self) -> bool {
+        self.token.is_some() || self.oauth.is_some() || self.bot.is_some()
+    }
+}
+
+/// `livechat.oauth`: what the app of `livechat.client_id` has access tokens issued for.
+#[derive(Clone, Debug)]
+pub struct OAuth {
+    /// The app's secret.
+    pub client_secret: SecretString,
+    /// The refresh token.
+    pub refresh_token: SecretString,
+    /// Where tokens are issued, if not by the platform.
+    pub token_url: Option<String>,
+}
+
+/// `livechat.bot`: a bot of the app of `livechat.client_id`, for which tokens are issued.
+#[derive(Clone, Debug)]
+pub struct Bot {
+    /// The bot's id.
+    pub id: String,
+    /// The bot's secret.
+    pub secret: SecretString,
 }
 
 /// A version of the LiveChat API.
@@ -66,8 +97,20 @@ pub(super) fn read(table: &mut Table<'_>) -> Livechat {
     let account_id = table.take("account_id");
     let token = table.take("token");
     let (login, api_key) = (table.take("login"), table.take("api_key"));
+    let (oauth, bot) = (table.take("oauth"), table.take("bot"));
+    let ways = [token.is_some(), oauth.is_some(), bot.is_some()].into_iter().filter(|is_set| *is_set).count();
+    let (has_app, has_organization) = (table.has("client_id"), table.has("organization"));
     match api {
+        Api::V36 if ways > 1 => table.report("has more than one of token, oauth and bot: keep one"),
         Api::V36 => {
+            if let Some(oauth) = oauth.as_ref().filter(|_| !has_app) {
+                oauth.report("needs `client_id` beside it, that of the app whose tokens these are");
+            }
+            if let Some(bot) = bot.as_ref().filter(|_| !(has_app && has_organization)) {
+                bot.report(
+                    "needs `client_id` and `organization` beside it: LiveChat issues a bot's tokens for both",
+                );
+            }
             pair(&account_id, &token, "token", "LIVECHAT_PAT");
             foreign([&login, &api_key], "v2", "account_id and token");
         }
@@ -75,8 +118,11 @@ pub(super) fn read(table: &mut Table<'_>) -> Livechat {
             pair(&login, &api_key, "api_key", "LIVECHAT_API_KEY");
             pair(&api_key, &login, "login", "LIVECHAT_LOGIN");
             foreign([&account_id, &token], "v3.6", "login and api_key");
+            foreign([&oauth, &bot], "v3.6", "login and api_key");
         }
     }
+    let bot = bot.and_then(|item| self::bot(item.table()?));
+    let agent_id = table.take("agent_id").and_then(|item| identifier(&item));
     let (webhook_secrets, webhook_limits) =
         table.section("webhooks", |table| (webhook_secrets(table), webhook_limits(table)));
     Livechat {
@@ -85,12 +131,15 @@ pub(super) fn read(table: &mut Table<'_>) -> Livechat {
         reach,
         account_id: account_id.and_then(|item| account(&item)),
         token: token.and_then(|item| secret(&item)),
+        oauth: oauth.and_then(|item| self::oauth(item.table()?, reach)),
+        // A bot acts as itself.
+        agent_id: agent_id.or(bot.as_ref().map(|bot| bot.id.clone())),
+        bot,
         login: login.and_then(|item| identifier(&item)),
         api_key: api_key.and_then(|item| secret(&item)),
         timezone: table.take("timezone").and_then(|item| timezone(&item)),
         organization: table.take("organization").and_then(|item| identifier(&item)),
         client_id: table.take("client_id").and_then(|item| identifier(&item)),
-        agent_id: table.take("agent_id").and_then(|item| identifier(&item)),
         join: table.take("join").and_then(|item| item.boolean()).unwrap_or(false),
         terms: terms::read(table, TERMS_DEFAULT),
         webhook_secrets,
@@ -127,6 +176,35 @@ fn api(item: &Item<'_>) -> Option<Api> {
             None
         }
     }
+}
+
+fn oauth(mut table: Table<'_>, reach: Reach) -> Option<OAuth> {
+    let (client_secret, refresh_token) = (table.take("client_secret"), table.take("refresh_token"));
+    let token_url = table.take("token_url").map(|item| base_url(&item, reach));
+    if client_secret.is_none() || refresh_token.is_none() {
+        table.report("needs client_secret = { env = \"…\" } and refresh_token = { env = \"…\" }");
+    }
+    table.finish();
+    let (client_secret, refresh_token) =
+        (client_secret.map(|i| secret(&i)), refresh_token.map(|i| secret(&i)));
+    Some(OAuth {
+        client_secret: client_secret??,
+        refresh_token: refresh_token??,
+        token_url: match token_url {
+            Some(url) => Some(url?),
+            None => None,
+        },
+    })
+}
+
+fn bot(mut table: Table<'_>) -> Option<Bot> {
+    let (id, bot_secret) = (table.take("id"), table.take("secret"));
+    if id.is_none() || bot_secret.is_none() {
+        table.report("needs id = \"…\" and secret = { env = \"…\" }");
+    }
+    table.finish();
+    let (id, secret) = (id.map(|item| identifier(&item)), bot_secret.map(|item| secret(&item)));
+    Some(Bot { id: id??, secret: secret?? })
 }
 
 /// Reports a key that is of no use without another one.

@@ -45,6 +45,11 @@ impl<'a> Table<'a> {
         self.source.report(self.span.clone(), format!("[{}] {}", self.path, text.as_ref()));
     }
 
+    /// Whether a key is there that was not taken yet.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
     /// The value of a key; from now on the key is a known one.
     pub(super) fn take(&mut self, key: &'static str) -> Option<Item<'a>> {
         self.known.push(key);

@@ -22,8 +22,9 @@ mod request;
 mod sender;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
-pub use credentials::Credentials;
+pub use credentials::{Bot, Credentials, OAuth, TOKEN_URL};
 
 pub(super) use api::{base, up_to_limit};
 

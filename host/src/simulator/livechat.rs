@@ -38,6 +38,14 @@ pub const ACCOUNT_ID: &str = "5c4f1a2e-7b90-4d1c-a6e3-2f8b9d0c1e11";
 pub const PAT: &str = "dal:simulated-personal-access-token";
 /// The agent whose token it is: in no chat, and not accepting any.
 pub const PAT_OWNER: &str = "automation@example.com";
+/// The organization's id.
+pub const ORGANIZATION_ID: &str = "390e44e6-f1e6-0368-z6ddb-74g14508c2ex";
+/// The secret for which the bot gets tokens.
+pub const BOT_SECRET: &str = "simulated-secret-of-the-bot";
+/// The secret of the app.
+pub const CLIENT_SECRET: &str = "simulated-secret-of-the-app";
+/// What the app gets access tokens for.
+pub const REFRESH_TOKEN: &str = "dal-simulated-refresh-token";
 /// The e-mail address that opens the older API.
 pub const V2_LOGIN: &str = "owner@example.com";
 /// The API key that goes with it.
@@ -187,6 +195,11 @@ impl Livechat {
     /// and missing messages are counted, whatever their senders were told and readers see.
     pub fn sent(&self) -> Vec<Sent> {
         locked(&self.account).sent.clone()
+    }
+
+    /// Ends all tokens that were issued so far.
+    pub fn expire_tokens(&self) {
+        locked(&self.account).issued.clear();
     }
 
     /// What is known of a customer, as `get_customer` shows it.

@@ -31,6 +31,24 @@ fn the_account_is_checked() {
             "2:11: `livechat.api_key` belongs to livechat.api = \"v2\": remove it, here it is account_id and token",
         ],
     );
+    check(
+        "[livechat]\ntoken = { env = \"A\" }\nbot = { id = \"b\" }\n",
+        &["1:2: [livechat] has more than one of token, oauth and bot: keep one", "3:7: [livechat.bot] needs id = \"…\" and secret = { env = \"…\" }"],
+    );
+    check(
+        "[livechat]\nbot = { id = \"b\", secret = { env = \"A\" } }\n",
+        &[
+            "2:7: `livechat.bot` needs `client_id` and `organization` beside it: LiveChat issues a bot's tokens for both",
+        ],
+    );
+    check(
+        "[livechat]\noauth = { client_secret = { env = \"A\" }, refresh_token = { env = \"B\" } }\n",
+        &["2:9: `livechat.oauth` needs `client_id` beside it, that of the app whose tokens these are"],
+    );
+    let bot = "[livechat]\nclient_id = \"c\"\norganization = \"o\"\nbot = { id = \"b\", secret = { env = \"S\" } }\n";
+    let livechat = parse(bot).unwrap().livechat;
+    assert_eq!(livechat.agent_id.as_deref(), Some("b"), "who acts");
+    assert!(livechat.has_identity());
     let older = "[livechat]\napi = \"v2\"\nlogin = \"ann@example.com\"\napi_key = { env = \"KEY\" }\n";
     let livechat = parse(older).unwrap().livechat;
     assert_eq!((livechat.api, livechat.login.as_deref()), (Api::V2, Some("ann@example.com")));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
-use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{Response, Url};
 use serde_json::Value;
 use tracing::field::display;
@@ -16,11 +16,11 @@ use tracing::field::display;
 use super::credentials::Credentials;
 use super::failure::{Failure, Refusal, is_region, unanswered};
 use super::request::Request;
+use super::tokens::{Header, Tokens};
 use super::{Options, SetupError};
 use crate::action::Code;
 use crate::action::retry_after::retry_after;
 use crate::destination::tally::{HOST, Tally};
-use crate::egress::secret::Known;
 use crate::egress::{self, Reach, cause};
 
 /// The longest answer that is read, bytes.
@@ -32,8 +32,7 @@ const ANNOUNCED_MAX: usize = 200;
 pub(super) struct Api {
     http: reqwest::Client,
     base: String,
-    pub(super) credentials: Credentials,
-    known: Known,
+    tokens: Tokens,
     timeout: Duration,
     tally: Arc<Tally>,
     region: ArcSwapOption<String>,
@@ -50,14 +49,14 @@ impl Api {
             return Err(SetupError::Region);
         }
         // A credential that can't be sent is known now, not at the first request.
-        options.credentials.header()?;
+        options.credentials.check()?;
         let base = base(&options.base_url, options.reach)?;
         let http = egress::client(options.reach).map_err(SetupError::Http)?;
+        let tokens = Tokens::new(options.credentials.clone(), http.clone(), base.clone(), options.timeout);
         Ok(Api {
             http,
             base,
-            known: options.credentials.known(),
-            credentials: options.credentials.clone(),
+            tokens,
             timeout: options.timeout,
             tally: options.tally.clone(),
             region: ArcSwapOption::from(region.map(Arc::new)),
@@ -66,19 +65,34 @@ impl Api {
         })
     }
 
-    /// Makes a call as our own user, and answers the body, which is JSON or empty. Asks a second time if
-    /// LiveChat names another region, and stays with that.
+    pub(super) fn credentials(&self) -> &Credentials {
+        self.tokens.credentials()
+    }
+
+    /// Makes a call as our own user, and answers the body, which is JSON or empty. Asks a second time with a new token if
+    /// LiveChat refuses one that it had issued.
     pub(super) async fn post(&self, request: &Request) -> Result<String, Failure> {
-        let region = self.region.load_full();
-        let failure = match self.post_to(request, region.as_deref()).await {
-            Err(failure) if failure.region.is_some() && failure.region != region.as_deref().cloned() => {
-                failure
+        let header = self.tokens.header().await.map_err(Failure::refused)?;
+        match self.post_as(request, &header).await {
+            Err(failure) if failure.error.code == Code::Credentials && self.tokens.refused(&header).await => {
+                let header = self.tokens.header().await.map_err(Failure::refused)?;
+                self.post_as(request, &header).await
             }
+            settled => settled,
+        }
+    }
+
+    /// Asks a second time if LiveChat names another region, and stays with that.
+    async fn post_as(&self, request: &Request, header: &Header) -> Result<String, Failure> {
+        let learned = self.region.load_full();
+        let region = learned.as_deref().or(header.region.as_ref());
+        let failure = match self.post_to(request, header, region).await {
+            Err(failure) if failure.region.is_some() && failure.region.as_ref() != region => failure,
             settled => return settled,
         };
         self.region.store(failure.region.map(Arc::new));
         let region = self.region.load_full();
-        self.post_to(request, region.as_deref()).await
+        self.post_to(request, header, region.as_deref()).await
     }
 
     /// Makes a call that needs no credentials, and sends none.
@@ -87,8 +101,13 @@ impl Api {
         self.read(request, answer).await
     }
 
-    async fn post_to(&self, request: &Request, region: Option<&String>) -> Result<String, Failure> {
-        let mut prepared = self.prepare(request).header(AUTHORIZATION, self.authorization());
+    async fn post_to(
+        &self,
+        request: &Request,
+        header: &Header,
+        region: Option<&String>,
+    ) -> Result<String, Failure> {
+        let mut prepared = self.prepare(request).header(AUTHORIZATION, header.value.clone());
         if let Some(region) = region {
             prepared = prepared.header("X-Region", region);
         }
@@ -98,10 +117,6 @@ impl Api {
         let (trace, ms) = (request.trace.map(display), started.elapsed().as_millis() as u64);
         tracing::debug!(action = &*request.action, trace, ms, ok = read.is_ok(), "request to LiveChat");
         read
-    }
-
-    fn authorization(&self) -> HeaderValue {
-        self.credentials.header().expect("it was checked when the client was made")
     }
 
     fn prepare(&self, request: &Request) -> reqwest::RequestBuilder {
@@ -121,7 +136,7 @@ impl Api {
         self.announce(&request.action, &headers);
         self.compare_clocks(&headers);
         let body = match up_to_limit(&mut answer, ANSWER_BYTES_MAX).await {
-            Ok(Some(body)) => self.known.clean(body),
+            Ok(Some(body)) => self.tokens.known().clean(body),
             Ok(None) => return Err(too_long(request)),
             Err(error) => return Err(self.no_answer(request, error)),
         };
@@ -152,7 +167,7 @@ impl Api {
             header(headers, RETRY_AFTER.as_str()).and_then(|value| retry_after(value, Timestamp::now()));
         let refusal = Refusal::new(status, json.as_ref(), wait);
         log(request, &refusal, header(headers, "x-debug-id"));
-        Err(refusal.of(request, &self.credentials))
+        Err(refusal.of(request, self.credentials()))
     }
 
     fn no_answer(&self, request: &Request, error: reqwest::Error) -> Failure {

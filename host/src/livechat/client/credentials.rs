@@ -22,12 +22,60 @@ pub enum Credentials {
         /// The token.
         token: SecretString,
     },
+    /// An OAuth app's: the host has access tokens issued.
+    OAuth(OAuth),
+    /// A bot's: the host has tokens issued, each for less than a day.
+    Bot(Bot),
+}
+
+/// What access tokens are issued for.
+#[derive(Clone, Debug)]
+pub struct OAuth {
+    /// The app's client id.
+    pub client_id: String,
+    /// The app's secret.
+    pub client_secret: SecretString,
+    /// A refresh token of a server-side app, which stays the same.
+    pub refresh_token: SecretString,
+    /// Where tokens are issued; [`TOKEN_URL`], but for a simulator.
+    pub token_url: String,
+}
+
+/// What tokens are issued for.
+#[derive(Clone, Copy)]
+pub(super) enum Issuer<'a> {
+    OAuth(&'a OAuth),
+    Bot(&'a Bot),
+}
+
+/// Where the platform issues access tokens.
+pub const TOKEN_URL: &str = "https://accounts.livechat.com/v2/token";
+
+/// What a bot's tokens are issued for.
+#[derive(Clone, Debug)]
+pub struct Bot {
+    /// The bot's id.
+    pub id: String,
+    /// The bot's secret, which LiveChat showed when it was created.
+    pub secret: SecretString,
+    /// The client id of the app that owns the bot.
+    pub client_id: String,
+    /// LiveChat's id of the organization.
+    pub organization: String,
 }
 
 impl Credentials {
-    /// What LiveChat knows of us and must not tell a plugin.
-    pub(super) fn known(&self) -> Known {
+    /// What LiveChat knows of us and must not tell a plugin; `issued` is the token that was issued last.
+    pub(super) fn known(&self, issued: Option<&SecretString>) -> Known {
+        let issued = issued.map(ExposeSecret::expose_secret);
         match self {
+            Credentials::OAuth(OAuth { client_secret, refresh_token, .. }) => {
+                let fixed = [client_secret, refresh_token].map(ExposeSecret::expose_secret);
+                Known::new(fixed.into_iter().chain(issued))
+            }
+            Credentials::Bot(Bot { secret, .. }) => {
+                Known::new([secret.expose_secret()].into_iter().chain(issued))
+            }
             Credentials::Pat { account_id, token } => {
                 let pair = basic_pair(account_id, token.expose_secret());
                 Known::new([token.expose_secret(), pair.expose_secret()])
@@ -39,23 +87,43 @@ impl Credentials {
     /// The value of the header `Authorization`, marked as sensitive. It is made for each request: what is kept is
     /// wiped in the end, which this can't be.
     pub(super) fn header(&self) -> Result<HeaderValue, SetupError> {
-        let text = match self {
-            Credentials::Pat { account_id, token } => basic(account_id, token)?,
-            Credentials::Bearer { token } => bearer(token)?,
-        };
-        let mut value = HeaderValue::from_str(text.expose_secret())
-            .map_err(|_| token_problem("holds a line break or another character that no token has"))?;
-        value.set_sensitive(true);
-        Ok(value)
+        match self {
+            Credentials::Pat { account_id, token } => value(&basic(account_id, token)?),
+            Credentials::Bearer { token } => bearer_header(token),
+            Credentials::OAuth(_) | Credentials::Bot(_) => Err(token_problem("is not issued yet")),
+        }
+    }
+
+    /// What the host has tokens issued for, if it has.
+    pub(super) fn issuer(&self) -> Option<Issuer<'_>> {
+        match self {
+            Credentials::OAuth(oauth) => Some(Issuer::OAuth(oauth)),
+            Credentials::Bot(bot) => Some(Issuer::Bot(bot)),
+            Credentials::Pat { .. } | Credentials::Bearer { .. } => None,
+        }
+    }
+
+    /// Whether a request can be made with them, as far as that can be known before.
+    pub(super) fn check(&self) -> Result<(), SetupError> {
+        let problem = |key, problem| Err(SetupError::Credential { key, problem });
+        match self {
+            Credentials::OAuth(OAuth { client_secret, refresh_token, .. })
+                if client_secret.expose_secret().is_empty() || refresh_token.expose_secret().is_empty() =>
+            {
+                problem("oauth", "has an empty secret")
+            }
+            Credentials::Bot(Bot { secret, .. }) if secret.expose_secret().is_empty() => {
+                problem("bot", "has an empty secret")
+            }
+            Credentials::OAuth(_) | Credentials::Bot(_) => Ok(()),
+            Credentials::Pat { .. } | Credentials::Bearer { .. } => self.header().map(|_| ()),
+        }
     }
 
     /// The region that an OAuth token names in front of its first colon.
     pub(super) fn region(&self) -> Option<&'static str> {
         let Credentials::Bearer { token } = self else { return None };
-        let token = token.expose_secret();
-        ["dal", "fra"].into_iter().find(|region| {
-            token.strip_prefix(region).is_some_and(|rest| rest.starts_with(':') || rest.starts_with("%3A"))
-        })
+        region_of(token)
     }
 
     /// What to check when LiveChat doesn't know who we are.
@@ -68,8 +136,35 @@ impl Credentials {
             Credentials::Bearer { .. } => {
                 "the token has expired or was revoked: put a new one where livechat.token points"
             }
+            Credentials::OAuth(_) => {
+                "LiveChat refused a token that it had just issued: check livechat.oauth, and whether the app is still \
+                 installed"
+            }
+            Credentials::Bot(_) => {
+                "LiveChat refused a token that it had just issued: check whether the bot of livechat.bot still exists"
+            }
         }
     }
+}
+
+/// The data centre that an OAuth token names in front of its first colon.
+pub(super) fn region_of(token: &SecretString) -> Option<&'static str> {
+    let token = token.expose_secret();
+    ["dal", "fra"].into_iter().find(|region| {
+        token.strip_prefix(region).is_some_and(|rest| rest.starts_with(':') || rest.starts_with("%3A"))
+    })
+}
+
+/// The header for a token.
+pub(super) fn bearer_header(token: &SecretString) -> Result<HeaderValue, SetupError> {
+    value(&bearer(token)?)
+}
+
+fn value(text: &SecretString) -> Result<HeaderValue, SetupError> {
+    let mut value = HeaderValue::from_str(text.expose_secret())
+        .map_err(|_| token_problem("holds a line break or another character that no token has"))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn basic(account_id: &str, token: &SecretString) -> Result<SecretString, SetupError> {

@@ -32,7 +32,7 @@ impl Me {
         if let Some(id) = &self.configured {
             return Ok(id);
         }
-        let Credentials::Pat { account_id, .. } = &api.credentials else {
+        let Credentials::Pat { account_id, .. } = api.credentials() else {
             return Err(Error::new(
                 Code::Denied,
                 "joining a chat needs the id of the agent or bot whose token this is: set livechat.agent_id",

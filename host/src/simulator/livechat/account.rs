@@ -28,6 +28,8 @@ pub(super) struct Account {
     /// Whether webhooks are sent at all.
     pub(super) webhooks_on: bool,
     pub(super) credentials: Vec<Credential>,
+    /// The tokens that were issued and are still valid.
+    pub(super) issued: Vec<Credential>,
     /// The error type of calls on an inactive chat: the platform has `validation` and `chat_inactive`.
     pub(super) inactive_as: &'static str,
     /// For how long readers don't see the events that are stored now.

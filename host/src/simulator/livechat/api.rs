@@ -9,6 +9,7 @@ mod members;
 mod older;
 mod people;
 mod reports;
+mod tokens;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -86,6 +87,9 @@ impl Api {
 }
 
 fn call(account: &mut Account, action: &str, request: &Request) -> Answer {
+    if request.path == tokens::PATH {
+        return tokens::refresh(account, request);
+    }
     let api = api_of(&request.path, action)?;
     if request.method != "POST" {
         return Err(Refusal::new(405, "validation", "every action is a POST"));
@@ -98,6 +102,9 @@ fn call(account: &mut Account, action: &str, request: &Request) -> Answer {
     };
     if action == "list_webhook_names" {
         return list_webhook_names(&body);
+    }
+    if (api, action) == ("configuration", "issue_bot_token") {
+        return tokens::issue_bot_token(account, &body);
     }
     let requester = requester(account, request)?;
     let call = Call { requester, fields: Fields::of(&body) };
@@ -125,7 +132,8 @@ fn api_of<'a>(path: &'a str, action: &str) -> Result<&'a str, Refusal> {
 
 fn requester(account: &Account, request: &Request) -> Result<Requester, Refusal> {
     let header = request.header("authorization").unwrap_or_default();
-    let credential = account.credentials.iter().find(|credential| credential.header == header);
+    let credential =
+        account.credentials.iter().chain(&account.issued).find(|credential| credential.header == header);
     credential.map(|known| known.requester.clone()).ok_or_else(Refusal::authentication)
 }
 

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
 use super::account::{Account, Agent, Credential, Requester, RoutingStatus, Tag};
-use super::{ACCOUNT_ID, BOT_ID, BOT_TOKEN, CLIENT_ID, PAT, PAT_OWNER};
+use super::{ACCOUNT_ID, BOT_ID, BOT_TOKEN, CLIENT_ID, ORGANIZATION_ID, PAT, PAT_OWNER};
 
 /// Who works there: e-mail, name, role, groups, whether chats are accepted.
 const AGENTS: [(&str, &str, &str, &[i64], bool); 4] = [
@@ -23,7 +23,7 @@ impl Account {
     /// Groups General (0), Support (1), Sales (2) and Billing (3, with nobody in it), four people and a bot.
     pub(super) fn seeded() -> Account {
         let mut account = Account {
-            organization_id: "390e44e6-f1e6-0368-z6ddb-74g14508c2ex".to_owned(),
+            organization_id: ORGANIZATION_ID.to_owned(),
             clock_shift: SignedDuration::ZERO,
             agents: AGENTS.iter().enumerate().map(person).collect(),
             groups: GROUPS.map(|(id, name)| (id, name.to_owned())).into(),
@@ -35,6 +35,7 @@ impl Account {
             registrations: Vec::new(),
             webhooks_on: true,
             credentials: credentials(),
+            issued: Vec::new(),
             inactive_as: "validation",
             unseen_for: None,
             sent: Vec::new(),

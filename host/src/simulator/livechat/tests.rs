@@ -1,5 +1,6 @@
 mod lists;
 mod refusals;
+mod tokens;
 mod webhooks;
 
 use std::time::Duration;
