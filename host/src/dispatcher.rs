@@ -17,7 +17,7 @@ use crate::event::Event;
 use crate::event::trace_id::TraceId;
 use crate::heartbeat::Heartbeat;
 use crate::journal::{self, Header, Run, Step};
-use crate::registry::{Chosen, Registry, Slot};
+use crate::registry::{Chosen, Registry, Slot, is_switched_off};
 use crate::runtime::{Attempt, Runtime};
 use crate::store::{self, Committed, Finish, Pending, Store};
 
@@ -36,7 +36,7 @@ use lanes::{Key, Lanes, Load};
 use outcome::{Clues, finish, host_panic, in_doubt, on_standby, skip};
 use reports::{Busy, Message, take, watched};
 
-/// Deliveries of a plugin that the config no longer has are skipped, this many at a time.
+/// Deliveries of a plugin that is switched off, or that the config no longer has, are skipped, this many at a time.
 const SKIPPING: usize = 4;
 /// How long attempts that run may go on when the host stops.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -181,12 +181,25 @@ impl Dispatcher {
 
     /// How many attempts of a plugin may run at the same time.
     fn concurrency(&self, plugin: &str) -> usize {
-        if !self.config.load().plugins.contains_key(plugin) {
+        if self.is_switched_off(plugin) {
             return SKIPPING;
         }
         match self.registry.get(plugin) {
             Some(Slot { active: Some(_), terms, .. }) => terms.limits.concurrency,
             _ => 0,
+        }
+    }
+
+    /// Whether the operator wants nothing of a plugin: what waits for it is skipped. Where no version is there to be asked
+    /// whether it works without events, it is thought to.
+    fn is_switched_off(&self, plugin: &str) -> bool {
+        let config = self.config.load();
+        let Some(section) = config.plugins.get(plugin) else { return true };
+        let slot = self.registry.get(plugin);
+        let version = slot.and_then(|slot| slot.active.or(slot.waiting));
+        match version {
+            Some(version) => is_switched_off(&version.manifest, section),
+            None => !section.enabled,
         }
     }
 
@@ -259,6 +272,9 @@ impl Dispatcher {
         let Some(plugin) = config.plugins.get(&*pending.plugin) else {
             return skip(pending, "the config has no section for the plugin any more").into();
         };
+        if !plugin.enabled {
+            return skip(pending, "the plugin was switched off").into();
+        }
         let event = match self.event(pending).await {
             Some(Some(event)) => event,
             Some(None) => return skip(pending, "the event is no longer stored").into(),

@@ -117,12 +117,14 @@ pub struct Numbers {
 pub struct Overview {
     livechat: Arc<dyn LiveChat>,
     kept: Mutex<Kept>,
+    /// LiveChat bills each call, and plugins need it, too: screens that look at the same time share one.
+    one_at_a_time: tokio::sync::Mutex<()>,
 }
 
 impl Overview {
     /// Reads through this.
     pub fn new(livechat: Arc<dyn LiveChat>) -> Overview {
-        Overview { livechat, kept: Mutex::default() }
+        Overview { livechat, kept: Mutex::default(), one_at_a_time: tokio::sync::Mutex::default() }
     }
 
     /// A page of the chats that have ended.
@@ -220,6 +222,11 @@ impl Overview {
     /// One call; an answer that was asked for a moment ago serves again.
     async fn ask(&self, call: Call) -> Result<Arc<str>, Error> {
         let key = serde_json::to_string(&call).expect("every call can be written as JSON");
+        if let Some(answer) = self.kept().answer(&key, now()) {
+            return Ok(answer);
+        }
+        let _turn = self.one_at_a_time.lock().await;
+        // Whoever had the turn before may have asked the same.
         if let Some(answer) = self.kept().answer(&key, now()) {
             return Ok(answer);
         }

@@ -133,7 +133,7 @@ impl Plugins {
         Plugins { config_path, store, registry, loader, editing: Mutex::new(()) }
     }
 
-    /// Switches event types on; without any, all that the plugin handles.
+    /// Enables a plugin and switches event types on; without any, those that it had, else all that it handles.
     ///
     /// # Errors
     /// If there is no such plugin or it handles them not; those of the file and of the store.
@@ -149,7 +149,8 @@ impl Plugins {
         let handled =
             || handles.iter().map(|event| types::resolve(event).unwrap_or(event)).map(str::to_owned);
         let mut events = resolve(wanted.events)?;
-        if status.is_none() && !self.load()?.plugins.contains_key(name) {
+        let section = self.load()?.plugins.remove(name);
+        if status.is_none() && section.is_none() {
             return Err(unknown(name, statuses));
         }
         if let Some(event) =
@@ -158,10 +159,13 @@ impl Plugins {
             let text = format!("{name} does not handle `{event}`; it handles {}", handles.join(", "));
             return Err(Refusal::Conflict(text));
         }
-        if events.is_empty() {
+        let has_types = section.is_some_and(|section| !section.resting.is_empty());
+        if events.is_empty() && !has_types {
             events = handled().collect();
         }
-        if events.is_empty() {
+        let works_unasked =
+            status.is_some_and(|status| !(status.schedules.is_empty() && status.commands.is_empty()));
+        if events.is_empty() && !has_types && !works_unasked {
             let text = format!(
                 "it is not known what {name} handles, as long as no file is that plugin: name the types"
             );
@@ -170,7 +174,7 @@ impl Plugins {
         self.switch(name, Change::Enable(&events), "plugins.enable", who).await
     }
 
-    /// Switches event types off; without any, all.
+    /// Switches event types off; without any, the plugin.
     ///
     /// # Errors
     /// If the config has no such plugin; those of the file and of the store.

@@ -99,7 +99,7 @@ pub enum Verdict {
     Run,
     /// The config has no section for the plugin.
     Unconfigured,
-    /// The config switches no event type on.
+    /// It isn't enabled, or the config switches no event type on.
     Disabled,
     /// The config pins another version.
     Pinned(String),
@@ -138,7 +138,7 @@ fn verdict(asked: Asked<'_>, plugin: Option<&config::Plugin>, marks: &Marks) -> 
     if let Err(reason) = fits(asked.manifest, asked.schema, plugin) {
         return Verdict::Rejected(reason);
     }
-    if plugin.events.is_empty() && !asked.manifest.works_unasked() {
+    if is_switched_off(asked.manifest, plugin) {
         return Verdict::Disabled;
     }
     let name = &asked.manifest.name;
@@ -161,6 +161,11 @@ fn verdict(asked: Asked<'_>, plugin: Option<&config::Plugin>, marks: &Marks) -> 
         true => Verdict::Unapproved,
         false => Verdict::Run,
     }
+}
+
+/// Whether a plugin has nothing to do by the operator's will.
+pub fn is_switched_off(manifest: &Manifest, plugin: &config::Plugin) -> bool {
+    !plugin.enabled || (plugin.events.is_empty() && !manifest.works_unasked())
 }
 
 /// Whether event types and settings of a config fit a version.
@@ -246,6 +251,8 @@ mod tests {
         let limits = Limits::default();
         let (updates, pin) = (config::Updates::Auto, None);
         config::Plugin {
+            enabled: true,
+            resting: Vec::new(),
             events: own(events),
             own_events: None,
             policy,

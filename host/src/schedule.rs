@@ -85,6 +85,15 @@ impl Rule {
         &self.text
     }
 
+    /// How far ahead of the clock a schedule by this rule can be done, milliseconds: if it is further, the clock was put back.
+    /// A cron rule may be ahead by any time: what it did is not done again. An interval must not stand still meanwhile.
+    fn lead_max_ms(&self) -> i64 {
+        match &self.kind {
+            Kind::Every(interval) => *interval,
+            Kind::Cron { .. } => i64::MAX,
+        }
+    }
+
     /// The first time behind `after_ms`; both in milliseconds since 1970. `None`: there is none in the next years.
     pub fn next_after(&self, after_ms: i64) -> Option<i64> {
         match &self.kind {

@@ -17,8 +17,11 @@ use crate::schedule::{Tick, Turn, Watched, turn};
 use crate::store::{Clock, Error, Place, ScheduleName, Store};
 
 mod meters;
+mod pace;
 
 pub use meters::Meters;
+
+use pace::Pace;
 
 /// The loop turns at least this often: it notices when the machine's clock was set, or the machine slept.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -43,9 +46,14 @@ pub struct Scheduler {
     pub meters: Meters,
 }
 
-/// The schedules that are watched, and how far each has come.
+/// What is watched.
 #[derive(Default)]
-struct Plan(HashMap<ScheduleName, (Watched, i64)>);
+struct Plan {
+    /// The schedules, and how far each has come.
+    schedules: HashMap<ScheduleName, (Watched, i64)>,
+    /// How many timers of each plugin have become events.
+    pace: Pace,
+}
 
 /// The schedules of a plugin as the operator wants them.
 ///
@@ -116,9 +124,9 @@ impl Scheduler {
 
     /// Does what is due; answers how long nothing else is.
     async fn look(&self, plan: &mut Plan) -> Result<Duration, Error> {
-        let next_timer = self.fire_timers().await?;
+        let next_timer = self.fire_timers(&mut plan.pace).await?;
         let mut wait = until(next_timer, self.store.clock().now_ms());
-        for (name, (watched, done_to_ms)) in &mut plan.0 {
+        for (name, (watched, done_to_ms)) in &mut plan.schedules {
             let now_ms = self.wall.now_ms();
             let next_ms = match turn(watched, *done_to_ms, now_ms) {
                 Turn::Wait(next_ms) => next_ms,
@@ -141,13 +149,20 @@ impl Scheduler {
     }
 
     /// Makes events of all timers that are due; answers when the next one is.
-    async fn fire_timers(&self) -> Result<Option<i64>, Error> {
+    async fn fire_timers(&self, pace: &mut Pace) -> Result<Option<i64>, Error> {
         loop {
             let now_ms = self.store.clock().now_ms();
-            let fired = self.store.fire_timers(now_ms).await?;
+            let resting = pace.resting(now_ms);
+            let fired = self.store.fire_timers(now_ms, &resting.plugins).await?;
             self.meters.fired(&fired.late_ms);
+            for plugin in pace.fired(&fired.by_plugin, now_ms) {
+                tracing::warn!(
+                    plugin,
+                    "the timers of {plugin} come later than they should: it has set too many that are due at once"
+                );
+            }
             if fired.next_ms.is_none_or(|next_ms| next_ms > now_ms) {
-                return Ok(fired.next_ms);
+                return Ok([fired.next_ms, resting.until_ms].into_iter().flatten().min());
             }
             self.heartbeat.beat();
         }
@@ -180,7 +195,7 @@ impl Scheduler {
 
     /// Brings the plan in line with the versions that run and with the config.
     async fn watch(&self, plan: &mut Plan) {
-        let mut wanted = Plan::default();
+        let mut wanted = HashMap::new();
         let config = self.config.load_full();
         let account = account_zone(&config);
         let places = self.insist(|| self.store.schedule_places()).await;
@@ -192,7 +207,7 @@ impl Scheduler {
             let Ok(schedules) = schedules(&version.manifest, section, &account) else { continue };
             for (name, catch_up, rule) in schedules {
                 let name = (plugin.clone(), name);
-                let entry = match plan.0.remove(&name) {
+                let entry = match plan.schedules.remove(&name) {
                     Some((watched, done_to_ms)) if watched.rule.as_str() == rule.as_str() => {
                         (Watched { rule, catch_up, ..watched }, done_to_ms)
                     }
@@ -201,16 +216,21 @@ impl Scheduler {
                         self.begin(&name, watched, places.get(&name)).await
                     }
                 };
-                wanted.0.insert(name, entry);
+                wanted.insert(name, entry);
             }
             self.switch_off(plugin, &wanted, &places).await;
         }
-        *plan = wanted;
+        plan.schedules = wanted;
     }
 
     /// Notes which schedules of a plugin are off: what passes meanwhile is not missed.
-    async fn switch_off(&self, plugin: &Arc<str>, wanted: &Plan, places: &HashMap<ScheduleName, Place>) {
-        let is_off = |name: &ScheduleName| name.0 == *plugin && !wanted.0.contains_key(name);
+    async fn switch_off(
+        &self,
+        plugin: &Arc<str>,
+        wanted: &HashMap<ScheduleName, (Watched, i64)>,
+        places: &HashMap<ScheduleName, Place>,
+    ) {
+        let is_off = |name: &ScheduleName| name.0 == *plugin && !wanted.contains_key(name);
         for (name, place) in places.iter().filter(|(name, place)| is_off(name) && place.rule != OFF) {
             let place = Place { rule: OFF.to_owned(), ..place.clone() };
             self.insist(|| self.store.set_schedule_place(name.clone(), place.clone())).await;

@@ -156,11 +156,17 @@ async fn types_are_switched_in_a_running_host_and_without_one_and_the_config_kee
     host.json(&["plugins", "disable", "recorder"]);
     host.wait_for_plugin("recorder", "disabled");
     let text = fs::read_to_string(host.config_path()).expect("the config");
-    assert!(text.contains("# Ours.\n") && text.ends_with("[plugin.recorder]\nevents = []\n"), "{text}");
+    assert!(
+        text.contains("# Ours.\n")
+            && text.ends_with("[plugin.recorder]\nevents = [\"incoming_event\"]\nenabled = false\n"),
+        "{text}"
+    );
+    let restored = host.json(&["plugins", "enable", "recorder"]);
+    assert_eq!(restored["events"], json!(["incoming_event"]), "what it had before");
     let Value::Array(audit) = host.json(&["audit", "list"]) else { panic!("a list") };
     let deeds: Vec<&str> = audit.iter().filter_map(|entry| entry["action"].as_str()).collect();
-    assert_eq!(deeds, ["plugins.disable", "plugins.disable", "plugins.enable"]);
-    let (before, after) = (&audit[0]["before"], &audit[0]["after"]);
+    assert_eq!(deeds, ["plugins.enable", "plugins.disable", "plugins.disable", "plugins.enable"]);
+    let (before, after) = (&audit[1]["before"], &audit[1]["after"]);
     assert_eq!((before, after), (&json!({ "events": ["incoming_event"] }), &json!({ "events": [] })));
 }
 

@@ -50,6 +50,24 @@ async fn what_waits_for_a_type_that_is_switched_off_is_skipped_with_the_reason()
 }
 
 #[tokio::test]
+async fn what_waits_for_a_plugin_that_is_switched_off_is_skipped_and_not_run_when_it_is_on_again() {
+    let off = format!("{}enabled = false\n", recorder("\"incoming_event\""));
+    for (config, reason) in
+        [(off, "the plugin was switched off"), (recorder(""), "the event type was switched off")]
+    {
+        let host = Host::start(&recorder("\"incoming_event\""), &[]);
+        accept(&host, message("C1", 1)).await;
+        host.set_config(&config);
+        wait_for_log(&host, "the config was changed");
+        host.drop_file(&guest("guest_recorder"), "recorder.wasm");
+        host.wait_for_plugin("recorder", "disabled");
+        let events = host.wait_until_done(1);
+        let delivery = deliveries(&events[0]).next().expect("a delivery");
+        assert_eq!((&delivery["state"], &delivery["reason"]), (&"skipped".into(), &reason.into()));
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_config_is_refused_whole_and_the_one_before_it_goes_on() {
     let host = Host::start(&recorder("\"incoming_event\""), &[guest("guest_recorder")]);
     host.wait_for_plugin("recorder", "active");

@@ -4,24 +4,18 @@
 use std::io::Write;
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
-
-use super::services;
 use super::webhooks::App;
-use crate::action::{Code, Error};
 use crate::cli::doctor::{DoctorArgs, Finding, Grade, print};
 use crate::cli::link::Link;
-use crate::config::Config;
-use crate::livechat::client::Client;
+use crate::config::{Api, Config};
 use crate::livechat::registrations::{Deed, Plan};
 use crate::store;
 
+mod account;
 mod outside;
 
 /// A disk that takes longer to sync is slow for each webhook.
 const SYNC_SLOW: Duration = Duration::from_millis(50);
-/// Clocks further apart than this make messages expire too early or too late.
-const CLOCK_OFF_MS: i64 = 5_000;
 /// As in the alert rules: less is left of the disk.
 const DISK_LOW: f64 = 0.1;
 
@@ -38,7 +32,9 @@ pub async fn run(
     let mut findings = of_config(config);
     findings.push(of_host(config));
     findings.extend(of_disk(config));
-    findings.extend(of_account(config, args.url.as_deref()).await);
+    if account::look(config, &mut findings).await && config.livechat.api == Api::V36 {
+        findings.extend(of_registrations(config, args.url.as_deref()).await);
+    }
     if let Some(url) = &args.url {
         findings.push(outside::look(url).await);
     }
@@ -69,7 +65,7 @@ fn of_host(config: &Config) -> Finding {
         Ok(Some(_)) => Finding::ok("host", tried, "a host runs with this config"),
         Ok(None) => Finding::ok("host", tried, "no host runs with this config").but(
             Grade::Warning,
-            "webhooks are refused by the network until it is started; LiveChat sends each three times within seconds",
+            "webhooks are refused by the network until it is started; LiveChat tries each three times more within about a minute",
             "start it: `chatplug serve`, or the service",
         ),
         Err(error) => Finding::ok("host", tried, format!("{error:#}")).but(
@@ -131,101 +127,6 @@ fn of_disk(config: &Config) -> Vec<Finding> {
     vec![room, sync]
 }
 
-/// The credentials, and what LiveChat says to them.
-async fn of_account(config: &Config, url: Option<&str>) -> Vec<Finding> {
-    let Some(options) = services::options(&config.livechat) else {
-        let finding = Finding::ok("credentials", "livechat.token", "there is none");
-        return vec![finding.but(
-            Grade::Warning,
-            "webhooks come in and run plugins, but no plugin can do anything in LiveChat",
-            "make a personal access token in the Developer Console and write where it is under [livechat]",
-        )];
-    };
-    let mut findings: Vec<Finding> = of_credentials(config).into_iter().collect();
-    let client = match Client::new(options) {
-        Ok(client) => client,
-        Err(error) => {
-            let finding = Finding::ok("credentials", "to make a request with them", error.to_string());
-            findings.push(finding.but(Grade::Problem, "nothing can be asked of LiveChat", "put it right"));
-            return findings;
-        }
-    };
-    let tried = format!("list_agents at {}", config.livechat.base_url);
-    match client.check_credentials().await {
-        Ok(()) => findings.push(Finding::ok("credentials", tried, "LiveChat takes them")),
-        Err(error) => {
-            findings.push(refused(tried, &error));
-            findings.extend(of_clock(&client));
-            return findings;
-        }
-    }
-    findings.extend(of_clock(&client));
-    findings.extend(of_registrations(config, url).await);
-    findings
-}
-
-/// What the credentials themselves look like, before anybody is asked. An e-mail address for an id, and white
-/// space in a token, the config refuses.
-fn of_credentials(config: &Config) -> Option<Finding> {
-    let token = config.livechat.token.as_ref()?.expose_secret();
-    let wrong = |came: &str, means: &str, todo: &str| {
-        Some(Finding::ok("credentials", "their form", came).but(Grade::Problem, means, todo))
-    };
-    match &config.livechat.account_id {
-        Some(id) if id.chars().all(|c| c.is_ascii_digit()) => wrong(
-            "livechat.account_id is a number",
-            "that is the number of the licence",
-            "copy the account id (a UUID) that the Developer Console shows beside the token",
-        ),
-        None if !token.starts_with("dal:") && !token.starts_with("fra:") && !token.starts_with("ey") => {
-            wrong(
-                "without livechat.account_id the token is sent as Bearer, and it looks like neither an OAuth token \
-             (dal:…, fra:…) nor that of a bot",
-                "a personal access token that is sent as Bearer is refused",
-                "write livechat.account_id, the UUID that the Developer Console shows beside the token",
-            )
-        }
-        _ => None,
-    }
-}
-
-/// LiveChat doesn't take the credentials, or can't be asked.
-fn refused(tried: String, error: &Error) -> Finding {
-    let finding = Finding::ok("credentials", tried, error.message.clone());
-    match error.code {
-        Code::Credentials | Code::Denied => finding.but(
-            Grade::Problem,
-            "LiveChat does not know these credentials: the account's id or the token is wrong, or the token was \
-             revoked or has expired",
-            "compare account id and token with the Developer Console; make a new token if it is not listed there",
-        ),
-        _ => finding.but(
-            Grade::Problem,
-            "LiveChat could not be asked",
-            "look at the network and the DNS of this machine, at livechat.base_url, and at LiveChat's status page",
-        ),
-    }
-}
-
-fn of_clock(client: &Client) -> Option<Finding> {
-    let ahead_ms = client.ahead_ms()?;
-    let seconds = (ahead_ms as f64 / 1e3).round();
-    let came = match seconds {
-        0.0 => "the same as here".to_owned(),
-        s if s > 0.0 => format!("{s} s ahead of this machine's"),
-        s => format!("{} s behind this machine's", -s),
-    };
-    let finding = Finding::ok("clock", "the time in LiveChat's answer", came);
-    Some(match ahead_ms.abs() > CLOCK_OFF_MS {
-        false => finding,
-        true => finding.but(
-            Grade::Problem,
-            "messages expire by the platform's time: with a wrong clock too early or too late",
-            "have the clock set by the network: `timedatectl set-ntp true`",
-        ),
-    })
-}
-
 /// Whether what the plugins need is registered, and switched on.
 async fn of_registrations(config: &Config, url: Option<&str>) -> Vec<Finding> {
     const WHAT: &str = "webhooks";
@@ -244,7 +145,7 @@ async fn of_registrations(config: &Config, url: Option<&str>) -> Vec<Finding> {
         vec![Finding::ok(WHAT, tried, format!("{error:#}")).but(
             Grade::Warning,
             "it can't be seen whether the webhooks that the plugins need are registered",
-            "give the token the scope webhooks.configuration:rw",
+            "if it was refused, give the token the scope webhooks.configuration:rw; else see why LiveChat can't be asked",
         )]
     };
     let registered = match app.registered().await {
@@ -275,16 +176,17 @@ fn of_plan(url: &str, plan: &Plan, on: Option<bool>) -> Vec<Finding> {
         plan.changes.iter().filter(|change| change.deed == deed).map(|change| &*change.action).collect()
     };
     let missing = [named(Deed::Register), named(Deed::Renew)].concat();
-    let finding = Finding::ok("webhooks", tried.clone(), "all that the plugins need are registered");
-    findings.push(match missing.is_empty() {
-        true => finding,
-        false => Finding { came: format!("missing, or without all data: {}", missing.join(", ")), ..finding }.but(
+    if !missing.is_empty() {
+        let came = format!("missing, or without all data: {}", missing.join(", "));
+        findings.push(Finding::ok("webhooks", tried.clone(), came).but(
             Grade::Problem,
             "plugins get no events of these types; if they did before, the registrations were removed or go to \
              another URL",
             format!("`chatplug webhooks apply --url {url}`"),
-        ),
-    });
+        ));
+    } else if plan.problems.is_empty() {
+        findings.push(Finding::ok("webhooks", tried.clone(), "all that the plugins need are registered"));
+    }
     for problem in &plan.problems {
         let finding = Finding::ok("webhooks", tried.clone(), problem.clone());
         findings.push(finding.but(Grade::Problem, "", "see `chatplug webhooks plan`"));

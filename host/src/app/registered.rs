@@ -69,7 +69,7 @@ impl Registered {
 
 /// What LiveChat says, where the config allows to ask.
 async fn look(config: &Config, tally: Arc<Tally>) -> anyhow::Result<Known> {
-    if config.livechat.client_id.is_none() || config.livechat.token.is_none() {
+    if config.livechat.client_id.is_none() || !config.livechat.has_identity() {
         return Ok(Known::Nothing);
     }
     let app = App::counted(config, tally)?;
@@ -94,6 +94,9 @@ async fn look(config: &Config, tally: Arc<Tally>) -> anyhow::Result<Known> {
         .filter(|change| change.deed == Deed::Register)
         .map(|change| &*change.action)
         .collect();
+    if !plan.problems.is_empty() && on != Some(false) {
+        return Ok(Known::Wrong(plan.problems.join("; "), plan.problems.len() as u64));
+    }
     Ok(match (on, missing.is_empty()) {
         (Some(false), _) => Known::Wrong(
             format!(

@@ -19,10 +19,12 @@ fn line<'a>(out: &mut dyn Write, cells: impl Iterator<Item = &'a String>) -> io:
 }
 
 fn cell(text: &str) -> String {
+    // On a terminal they would do something; a spreadsheet has no use for them.
+    let text: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t')).collect();
     // Spreadsheets skip white space before they look for a formula, and some know the full-width forms.
     let is_formula = text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
         || text.starts_with(['\t', '\r', '\n']);
-    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
+    let text = if is_formula { format!("'{text}") } else { text };
     if text.contains([',', '"', '\r', '\n', ';', '\t']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
@@ -50,6 +52,8 @@ mod tests {
             ("＝1", "'＝1"),
             ("=HYPERLINK(\"https://x\",\"y\")", "\"'=HYPERLINK(\"\"https://x\"\",\"\"y\"\")\""),
             ("a=b", "a=b"),
+            ("\u{1b}]0;title\u{7}\u{9b}2J=1", "\"]0;title2J=1\""),
+            ("\u{1b}=1", "'=1"),
         ] {
             assert_eq!(cell(text), expected, "{text}");
         }

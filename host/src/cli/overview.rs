@@ -223,7 +223,7 @@ mod tests {
         let csv = shown(|out| print_chats(&window(), &[hostile()], false, Form::Csv, out));
         let line = csv.lines().nth(1).unwrap();
         let expected =
-            "C1,T1,2026-06-01T10:00:00Z,,'=cmd|' /C calc'!A1,\"a,b@example.com\",,bad,\u{1b}[2Jslow,3,a b";
+            "C1,T1,2026-06-01T10:00:00Z,,'=cmd|' /C calc'!A1,\"a,b@example.com\",,bad,[2Jslow,3,a b";
         assert_eq!(line, expected);
     }
 

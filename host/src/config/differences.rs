@@ -132,6 +132,7 @@ fn connection(old: &Connection, new: &Connection) -> Vec<&'static str> {
 
 fn plugin(old: &Plugin, new: &Plugin) -> Vec<&'static str> {
     let parts = [
+        ("enabled", old.enabled != new.enabled),
         ("events", old.events != new.events),
         ("own_events", old.own_events != new.own_events),
         ("grants", old.policy.grants != new.policy.grants),

@@ -7,9 +7,9 @@ use crate::event::types;
 /// What is changed in the section of a plugin.
 #[derive(Debug, Clone, Copy)]
 pub enum Change<'a> {
-    /// These event types are added, by their own names. A section that isn't there is made.
+    /// The plugin is enabled, and these event types are added, by their own names. A section that isn't there is made.
     Enable(&'a [String]),
-    /// These event types are taken out; `None` for all.
+    /// These event types are taken out; `None`: the plugin is not enabled, and its types stay for later.
     Disable(Option<&'a [String]>),
     /// These are added to what is granted, and to what is denied.
     Decide {
@@ -31,6 +31,7 @@ pub fn edit(text: &str, plugin: &str, change: Change<'_>) -> Result<String, Stri
     let section = section(&mut document, plugin, may_make)?;
     match change {
         Change::Enable(events) => {
+            section.remove("enabled");
             let list = list(section, "events")?;
             for event in events {
                 if !list.iter().any(|entry| is_type(entry, event)) {
@@ -38,10 +39,12 @@ pub fn edit(text: &str, plugin: &str, change: Change<'_>) -> Result<String, Stri
                 }
             }
         }
-        Change::Disable(events) => {
+        Change::Disable(None) => {
+            section.insert("enabled", toml_edit::value(false));
+        }
+        Change::Disable(Some(events)) => {
             let list = list(section, "events")?;
-            let goes =
-                |entry: &Value| events.is_none_or(|events| events.iter().any(|event| is_type(entry, event)));
+            let goes = |entry: &Value| events.iter().any(|event| is_type(entry, event));
             let places: Vec<usize> =
                 list.iter().enumerate().filter(|(_, entry)| goes(entry)).map(|(place, _)| place).collect();
             // From the last one on: the places before it stay what they are.
@@ -182,7 +185,11 @@ mod tests {
         let after = before.replace("\"chat_rated\"]", "\"chat_rated\", \"incoming_chat\"]");
         check(before, Change::Enable(&both), &after);
         check(before, Change::Enable(&rated), before);
-        check(before, Change::Disable(None), &before.replace("\"chat_rated\"", ""));
+        let off = format!("{before}enabled = false\n");
+        check(before, Change::Disable(None), &off);
+        check(&off, Change::Disable(None), &off);
+        check(&off, Change::Enable(&[]), before);
+        check(&off, Change::Enable(&both), &after);
         check(&after, Change::Disable(Some(&rated)), &before.replace("chat_rated", "incoming_chat"));
         check("[plugin.p]\n", Change::Enable(&rated), "[plugin.p]\nevents = [\"chat_rated\"]\n");
     }

@@ -14,8 +14,12 @@ use crate::limits::{ACTIONS_PER_CHAT_MINUTE_MAX, Limits};
 /// `[plugin.NAME]`: what the operator wants of one plugin.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plugin {
-    /// The event types that it gets, by their own names, each once; with none it is switched off.
+    /// Whether it may do anything.
+    pub enabled: bool,
+    /// The event types that it gets, by their own names, each once; none while it isn't enabled.
     pub events: Vec<String>,
+    /// While it isn't enabled: the types that it gets when it is again.
+    pub resting: Vec<String>,
     /// Whether it gets what it causes itself; `None` if the operator hasn't said.
     pub own_events: Option<bool>,
     /// What it may and may not do.
@@ -44,8 +48,13 @@ pub enum Updates {
 
 /// Reads one plugin; `connections` are those that the config defines.
 pub(super) fn read(table: &mut Table<'_>, connections: &grants::Connections) -> Plugin {
+    let enabled = table.take("enabled").and_then(|item| item.boolean()).unwrap_or(true);
+    let events = list(table.take("events"), |name| types::resolve(name).map(str::to_owned));
+    let (events, resting) = if enabled { (events, Vec::new()) } else { (Vec::new(), events) };
     Plugin {
-        events: list(table.take("events"), |name| types::resolve(name).map(str::to_owned)),
+        enabled,
+        events,
+        resting,
         own_events: table.take("own_events").and_then(|item| item.boolean()),
         policy: grants::policy(table, connections),
         settings: table

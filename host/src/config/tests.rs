@@ -160,8 +160,8 @@ fn keys_of_later_versions_are_not_accepted_silently() {
         &[
             "1:2: unknown key `timers` at the top; known here: server, data, retention, livechat, connections, operator, plugins, \
              plugin",
-            "4:1: unknown key `shadow` in [plugin.a]; known here: events, own_events, grants, denies, settings, limits, \
-             schedules, updates, pin",
+            "4:1: unknown key `shadow` in [plugin.a]; known here: enabled, events, own_events, grants, denies, settings, \
+             limits, schedules, updates, pin",
         ],
     );
 }

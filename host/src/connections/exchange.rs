@@ -109,10 +109,11 @@ pub(super) async fn fetch(
             if too_long == TooLong::Cut {
                 let room = bytes_max - response.body.len();
                 response.body.extend_from_slice(&chunk[..room]);
+                response.body = route.known().clean_cut(response.body);
                 end_at_a_letter(&mut response.body);
                 response.headers.retain(|(name, _)| name != CUT);
                 response.headers.push((CUT.to_owned(), response.body.len().to_string()));
-                break;
+                return Ok(response);
             }
             let message = format!(
                 "the answer of `{}` (HTTP {}) is longer than {bytes_max} bytes (limits.http_body_bytes): ask for less",

@@ -18,7 +18,7 @@ impl Dispatcher {
             return Ok((!is_on).then_some("the event type was switched off"));
         }
         if event.event_type == types::TIMER {
-            let is_withdrawn = self.store.is_withdrawn(pending.root).await?;
+            let is_withdrawn = self.store.is_withdrawn(pending.id).await?;
             return Ok(is_withdrawn.then_some("the timer was taken back, or set anew"));
         }
         let schedule = pending.lane.as_deref().and_then(lane::schedule);

@@ -64,6 +64,15 @@ impl Known {
         body
     }
 
+    /// The same of a body that was cut: a secret that is cut through at its end is removed, too.
+    pub fn clean_cut(&self, mut body: Vec<u8>) -> Vec<u8> {
+        let cut =
+            |secret: &Zeroizing<Vec<u8>>| (1..secret.len()).rev().find(|n| body.ends_with(&secret[..*n]));
+        let longest = self.0.iter().filter_map(cut).max().unwrap_or(0);
+        body.truncate(body.len() - longest);
+        self.clean(body)
+    }
+
     /// The same of a text.
     pub fn clean_text(&self, text: String) -> String {
         let clean = self.clean(text.into_bytes());
@@ -97,6 +106,14 @@ mod tests {
         check("at0ken-long-enoughé t0ken-long-enough!", "a[secret removed]é [secret removed]!");
         check("t0ken-long-enough-and-more", "[secret removed]");
         check(r#"{"url":"https:\/\/h\/T0\/B0\/x"}"#, r#"{"url":"[secret removed]"}"#);
+        for end in 1.."t0ken-long-enough-and-more".len() {
+            let body = format!("echo: {}", &"t0ken-long-enough-and-more"[..end]).into_bytes();
+            assert_eq!(known.clean_cut(body), b"echo: ", "cut behind {end} bytes");
+        }
+        assert_eq!(
+            known.clean_cut(b"echo: t0ken-long-enough-and-more, and".to_vec()),
+            b"echo: [secret removed], and"
+        );
         assert_eq!(known.clean(b"\xfft0ken-long-enough\xfe".to_vec()), b"\xff[secret removed]\xfe");
     }
 }

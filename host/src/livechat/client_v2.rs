@@ -199,7 +199,8 @@ fn refused(asked: &Asked, status: u16, body: &[u8], wait: Option<Duration>) -> F
             "; check that livechat.login is an e-mail address of the account and livechat.api_key a key of that person \
              which has not been revoked",
         ),
-        403 => (Code::Denied, "; reports need the key of the account's owner"),
+        403 if asked.is_report() => (Code::Denied, "; reports need the key of the account's owner"),
+        403 => (Code::Denied, "; the key's person may not do that"),
         404 => (Code::NotFound, ""),
         429 => (Code::RateLimited, ""),
         408 | 500.. => (Code::Unavailable, ""),

@@ -15,7 +15,11 @@ impl<F: Fn(&Call) -> Result<Value, Code> + Send + Sync> LiveChat for Scripted<F>
     fn call<'a>(&'a self, _: &'a Origin, call: Call) -> BoxFuture<'a, Result<String, Failure>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let answer = (self.script)(&call).map(|answer| answer.to_string());
-        Box::pin(async move { answer.map_err(|code| Error::new(code, "no").into()) })
+        Box::pin(async move {
+            // As a service would: others come to ask meanwhile.
+            tokio::task::yield_now().await;
+            answer.map_err(|code| Error::new(code, "no").into())
+        })
     }
 
     fn look_up<'a>(
@@ -68,6 +72,15 @@ async fn a_page_is_reached_through_those_before_it_and_then_known() {
         let error = overview.chats(&page(wrong), Some(&zone)).await.expect_err("no page");
         assert_eq!(error.code, Code::Invalid);
     }
+}
+
+#[tokio::test]
+async fn screens_that_look_at_the_same_time_share_a_call() {
+    let (overview, livechat) = overview(|_| Ok(json!({"chats": [{"id": "C1"}]})));
+    let look = || async { overview.chats(&page(1), Some(&TimeZone::UTC)).await.expect("a page") };
+    let looks = tokio::join!(look(), look(), look(), look());
+    assert_eq!((looks.0.chats.len(), looks.3.chats.len()), (1, 1));
+    assert_eq!(livechat.asked.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]

@@ -282,5 +282,9 @@ fn of_what_was_missed_only_the_last_counts() {
     assert_eq!(turn(&watched(true, now), now - DAY_MS, now), run(1_000, true));
     assert_eq!(turn(&watched(true, now), at_ms, now), Turn::Wait(Some(at_ms + MINUTE_MS)));
     assert_eq!(turn(&watched(true, now), now + 2 * DAY_MS, now), Turn::Pass { to_ms: now, missed: 0 });
-    assert_eq!(turn(&watched(true, now), now + HOUR_MS, now), Turn::Wait(Some(at_ms + HOUR_MS + MINUTE_MS)));
+    // The clock was put back: an interval goes on, and a night's work isn't done again.
+    assert_eq!(turn(&watched(true, now), now + HOUR_MS, now), Turn::Pass { to_ms: now, missed: 0 });
+    let nightly = Watched { rule: cron("0 3 * * *", "UTC"), catch_up: true, since_ms: now };
+    let done = ms("2026-01-02T03:00:00Z");
+    assert_eq!(turn(&nightly, done, now), Turn::Wait(Some(done + DAY_MS)));
 }

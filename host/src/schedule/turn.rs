@@ -46,7 +46,7 @@ pub enum Turn {
 /// Decides about a schedule that is done up to `done_to_ms`. Of several times that are due only the last one counts.
 pub fn turn(watched: &Watched, done_to_ms: i64, now_ms: i64) -> Turn {
     let Watched { rule, catch_up, since_ms } = watched;
-    if done_to_ms > now_ms.saturating_add(AHEAD_MS) {
+    if done_to_ms > now_ms.saturating_add(rule.lead_max_ms().min(AHEAD_MS)) {
         return Turn::Pass { to_ms: now_ms, missed: 0 };
     }
     match rule.next_after(done_to_ms) {

@@ -43,7 +43,7 @@ impl Ledger for Store {
                     Own::Memory(call) => memory::change(group, (&plugin, room), run.root.0, call, at_ms)?,
                     // By the clock of due times, which is never put back.
                     Own::Timer(call) => {
-                        timers::change(group, (&plugin, room), run.root, call, clock.now_ms())?
+                        timers::change(group, (&plugin, room), run.delivery, call, clock.now_ms())?
                     }
                 };
                 let answered = Answered {

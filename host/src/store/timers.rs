@@ -1,9 +1,11 @@
 //! The plugins' timers: set and taken back by runs, in one transaction with their journals, and turned into events when
 //! their time has come.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, params};
+use serde_json::json;
 
 use super::writer::Group;
 use super::{Error as StoreError, Store, accept};
@@ -22,23 +24,27 @@ const FIRED_AT_ONCE: u32 = 256;
 pub struct Fired {
     /// How late each became an event, milliseconds.
     pub late_ms: Vec<u64>,
+    /// How many became events, by plugin.
+    pub by_plugin: BTreeMap<String, u32>,
     /// When the next one is due, milliseconds since 1970.
     pub next_ms: Option<i64>,
 }
 
 impl Store {
-    /// Makes events of the timers that are due, some at a time.
+    /// Makes events of the timers that are due, some at a time; those of `resting` plugins stay.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn fire_timers(&self, now_ms: i64) -> Result<Fired, StoreError> {
-        let next_ms = self.read(next).await?;
+    pub async fn fire_timers(&self, now_ms: i64, resting: &[String]) -> Result<Fired, StoreError> {
+        let resting = json!(resting).to_string();
+        let names = resting.clone();
+        let next_ms = self.read(move |connection| next(connection, &names)).await?;
         if next_ms.is_none_or(|next_ms| next_ms > now_ms) {
-            return Ok(Fired { late_ms: Vec::new(), next_ms });
+            return Ok(Fired { next_ms, ..Fired::default() });
         }
         self.write(move |group| {
-            let late_ms = fire(group, now_ms)?;
-            Ok(Fired { late_ms, next_ms: next(group.connection)? })
+            let fired = fire(group, now_ms, &resting)?;
+            Ok(Fired { next_ms: next(group.connection, &resting)?, ..fired })
         })
         .await
     }
@@ -56,32 +62,34 @@ impl Store {
         .await
     }
 
-    /// Whether a timer's event is not to be delivered any more: the timer was taken back, or set anew. `root` is the
-    /// number that the delivery had first.
+    /// Whether a timer's event is not to be delivered any more: the timer was taken back, or set anew.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn is_withdrawn(&self, root: DeliveryId) -> Result<bool, StoreError> {
+    pub async fn is_withdrawn(&self, delivery: DeliveryId) -> Result<bool, StoreError> {
         self.read(move |connection| {
             let sql = "SELECT withdrawn FROM fired_timers WHERE delivery = ?1";
             let found: Option<bool> =
-                connection.prepare_cached(sql)?.query_row([root.0], |row| row.get(0)).optional()?;
+                connection.prepare_cached(sql)?.query_row([delivery.0], |row| row.get(0)).optional()?;
             Ok(found.unwrap_or(false))
         })
         .await
     }
 }
 
-fn next(connection: &rusqlite::Connection) -> rusqlite::Result<Option<i64>> {
-    connection.prepare_cached("SELECT min(due_at) FROM timers")?.query_row([], |row| row.get(0))
+/// When the next timer is due, but for those of the plugins in a JSON list.
+fn next(connection: &rusqlite::Connection, resting: &str) -> rusqlite::Result<Option<i64>> {
+    let sql = "SELECT due_at FROM timers WHERE plugin NOT IN (SELECT value FROM json_each(?1)) ORDER BY due_at LIMIT 1";
+    connection.prepare_cached(sql)?.query_row([resting], |row| row.get(0)).optional()
 }
 
-fn fire(group: &mut Group<'_>, now_ms: i64) -> rusqlite::Result<Vec<u64>> {
+fn fire(group: &mut Group<'_>, now_ms: i64, resting: &str) -> rusqlite::Result<Fired> {
     let due: Vec<(String, String, Timer)> = {
         let mut select = group.connection.prepare_cached(
-            "SELECT plugin, chat, key, thread_id, due_at, payload FROM timers WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2",
+            "SELECT plugin, chat, key, thread_id, due_at, payload FROM timers
+             WHERE due_at <= ?1 AND plugin NOT IN (SELECT value FROM json_each(?3)) ORDER BY due_at LIMIT ?2",
         )?;
-        let rows = select.query_map(params![now_ms, FIRED_AT_ONCE], |row| {
+        let rows = select.query_map(params![now_ms, FIRED_AT_ONCE, resting], |row| {
             let (plugin, chat, key): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let timer = Timer {
                 key,
@@ -94,9 +102,10 @@ fn fire(group: &mut Group<'_>, now_ms: i64) -> rusqlite::Result<Vec<u64>> {
         })?;
         rows.collect::<rusqlite::Result<_>>()?
     };
-    let mut late_ms = Vec::with_capacity(due.len());
+    let mut fired = Fired::default();
     for (plugin, chat, timer) in due {
-        late_ms.push(u64::try_from(now_ms - timer.due_at_ms).unwrap_or(0));
+        fired.late_ms.push(u64::try_from(now_ms - timer.due_at_ms).unwrap_or(0));
+        *fired.by_plugin.entry(plugin.clone()).or_default() += 1;
         remove(group, &plugin, &chat, &timer.key)?;
         forget_fired(group, &plugin, &chat, &timer.key)?;
         let key = timer.key.clone();
@@ -107,11 +116,10 @@ fn fire(group: &mut Group<'_>, now_ms: i64) -> rusqlite::Result<Vec<u64>> {
         )?;
         insert.execute(params![made.delivery.0, plugin, chat, key])?;
     }
-    Ok(late_ms)
+    Ok(fired)
 }
 
-/// Applies a call. The inner result is the answer to the plugin; `by` is the delivery whose run makes it, by the number
-/// that it had first: setting a timer anew while its own event is handled takes that event not back.
+/// Applies a call. The inner result is the answer to the plugin; `by` is the delivery whose run makes it: setting a timer anew while its own event is handled takes that event not back.
 pub(super) fn change(
     group: &mut Group<'_>,
     (plugin, room): (&str, Room),
@@ -209,7 +217,7 @@ fn withdraw(
 ) -> rusqlite::Result<bool> {
     let mut update = group.connection.prepare_cached(
         "UPDATE fired_timers SET withdrawn = 1 WHERE plugin = ?1 AND chat = ?2 AND key = ?3 AND delivery <> ?4
-            AND withdrawn = 0 AND EXISTS (SELECT 1 FROM deliveries WHERE id = delivery AND state = 'pending')",
+            AND withdrawn = 0 AND EXISTS (SELECT 1 FROM deliveries WHERE id = delivery AND state IN ('pending', 'held'))",
     )?;
     Ok(update.execute(params![plugin, chat, key, by.0])? > 0)
 }
@@ -218,7 +226,7 @@ fn withdraw(
 fn forget_fired(group: &Group<'_>, plugin: &str, chat: &str, key: &str) -> rusqlite::Result<()> {
     let mut delete = group.connection.prepare_cached(
         "DELETE FROM fired_timers WHERE plugin = ?1 AND chat = ?2 AND key = ?3
-            AND NOT EXISTS (SELECT 1 FROM deliveries WHERE id = delivery AND state = 'pending')",
+            AND NOT EXISTS (SELECT 1 FROM deliveries WHERE id = delivery AND state IN ('pending', 'held'))",
     )?;
     delete.execute(params![plugin, chat, key]).map(|_| ())
 }

@@ -31,10 +31,10 @@ pub(crate) fn on_customer(settings: &Settings, said: &EventInChat, age_ms: u64) 
         return Ok(());
     }
     let key = waits(&said.chat_id, &said.thread_id);
-    if memory::get::<bool>(&key)?.is_some() {
+    // A claim is still this delivery's when it runs again: one that was cut before its timer was set sets it then.
+    if !memory::claim(&key, REMEMBERED)? {
         return Ok(());
     }
-    memory::set_for(&key, &true, REMEMBERED)?;
     set(settings, Since::Message, &said.thread_id, age_ms)
 }
 
@@ -60,6 +60,10 @@ pub(crate) fn on_timer(settings: &Settings, chat_id: &str, due: &TimerDue) -> Re
         Since::Message => !thread::is_waiting(&chat),
     };
     if is_answered {
+        if rule.since == Since::Message {
+            // If the answer's webhook was lost: what the customer writes next begins anew.
+            memory::delete(&waits(chat_id, &set.thread_id))?;
+        }
         info!(chat = chat_id, rule = rule.name, "somebody has answered");
         return Ok(());
     }

@@ -1,33 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::config::Config;
 use crate::livechat::registrations::Change;
-
-fn config(livechat: &str, token: &str) -> Config {
-    let env = |_: &str| Some(token.to_owned());
-    let text = format!("[livechat]\n{livechat}\ntoken = {{ env = \"TOKEN\" }}\n");
-    Config::parse(&text, "chatplug.toml", &env).expect("a config")
-}
-
-#[test]
-fn the_form_of_credentials_tells_which_half_is_wrong() {
-    const ID: &str = "account_id = \"3f2504e0-4f89-11d3-9a0c-0305e82c3301\"";
-    let check = |livechat: &str, token: &str, expected: Option<&str>| {
-        let found = of_credentials(&config(livechat, token));
-        let came = found.as_ref().map(|finding| finding.came.as_str());
-        match expected {
-            None => assert_eq!(came, None, "{livechat}"),
-            Some(part) => assert!(came.is_some_and(|came| came.contains(part)), "{livechat}: {came:?}"),
-        }
-        assert!(!format!("{found:?}").contains("s3cret"), "the token is not repeated");
-    };
-    check(ID, "us-south1:s3cret", None);
-    check("account_id = \"1234567\"", "s3cret", Some("number"));
-    check("", "s3cret", Some("sent as Bearer"));
-    check("", "dal:s3cret", None);
-    check("", "eyJhbGciOi.s3cret", None);
-}
 
 #[test]
 fn what_is_missing_or_switched_off_is_a_problem_with_a_command() {
@@ -67,5 +41,12 @@ fn what_is_missing_or_switched_off_is_a_problem_with_a_command() {
             (Grade::Problem, "they are switched off"),
         ],
     );
+    let found = of_plan(
+        "https://host.example",
+        &Plan { changes: Vec::new(), problems: vec!["too many".to_owned()] },
+        Some(true),
+    );
+    let told: Vec<Grade> = found.iter().map(|finding| finding.grade).collect();
+    assert_eq!(told, [Grade::Problem, Grade::Ok], "nobody says that all is registered");
     check(&plan(Vec::new()), None, &[(Grade::Ok, all), (Grade::Warning, "the token may not ask")]);
 }

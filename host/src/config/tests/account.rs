@@ -33,7 +33,10 @@ fn the_account_is_checked() {
     );
     check(
         "[livechat]\ntoken = { env = \"A\" }\nbot = { id = \"b\" }\n",
-        &["1:2: [livechat] has more than one of token, oauth and bot: keep one", "3:7: [livechat.bot] needs id = \"…\" and secret = { env = \"…\" }"],
+        &[
+            "1:1: [livechat] has more than one of token, oauth and bot: keep one",
+            "3:7: [livechat.bot] needs id = \"…\" and secret = { env = \"…\" }",
+        ],
     );
     check(
         "[livechat]\nbot = { id = \"b\", secret = { env = \"A\" } }\n",

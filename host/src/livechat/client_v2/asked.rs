@@ -24,6 +24,10 @@ impl Asked {
         Asked { path, query: Vec::new(), body: None }
     }
 
+    pub(super) fn is_report(&self) -> bool {
+        self.path.first().is_some_and(|first| first == "reports")
+    }
+
     /// The page that is asked for.
     pub(super) fn page(&self) -> u64 {
         let page = self.query.iter().find(|(name, _)| name == "page");

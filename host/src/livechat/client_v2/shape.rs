@@ -30,7 +30,7 @@ pub(super) fn chat(item: &Value) -> Option<Value> {
     let users: Vec<Value> = customer(item).into_iter().chain(agents_of(item)).collect();
     let mut thread = json!({
         "id": id, "active": item["ended_timestamp"].is_null() && item["ended"].is_null(),
-        "user_ids": users.iter().map(|user| user["id"].clone()).collect::<Vec<_>>(),
+        "user_ids": users.iter().filter_map(|user| user["id"].as_str()).collect::<Vec<_>>(),
         "events": events(&id, item), "access": {"group_ids": groups},
     });
     put(&mut thread, "created_at", time(&item["started_timestamp"]));

@@ -224,7 +224,7 @@ async fn a_refusal_says_what_to_check_and_shows_no_secret() {
         error.retry_after_ms
     };
     check(Answer::text(401, "{}"), Code::Credentials, "livechat.login", false).await;
-    check(Answer::text(403, r#"{"error":"no key-s3cret"}"#), Code::Denied, "owner", false).await;
+    check(Answer::text(403, r#"{"error":"no key-s3cret"}"#), Code::Denied, "may not do that", false).await;
     check(Answer::text(404, r#"{"errors":["gone"]}"#), Code::NotFound, "gone", false).await;
     check(Answer::text(400, ""), Code::Invalid, "HTTP 400", false).await;
     let busy = Answer::text(429, "").and("retry-after", "3");

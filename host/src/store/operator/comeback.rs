@@ -50,6 +50,8 @@ pub(super) fn come_back(
         }
         inherit_claims(group, old, new)?;
     }
+    let timer = "UPDATE fired_timers SET delivery = ?2 WHERE delivery = ?1";
+    group.connection.prepare_cached(timer)?.execute([old, new])?;
     let plugin: String = group
         .connection
         .prepare_cached("DELETE FROM deliveries WHERE id = ?1 RETURNING plugin")?

@@ -5,6 +5,7 @@ use crate::event::trace_id::TraceId;
 use crate::journal::{Answered, Kind, Ledger, Lost, Own, Run, Step};
 use crate::limits::Limits;
 use crate::store::tests::{Bench, NOW_MS, PLUGIN};
+use crate::store::{Decision, Selection};
 
 const SECOND_MS: i64 = 1_000;
 
@@ -44,7 +45,7 @@ impl Bench {
     }
 
     async fn fire(&self, now_ms: i64) -> Fired {
-        self.store().fire_timers(now_ms).await.expect("the store answers")
+        self.store().fire_timers(now_ms, &[]).await.expect("the store answers")
     }
 
     /// The payloads of the timers' events, in order.
@@ -65,11 +66,12 @@ async fn a_timer_becomes_an_event_of_its_chat_once_and_survives_a_restart() {
     assert_eq!(bench.call(by, set(Some("C1"), "wait", 5_000, "{\"n\":1}")).await, Ok(MemoryAnswer::Done));
     assert_eq!(bench.call(by, set(None, "poll", 60_000, "null")).await, Ok(MemoryAnswer::Done));
     let due = NOW_MS + 5 * SECOND_MS;
-    assert_eq!(bench.fire(due - 1).await, Fired { late_ms: vec![], next_ms: Some(due) });
+    assert_eq!(bench.fire(due - 1).await, Fired { next_ms: Some(due), ..Fired::default() });
     bench.close();
     bench.open();
     let fired = bench.fire(due + 40).await;
-    assert_eq!(fired, Fired { late_ms: vec![40], next_ms: Some(NOW_MS + 60 * SECOND_MS) });
+    let by_plugin = [("recorder".to_owned(), 1)].into();
+    assert_eq!(fired, Fired { late_ms: vec![40], by_plugin, next_ms: Some(NOW_MS + 60 * SECOND_MS) });
     assert!(bench.fire(due + 41).await.late_ms.is_empty());
     let told = bench.told();
     assert_eq!(told.len(), 1);
@@ -104,6 +106,48 @@ async fn a_timer_that_is_set_anew_or_taken_back_comes_not_even_if_its_event_wait
     assert_eq!(bench.call(by, cancel(Some("C1"), "a")).await, Ok(MemoryAnswer::Whether(true)));
     assert_eq!(bench.fire(NOW_MS + 10 * SECOND_MS).await, Fired::default());
     assert_eq!(bench.number("SELECT timers FROM memory_use"), 0);
+}
+
+#[tokio::test]
+async fn timers_of_a_plugin_that_rests_stay() {
+    let bench = Bench::new();
+    let by = bench.accept("C1", "{}", NOW_MS).await;
+    bench.call(by, set(Some("C1"), "a", 1_000, "1")).await.expect("it is set");
+    let resting = ["recorder".to_owned()];
+    let fired = bench.store().fire_timers(NOW_MS + 9 * SECOND_MS, &resting).await.expect("an answer");
+    assert_eq!(fired, Fired::default());
+    assert_eq!(bench.fire(NOW_MS + 9 * SECOND_MS).await.late_ms, [8_000]);
+}
+
+#[tokio::test]
+async fn a_timer_can_be_taken_back_while_its_event_is_held_and_after_it_came_back() {
+    let bench = Bench::new();
+    let by = bench.accept("C1", "{}", NOW_MS).await;
+    for (state, decision) in [
+        (State::Held, Decision::NotSent),
+        (State::Dead, Decision::Replay { fresh: false }),
+        (State::Dead, Decision::Replay { fresh: true }),
+    ] {
+        bench.call(by, set(Some("C1"), "a", 1_000, "1")).await.expect("it is set");
+        assert_eq!(bench.fire(NOW_MS + SECOND_MS).await.late_ms, [0]);
+        let fired = bench.number("SELECT max(id) FROM deliveries");
+        bench.finish(fired, state, NOW_MS + SECOND_MS).await;
+        let all = Selection { ids: vec![DeliveryId(fired)], ..Selection::default() };
+        if state == State::Dead {
+            bench
+                .store()
+                .decide(decision, all, "op".to_owned(), NOW_MS + SECOND_MS)
+                .await
+                .expect("it comes back");
+        }
+        let now = bench.number("SELECT max(id) FROM deliveries");
+        assert_eq!(
+            bench.call(by, cancel(Some("C1"), "a")).await,
+            Ok(MemoryAnswer::Whether(true)),
+            "{decision:?}"
+        );
+        assert!(bench.store().is_withdrawn(DeliveryId(now)).await.expect("an answer"), "{decision:?}");
+    }
 }
 
 #[tokio::test]
