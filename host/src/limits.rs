@@ -137,7 +137,7 @@ pub struct Loading {
     pub function_bytes: usize,
     /// Address space of the compiling child, bytes.
     pub compile_memory_bytes: u64,
-    /// How long a compile may take, seconds.
+    /// How much CPU time a compile may take, seconds.
     pub compile_s: u64,
 }
 

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, setrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
@@ -20,6 +21,8 @@ use contents::{Contents, NoCode};
 
 /// Compiled code beyond this is not taken from the child.
 const CODE_BYTES_MAX: u64 = 512 << 20;
+/// A compile may wait for the processor so many times longer than it may use it.
+const WALL_TIMES_CPU: u32 = 10;
 /// Of what the child says, as much is looked at.
 const SAID_BYTES_MAX: u64 = 8 << 10;
 
@@ -123,13 +126,10 @@ impl Compiler {
     }
 
     async fn run_child(&self, bytes: &[u8], limits: &Loading) -> Result<Vec<u8>, String> {
-        let patience = Duration::from_secs(limits.compile_s);
-        let too_long = |_| {
-            format!(
-                "compiling it took more than {} s (plugins.compile_s): is there one very large function?",
-                limits.compile_s
-            )
-        };
+        // By the clock on the wall a good plugin would be rejected where the machine has much else to do.
+        let patience = Duration::from_secs(limits.compile_s) * WALL_TIMES_CPU;
+        let too_long =
+            |_| format!("compiling it did not end within {patience:?}: is this machine overloaded?");
         let ran = tokio::time::timeout(patience, self.child(bytes, limits)).await.map_err(too_long)?;
         let (status, code, said) = ran.map_err(|error| format!("cannot run the compiler: {error}"))?;
         if status.success() && code.len() as u64 <= CODE_BYTES_MAX {
@@ -143,7 +143,7 @@ impl Compiler {
         let mut child = Command::new(&self.program)
             .arg("compile")
             .args(["--memory-bytes", &limits.compile_memory_bytes.to_string()])
-            .args(["--cpu-seconds", &(2 * limits.compile_s).to_string()])
+            .args(["--cpu-seconds", &limits.compile_s.to_string()])
             .env_clear()
             // On machines with many cores, threads and their heaps would use the limit up before any code.
             .env("RAYON_NUM_THREADS", "2")
@@ -177,6 +177,12 @@ fn verdict(status: ExitStatus, said: &[u8], limits: &Loading) -> String {
     if status.success() {
         return format!("its compiled code has more than {CODE_BYTES_MAX} bytes");
     }
+    if status.signal() == Some(Signal::XCPU.as_raw()) {
+        return format!(
+            "compiling it took more than {} s of CPU time (plugins.compile_s): is there one very large function?",
+            limits.compile_s
+        );
+    }
     let said = String::from_utf8_lossy(said);
     let said = said.trim();
     // What Rust's allocator says before it aborts; a library in C may end without a word.
@@ -201,10 +207,11 @@ pub fn in_child(
     memory_bytes: u64,
     cpu_seconds: u64,
 ) -> Result<(), String> {
-    let limit = |max| Rlimit { current: Some(max), maximum: Some(max) };
-    setrlimit(Resource::As, limit(memory_bytes))
-        .map_err(|error| format!("cannot limit the memory: {error}"))?;
-    setrlimit(Resource::Cpu, limit(cpu_seconds)).map_err(|error| format!("cannot limit CPU: {error}"))?;
+    let memory = Rlimit { current: Some(memory_bytes), maximum: Some(memory_bytes) };
+    setrlimit(Resource::As, memory).map_err(|error| format!("cannot limit the memory: {error}"))?;
+    // At the first a signal says that it was this limit; the second kills in any case.
+    let cpu = Rlimit { current: Some(cpu_seconds), maximum: Some(cpu_seconds + 5) };
+    setrlimit(Resource::Cpu, cpu).map_err(|error| format!("cannot limit CPU: {error}"))?;
     let engine = engine::for_compiling().map_err(|error| format!("{error:#}"))?;
     let mut bytes = Vec::new();
     let read = source.take(memory_bytes).read_to_end(&mut bytes);
