@@ -80,6 +80,9 @@ fn with_config(
         Command::Events(EventsCommand::Replay { id, plugin }) => {
             return block_on(cli::events_replay::run(config, *id, plugin.as_deref(), json, out));
         }
+        Command::Events(EventsCommand::Recover(args)) => {
+            return block_on(cli::events_recover::run(config, args, json, out));
+        }
         Command::Dead(command) => return dead(command, config, json, out),
         Command::Held(command) => return held(command, config, json, out),
         Command::Audit(AuditCommand::List(list)) => {
