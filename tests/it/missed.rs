@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use chatplug::simulator::fault::{Fault, Times};
-use chatplug::simulator::livechat::{self, EndedBy, Happening, Livechat, Opening, Told};
+use chatplug::simulator::livechat::{self, EndedBy, Happening, Opening, Told};
+use chatplug::simulator::{Fault, Livechat, Times};
 use chatplug::store::{Clock, Meters, Store};
 use chatplug_tests::{Host, PATIENCE, SECRET};
 use jiff::{SignedDuration, Timestamp};
