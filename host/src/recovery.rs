@@ -111,9 +111,9 @@ impl Recovery {
         let Ok(_turn) = self.looking.try_lock() else { return };
         let report = self.look(outage.began_ms - OVERLAP_MS, None).await;
         self.tell(&report);
-        match owed.looked(report.unfinished.is_none(), Instant::now()) {
-            Next::Again => {}
-            Next::Over => self.over(outage).await,
+        let next = owed.looked(report.unfinished.is_none(), Instant::now());
+        if next == Next::Over || report.is_lasting {
+            self.over(outage).await;
         }
     }
 

@@ -21,7 +21,7 @@ use super::report::Report;
 const ARCHIVES_PAGE: u32 = 50;
 /// Chats on a page of those that go on: of these only a summary comes.
 const CHATS_PAGE: u32 = 100;
-/// Pages of each list; what is behind them is left to the next look.
+/// Pages of each list; what is behind them is left to the operator.
 const PAGES_MAX: u32 = 200;
 /// Chats that go on and are asked for one by one.
 const CHATS_MAX: usize = 2_000;
@@ -74,6 +74,8 @@ impl<'a> Look<'a> {
         let wants_any =
             self.routes.keys().any(|event_type| self.wants(event_type) && listed::is_listed(event_type));
         if wants_any && let Err(error) = self.look().await {
+            self.report.is_lasting =
+                matches!(error.code, Code::Limit | Code::Invalid | Code::Denied | Code::Unsupported);
             self.report.unfinished = Some(error.message);
         }
         self.report

@@ -32,6 +32,9 @@ pub struct Report {
     pub too_old: Option<String>,
     /// Why not everything was looked at; `None` if it was.
     pub unfinished: Option<String>,
+    /// Whether another look would end in the same way.
+    #[serde(skip)]
+    pub(super) is_lasting: bool,
 }
 
 impl Report {

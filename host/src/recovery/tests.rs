@@ -200,6 +200,30 @@ async fn one_look_at_a_time_and_none_after_the_stop() {
 }
 
 #[tokio::test]
+async fn an_outage_is_looked_at_until_that_is_enough_or_no_use() {
+    let outage = Outage { began_ms: now_ms() - HOUR_MS, ended_ms: now_ms() };
+    let nothing = || vec![summaries(&[], None), archives(&[], None)];
+    let cases = [
+        (WITH_TOKEN, nothing(), true),
+        (WITH_TOKEN, vec![Err(Code::Unavailable)], true),
+        (WITH_TOKEN, vec![Err(Code::Denied)], false),
+        ("", vec![], false),
+    ];
+    for (config, answers, is_owed) in cases {
+        let stage = stage(config, answers);
+        stage.recovery.store.note_outage(outage).await.unwrap();
+        let mut owed = Owed::new(Instant::now());
+        stage.recovery.settle(&mut owed).await;
+        let left = stage.recovery.store.outage().await.unwrap();
+        assert_eq!(left, is_owed.then_some(outage), "{config:?}");
+        // It is not time yet: nothing is asked.
+        let calls = stage.script.calls.lock().unwrap().len();
+        stage.recovery.settle(&mut owed).await;
+        assert_eq!(stage.script.calls.lock().unwrap().len(), calls);
+    }
+}
+
+#[tokio::test]
 async fn silence_is_told_where_chats_go_on() {
     let now = now_ms();
     let stage = stage(WITH_TOKEN, vec![]);

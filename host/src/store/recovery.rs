@@ -59,6 +59,15 @@ impl Store {
         .await
     }
 
+    /// Notes an outage that was not the host's own.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    #[cfg(test)]
+    pub async fn note_outage(&self, outage: Outage) -> Result<(), Error> {
+        self.write(move |group| note_gap(group.connection, outage.began_ms, outage.ended_ms)).await
+    }
+
     /// It was looked what was missed in this outage; if it has become longer meanwhile it stays.
     ///
     /// # Errors
