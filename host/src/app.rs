@@ -23,8 +23,9 @@ use crate::heartbeat::Heartbeat;
 use crate::http::{self, AppState, Health, Operator, Shown, Webhooks};
 use crate::keeper::Keeper;
 use crate::measures::Measures;
-use crate::notifier::{Notifier, Registrations};
+use crate::notifier::{Missed, Notifier, Registrations};
 use crate::plugins::Plugins;
+use crate::recovery::{self, Recovery};
 use crate::refusals::Refusals;
 use crate::registry::{Marks, Registry};
 use crate::runtime::compile::Compiler;
@@ -144,7 +145,7 @@ fn start(
     let (dispatcher, watcher) =
         plugin_loops((store, &config, &registry), loader, running, reloads, meters, safe_mode);
     let scheduler = scheduler((store, &config, &registry), beats.scheduler.clone(), measures);
-    let registrations = Arc::new(Registrations::default());
+    let (registrations, missed) = (Arc::new(Registrations::default()), Arc::new(Missed::default()));
     let registered = Registered::new(&config, &destinations, &account, &registrations);
     let notifier = Notifier {
         store: store.clone(),
@@ -154,9 +155,11 @@ fn start(
         destinations: services::states(&destinations),
         refusals: webhooks.refusals.clone(),
         registrations,
+        missed: missed.clone(),
         heartbeats: beats.others(),
         heartbeat: beats.notifier.clone(),
     };
+    let recovery = recovery((store, &config, &destinations), &webhooks, missed, measures, stop);
     let reload = Reload {
         path: config_path.to_owned(),
         taken: (**config.load()).clone(),
@@ -176,9 +179,10 @@ fn start(
     loops.spawn("reload", reload.run(stop.clone()));
     loops.spawn("notifier", notifier.run(stop.clone()));
     loops.spawn("registrations", registered.run(stop.clone()));
+    loops.spawn("recovery", recovery.clone().run());
     tend(&loops, account, &destinations, stop);
-    let shown =
-        Shown { store: store.clone(), config, measures: measures.clone(), destinations, plugins, progress };
+    let (store, measures) = (store.clone(), measures.clone());
+    let shown = Shown { store, config, measures, destinations, plugins, progress, recovery };
     open_doors(&loops, listeners, (AppState { webhooks, health }, shown), stop);
     Ok(loops)
 }
@@ -227,6 +231,31 @@ fn scheduler(
         heartbeat,
         meters: scheduler::Meters::new(measures.clone()),
     }
+}
+
+/// What looks for webhooks that were missed.
+fn recovery(
+    (store, config, destinations): (&Store, &Arc<ArcSwap<Config>>, &Arc<Destinations>),
+    webhooks: &Arc<Webhooks>,
+    missed: Arc<Missed>,
+    measures: &Arc<Measures>,
+    stop: &CancellationToken,
+) -> Arc<Recovery> {
+    let webhooks = webhooks.clone();
+    Arc::new(Recovery {
+        store: store.clone(),
+        config: config.clone(),
+        livechat: destinations.clone(),
+        reception: Box::new(move || {
+            let reception = webhooks.reception.load();
+            (reception.routes.clone(), reception.door.us.clone())
+        }),
+        missed,
+        measures: measures.clone(),
+        pause: recovery::PAUSE,
+        looking: Default::default(),
+        stop: stop.clone(),
+    })
 }
 
 /// The heartbeats of the loops.

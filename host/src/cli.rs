@@ -26,6 +26,7 @@ pub mod csv;
 pub mod decide;
 pub mod doctor;
 pub mod events_list;
+pub mod events_recover;
 pub mod events_replay;
 pub mod events_show;
 pub mod events_types;
@@ -190,6 +191,8 @@ pub enum EventsCommand {
         #[arg(value_name = "ID")]
         id: EventId,
     },
+    /// Ask LiveChat what webhooks were missed, and store and deliver what they would have told
+    Recover(events_recover::RecoverArgs),
     /// Have plugins handle an event anew, as if they never had
     Replay {
         /// The event's id, such as ev-42
@@ -348,6 +351,9 @@ mod tests {
         check("chatplug events show ev-42", true);
         check("chatplug events show 42", true);
         check("chatplug events replay ev-42 --plugin crm-notes", true);
+        check("chatplug events recover", true);
+        check("chatplug events recover --from 6h --to 2026-11-28T10:00:00Z", true);
+        check("chatplug events recover --from yesterday", false);
         check("chatplug dead list --plugin crm-notes --type chat_ended --reason timeout --since 24h", true);
         check("chatplug dead replay dl-1 dl-2 --fresh", true);
         check("chatplug dead replay --all --dry-run --limit 5", true);

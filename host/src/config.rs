@@ -40,6 +40,7 @@ pub use plugin::{Plugin, Updates};
 pub use problem::{Problem, Problems};
 pub use rewrite::rewrite;
 pub use schedules::Change as ScheduleChange;
+pub use secret::{Given, Missing};
 
 use toml::de::DeTable;
 
@@ -94,8 +95,26 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with the file, or that it can't be read.
     pub fn load(path: &Path) -> Result<Config, Problems> {
+        Config::load_given(path, None)
+    }
+
+    /// Where the first of `livechat.webhooks.secrets` belongs, with which webhooks are registered, if there is nothing. `None`
+    /// also where the file can't be read: [`Config::load`] says why.
+    pub fn missing_webhook_secret(path: &Path) -> Option<Missing> {
+        let first = |mut root: Table<'_>| {
+            let mut webhooks = root.take("livechat")?.table()?.take("webhooks")?.table()?;
+            secret::missing(webhooks.take("secrets")?.items().first()?)
+        };
+        Config::part_of(path, first).ok().flatten()
+    }
+
+    /// The same as [`Config::load`], with a secret that is not in its place yet.
+    ///
+    /// # Errors
+    /// As for [`Config::load`].
+    pub fn load_given(path: &Path, given: Option<&Given>) -> Result<Config, Problems> {
         let text = read_file(path).map_err(|text| Problems::unreadable(path, text))?;
-        Config::parse(&text, path, &|name| std::env::var(name).ok())
+        parse_given(&text, path, &|name| std::env::var(name).ok(), given, read)
     }
 
     /// Reads a config from its text. `origin` is the file's path: it stands in front of each problem, and
@@ -217,8 +236,19 @@ fn parse_part<T>(
     env: &dyn Fn(&str) -> Option<String>,
     read: impl FnOnce(Table<'_>) -> T,
 ) -> Result<T, Problems> {
+    parse_given(text, origin, env, None, read)
+}
+
+/// The same, with a secret that is not in its place yet.
+fn parse_given<T>(
+    text: &str,
+    origin: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+    given: Option<&Given>,
+    read: impl FnOnce(Table<'_>) -> T,
+) -> Result<T, Problems> {
     let folder = origin.parent().unwrap_or(Path::new(""));
-    let source = Source::new(text, folder, env);
+    let source = Source::new(text, folder, env).with(given);
     let (document, syntax) = DeTable::parse_recoverable(text);
     for error in &syntax {
         source.report(

@@ -7,6 +7,7 @@ pub mod addressed;
 pub mod lane;
 pub mod person;
 pub mod rating;
+pub mod recovered;
 pub mod trace;
 pub mod trace_id;
 pub mod types;
@@ -89,6 +90,8 @@ pub struct NewEvent {
     pub extra: String,
     /// The webhook's body without its secret, where it says more than payload and extra do; else empty.
     pub original: String,
+    /// Whether no webhook brought it: LiveChat was asked what the host had missed.
+    pub recovered: bool,
 }
 
 /// A stored event.
@@ -112,6 +115,8 @@ pub struct Event {
     pub thread_id: Option<String>,
     /// Whether it may be a repetition of another event.
     pub possible_duplicate: bool,
+    /// See [`NewEvent::recovered`].
+    pub recovered: bool,
     /// The plugin that caused it; empty if it was the host's app or bot, on whose behalf is not known. `None`: not
     /// caused by the host, as far as can be told.
     pub own: Option<String>,

@@ -42,6 +42,8 @@ pub enum Kind {
     Silence,
     /// LiveChat doesn't send what the plugins need.
     Registrations,
+    /// Webhooks were missed while the host was down.
+    Missed,
     /// The disk of the data folder is full, or nearly.
     Disk,
     /// The store doesn't commit.
@@ -52,7 +54,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 12] = [
         Kind::DeadLetters,
         Kind::Held,
         Kind::PastDue,
@@ -61,6 +63,7 @@ impl Kind {
         Kind::Refused,
         Kind::Silence,
         Kind::Registrations,
+        Kind::Missed,
         Kind::Disk,
         Kind::Store,
         Kind::Loop,
@@ -77,6 +80,7 @@ impl Kind {
             Kind::Refused => "refused-webhooks",
             Kind::Silence => "silence",
             Kind::Registrations => "registrations",
+            Kind::Missed => "missed-webhooks",
             Kind::Disk => "disk",
             Kind::Store => "store",
             Kind::Loop => "loop",
@@ -118,6 +122,7 @@ impl Key {
             Kind::Refused => format!("refused webhooks ({subject})"),
             Kind::Silence => "no webhooks".to_owned(),
             Kind::Registrations => "webhooks that LiveChat does not send".to_owned(),
+            Kind::Missed => "webhooks that were missed".to_owned(),
             Kind::Disk => "little room on the disk".to_owned(),
             Kind::Store => "the store does not commit".to_owned(),
             Kind::Loop => format!("the {subject} does not turn"),

@@ -39,6 +39,7 @@ pub mod measures;
 pub mod notifier;
 pub mod overview;
 pub mod plugins;
+pub mod recovery;
 pub mod refusals;
 pub mod registry;
 pub mod scheduler;

@@ -50,6 +50,9 @@ fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<bool> {
         Command::Restore(restore) => {
             cli::restore::run(&Config::data_dir_of(&args.config)?, restore, json, out)?;
         }
+        Command::Webhooks(command) => {
+            return block_on(app::webhooks::run(&args.config, command, json, out));
+        }
         Command::Forget(forget) => block_on(cli::forget::run(&args.config, forget, json, out))?,
         command => {
             let config = Config::load(&args.config)?;
@@ -80,6 +83,9 @@ fn with_config(
         Command::Events(EventsCommand::Replay { id, plugin }) => {
             return block_on(cli::events_replay::run(config, *id, plugin.as_deref(), json, out));
         }
+        Command::Events(EventsCommand::Recover(args)) => {
+            return block_on(cli::events_recover::run(config, args, json, out));
+        }
         Command::Dead(command) => return dead(command, config, json, out),
         Command::Held(command) => return held(command, config, json, out),
         Command::Audit(AuditCommand::List(list)) => {
@@ -98,13 +104,13 @@ fn with_config(
         Command::Chats(chats) => block_on(app::overview::chats(config, chats, json, out))?,
         Command::Agents(form) => block_on(app::overview::agents(config, form, json, out))?,
         Command::Stats(stats) => block_on(app::overview::stats(config, stats, json, out))?,
-        Command::Webhooks(command) => return block_on(app::webhooks::run(config, command, json, out)),
         Command::Serve(_)
         | Command::Demo(_)
         | Command::Compile(_)
         | Command::Backup { .. }
         | Command::Restore(_)
         | Command::Forget(_)
+        | Command::Webhooks(_)
         | Command::Config(_)
         | Command::Events(EventsCommand::Types) => {
             unreachable!("these were taken before the config was read")

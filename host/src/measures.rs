@@ -57,6 +57,10 @@ const ALL: &[Measure] = &[
         "chatplug_events_duplicate_total",
         "Repeated events: known ones, and flagged as possibly repeated",
     ),
+    counter(
+        "chatplug_reconcile_missing_total",
+        "Events that no webhook had brought and that were recovered from LiveChat's lists, by type",
+    ),
     histogram("chatplug_store_commit_seconds", "How long a commit took, its sync included", SECONDS),
     histogram(
         "chatplug_store_fsync_seconds",

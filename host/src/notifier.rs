@@ -24,6 +24,7 @@ use crate::store::Store;
 
 mod closed;
 mod look;
+mod missed;
 mod pause;
 mod refused;
 mod registrations;
@@ -32,6 +33,7 @@ mod tests;
 
 use closed::Closed;
 use look::Look;
+pub use missed::Missed;
 use pause::Pause;
 use refused::Recently;
 pub use registrations::{Known, Registrations};
@@ -65,6 +67,8 @@ pub struct Notifier {
     pub refusals: Arc<Refusals>,
     /// Whether LiveChat sends what the plugins need.
     pub registrations: Arc<Registrations>,
+    /// Webhooks that did not come.
+    pub missed: Arc<Missed>,
     /// The heartbeats of the host's loops, by their names.
     pub heartbeats: Vec<(&'static str, Arc<Heartbeat>)>,
     /// Beats as long as the notifier's own loop turns.
@@ -133,6 +137,7 @@ impl Notifier {
         seen.conditions.extend(memory.closed.look((self.destinations)(), now_ms));
         seen.conditions.extend(self.stuck_loops());
         self.registrations.look(&mut seen);
+        self.missed.look(&mut seen, now_ms);
         for key in memory.incidents.observe(seen, now_ms) {
             tracing::error!(incident = %key, "an incident is over, and nobody could be told for a day; it is forgotten");
         }

@@ -32,6 +32,7 @@ mod operator;
 mod own;
 mod plugins;
 mod queries;
+mod recovery;
 mod retention;
 mod schedules;
 mod schema;
@@ -56,6 +57,7 @@ pub use operator::{
 };
 pub use plugins::{CommandStatus, PluginStatus};
 pub use queries::{DeliveryView, EventFilter, EventView};
+pub use recovery::{Found, Outage};
 pub use retention::{Job, Pruned};
 pub use schedules::{Commanded, Made, Place, ScheduleName};
 pub use steps::StepView;

@@ -28,6 +28,7 @@ mod incidents;
 mod keeping;
 mod limits;
 mod low_rating_alert;
+mod missed;
 mod older_api;
 mod operator;
 mod outside;

@@ -100,3 +100,56 @@ async fn what_is_missing_or_wrong_is_named() {
     let text = String::from_utf8_lossy(&said.stderr).into_owned();
     assert!(!said.status.success() && text.contains("LiveChat could not be reached"), "{text}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_not_there_is_made_and_what_is_registered_is_renewed_with_it() {
+    let (mut host, livechat) = stage(true).await;
+    let url = host.url("");
+    host.json(&["webhooks", "apply", "--url", &url]);
+    assert!(host.stop(), "{}", host.log());
+    // From now on the secret is in a file that nobody has written.
+    let config = std::fs::read_to_string(host.config_path()).expect("the config");
+    let in_file = config.replace("{ env = \"TEST_WEBHOOK_SECRET\" }", "{ file = \"webhook-secret\" }");
+    std::fs::write(host.config_path(), in_file).expect("the config can be written");
+    let refused = host.cli(&["webhooks", "plan", "--url", &url]);
+    assert!(!refused.status.success(), "only `apply` makes one");
+    host.try_run().expect_err("the host needs it");
+    let applied = host.json(&["webhooks", "apply", "--url", &url]);
+    let needed =
+        ["incoming_chat", "incoming_event", "thread_properties_deleted", "thread_properties_updated"];
+    assert_eq!(changes(&applied), needed.map(|action| format!("renew {action}")));
+    let file = host.config_path().with_file_name("webhook-secret");
+    assert_eq!(applied["secret_file"].as_str().map(std::path::Path::new), Some(&*file));
+    let secret = std::fs::read_to_string(&file).expect("it was written");
+    assert!(secret.trim_end().len() >= 43, "32 bytes");
+    assert!(!applied.to_string().contains(secret.trim_end()), "it is in the file only");
+    let again = host.json(&["webhooks", "plan", "--url", &url]);
+    assert_eq!(changes(&again), needed.map(|action| format!("keep {action}")));
+    // What was registered is what the host takes.
+    host.run();
+    let now = host.url("");
+    host.json(&["webhooks", "apply", "--url", &now]);
+    livechat.start_chat(&Opening::by("Dana")).expect("a chat");
+    host.wait_for_events("the chat", |events| events.iter().any(|event| event["type"] == "incoming_chat"));
+    assert_eq!(std::fs::read_to_string(&file).expect("it is there"), secret, "nothing is written over");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_for_the_environment_is_shown_once_and_only_where_no_host_has_it() {
+    let (mut host, _livechat) = stage(true).await;
+    let url = host.url("");
+    host.set_env("TEST_WEBHOOK_SECRET", None);
+    let said = host.cli(&["webhooks", "apply", "--url", &url]);
+    let text = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(!said.status.success() && text.contains("with the host's environment"), "{text}");
+    assert!(host.stop(), "{}", host.log());
+    let said = host.cli(&["webhooks", "apply", "--url", &url]);
+    let text = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let shown = text.lines().find_map(|line| line.trim().strip_prefix("TEST_WEBHOOK_SECRET="));
+    let secret = shown.expect("it is shown").to_owned();
+    assert_eq!((secret.len(), text.matches(&secret).count()), (43, 1), "{text}");
+    host.set_env("TEST_WEBHOOK_SECRET", Some(&secret));
+    host.run();
+    assert!(!host.log().contains(&secret));
+}

@@ -1,6 +1,7 @@
 //! `chatplug webhooks`: brings what is registered with LiveChat in line with the plugins that are switched on.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -9,21 +10,28 @@ use super::services;
 use crate::action::{Code, Error};
 use crate::cli::text;
 use crate::cli::webhooks::{ApplyArgs, Found, RemoveArgs, WebhooksCommand, print_list, print_plan};
-use crate::config::{Api, Config};
+use crate::config::{Api, Config, Given};
 use crate::destination::tally::Tally;
 use crate::livechat::client::Client;
 use crate::livechat::registrations::{self, Change, Deed, Plan, Registration};
+
+mod secret;
 
 /// Carries a command out; false if something keeps the plugins from getting their events.
 ///
 /// # Errors
 /// Credentials or an app's id that the config lacks; those of LiveChat and of the output.
 pub async fn run(
-    config: &Config,
+    config_path: &Path,
     command: &WebhooksCommand,
     json: bool,
     out: &mut dyn Write,
 ) -> anyhow::Result<bool> {
+    let generated = match command {
+        WebhooksCommand::Apply(_) => secret::generate_missing(config_path, json)?,
+        _ => None,
+    };
+    let config = &Config::load_given(config_path, generated.as_ref())?;
     let app = App::of(config)?;
     match command {
         WebhooksCommand::List => {
@@ -32,10 +40,11 @@ pub async fn run(
         }
         WebhooksCommand::Plan(args) => {
             let (plan, on) = app.plan(config, &args.url).await?;
-            print_plan(&Found { url: &args.url, plan: &plan, on, applied: false }, json, out)?;
+            let found = Found { url: &args.url, plan: &plan, on, applied: false, secret_file: None };
+            print_plan(&found, json, out)?;
             Ok(plan.problems.is_empty() && on != Some(false))
         }
-        WebhooksCommand::Apply(args) => app.apply(config, args, json, out).await,
+        WebhooksCommand::Apply(args) => app.apply(config, args, generated.as_ref(), json, out).await,
         WebhooksCommand::Remove(args) => app.remove(args, json, out).await,
     }
 }
@@ -98,6 +107,7 @@ impl<'a> App<'a> {
         &self,
         config: &Config,
         args: &ApplyArgs,
+        generated: Option<&Given>,
         json: bool,
         out: &mut dyn Write,
     ) -> anyhow::Result<bool> {
@@ -106,13 +116,17 @@ impl<'a> App<'a> {
             bail!("livechat.webhooks.secrets is missing: the host would refuse what is registered");
         }
         let (mut plan, mut on) = self.plan(config, url).await?;
-        for change in plan.changes.iter_mut().filter(|change| args.renew && change.deed == Deed::Keep) {
+        // What is registered already brings another secret than one that was just made.
+        let renew = args.renew || generated.is_some();
+        for change in plan.changes.iter_mut().filter(|change| renew && change.deed == Deed::Keep) {
             change.deed = Deed::Renew;
         }
+        let secret_file = generated.map(|given| secret::put(given, json, out)).transpose()?.flatten();
+        let again = if renew { "the same command with --renew goes on" } else { "the same command goes on" };
         for (number, change) in plan.changes.iter().enumerate() {
             self.make(config, url, change).await.with_context(|| {
                 format!(
-                    "cannot {} the webhook {}; {number} of {} were done before it, the same command goes on",
+                    "cannot {} the webhook {}; {number} of {} were done before it, {again}",
                     change.deed.as_str(),
                     change.action,
                     plan.changes.len()
@@ -124,7 +138,7 @@ impl<'a> App<'a> {
             switched.context("everything is registered, but the webhooks can't be switched on")?;
             on = Some(true);
         }
-        print_plan(&Found { url, plan: &plan, on, applied: true }, json, out)?;
+        print_plan(&Found { url, plan: &plan, on, applied: true, secret_file }, json, out)?;
         Ok(plan.problems.is_empty())
     }
 

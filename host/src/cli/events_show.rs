@@ -43,6 +43,9 @@ fn print(event: &EventView, out: &mut dyn Write) -> io::Result<()> {
     if event.possible_duplicate {
         line(out, "flag", Some("possible-duplicate"))?;
     }
+    if event.recovered {
+        line(out, "flag", Some("recovered"))?;
+    }
     if let Some(plugin) = &event.own {
         line(out, "flag", Some("own"))?;
         let cause = if plugin.is_empty() { "the host's app or bot" } else { plugin };

@@ -19,6 +19,7 @@ use crate::config::{Config, Operator};
 use crate::event::EventId;
 use crate::event::person::Person;
 use crate::manifest::is_kebab_case;
+use crate::recovery::Report;
 use crate::store::{Decided, Decision, Forgotten, Lock, Opened, Reader, Replayed, Selection, Store};
 
 /// The file in the data folder in which a running host says where its operator listener is.
@@ -28,6 +29,8 @@ pub const ADDRESS_FILE: &str = "operator";
 const REQUEST_TIME: Duration = Duration::from_secs(20);
 /// To forget somebody takes as long as it takes.
 const FORGET_TIME: Duration = Duration::from_secs(24 * 3600);
+/// It asks LiveChat for one page after the other.
+const RECOVER_TIME: Duration = Duration::from_secs(3600);
 /// How often a host that has too much to do is asked again, and how long between.
 const TRIES: u32 = 30;
 const WAIT: Duration = Duration::from_secs(1);
@@ -177,6 +180,16 @@ impl Link {
 }
 
 impl Link {
+    /// Has the host that runs look what webhooks it missed.
+    ///
+    /// # Errors
+    /// Those of the host, or if none runs. A host for which nobody waits any more goes on with it.
+    pub async fn recover(&self, from: Timestamp, to: Option<Timestamp>) -> anyhow::Result<Report> {
+        let Way::Host(host) = &self.way else { bail!("no host runs with this config") };
+        let body = json!({ "from": from, "to": to });
+        host.post_patiently("/api/v1/events/recover", &body, &self.who, RECOVER_TIME).await
+    }
+
     /// Takes away what is stored of a person.
     ///
     /// # Errors

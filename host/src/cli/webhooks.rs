@@ -1,6 +1,7 @@
 //! `chatplug webhooks list|plan|apply|remove`: the arguments, and what is printed.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
@@ -65,6 +66,9 @@ pub struct Found<'a> {
     pub on: Option<bool>,
     /// Whether it was done.
     pub applied: bool,
+    /// The file that a new secret was written to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_file: Option<&'a Path>,
 }
 
 /// Prints what is registered.

@@ -4,10 +4,12 @@ use std::cell::RefCell;
 use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 
+use secrecy::SecretString;
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::problem::Problem;
+use super::secret::{Given, Missing};
 use super::table::Table;
 
 /// The text that is read, what it may refer to, and the problems found so far.
@@ -17,6 +19,8 @@ pub(super) struct Source<'a> {
     pub(super) folder: &'a Path,
     /// The environment variables.
     pub(super) env: &'a dyn Fn(&str) -> Option<String>,
+    /// A secret that is not in its place yet.
+    given: Option<&'a Given>,
     problems: RefCell<Vec<Problem>>,
 }
 
@@ -26,7 +30,17 @@ impl<'a> Source<'a> {
         folder: &'a Path,
         env: &'a dyn Fn(&str) -> Option<String>,
     ) -> Source<'a> {
-        Source { text, folder, env, problems: RefCell::default() }
+        Source { text, folder, env, given: None, problems: RefCell::default() }
+    }
+
+    /// The same, with a secret that is not in its place yet.
+    pub(super) fn with(self, given: Option<&'a Given>) -> Source<'a> {
+        Source { given, ..self }
+    }
+
+    /// The secret that belongs in a place, if it was given.
+    pub(super) fn given(&self, place: &Missing) -> Option<SecretString> {
+        self.given.filter(|given| given.place == *place).map(|given| given.secret.clone())
     }
 
     /// Notes a problem with what stands at `span`.

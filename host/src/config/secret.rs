@@ -2,13 +2,57 @@
 //! a value.
 
 use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
 
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::item::Item;
+
+/// A place that the config names for a secret, and where there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The environment variable of this name is not set, or empty.
+    Env(String),
+    /// The file is not there, or empty.
+    File(PathBuf),
+}
+
+/// A secret that is not in its place yet.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// Where it belongs.
+    pub place: Missing,
+    /// The secret.
+    pub secret: SecretString,
+}
+
+/// The place of a secret, if it names one and there is nothing.
+pub(super) fn missing(item: &Item<'_>) -> Option<Missing> {
+    let mut table = item.is_table().then(|| item.table())??;
+    match (table.take("env"), table.take("file")) {
+        (Some(env), None) => {
+            let name = env.text().filter(|name| is_variable(name))?;
+            let is_set = (item.source.env)(name).is_some_and(|value| !value.is_empty());
+            (!is_set).then(|| Missing::Env(name.to_owned()))
+        }
+        (None, Some(file)) => {
+            let path = item.source.folder.join(file.text()?);
+            let is_missing = match std::fs::metadata(&path) {
+                Ok(metadata) => metadata.is_file() && metadata.len() == 0,
+                Err(error) => error.kind() == ErrorKind::NotFound,
+            };
+            is_missing.then_some(Missing::File(path))
+        }
+        _ => None,
+    }
+}
+
+fn is_variable(name: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !name.is_empty() && name.len() <= ENV_NAME_BYTES_MAX && name.chars().all(word)
+}
 
 const SECRET_BYTES_MAX: u64 = 64 << 10;
 const ENV_NAME_BYTES_MAX: usize = 128;
@@ -81,11 +125,13 @@ fn referred(item: &Item<'_>) -> Option<SecretString> {
 
 fn from_env(item: &Item<'_>) -> Option<SecretString> {
     let name = item.text()?;
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if name.is_empty() || name.len() > ENV_NAME_BYTES_MAX || !name.chars().all(word) {
+    if !is_variable(name) {
         // The name is not shown: it may be the secret, put here by mistake.
         item.report("is not the name of an environment variable: letters, digits and underscores");
         return None;
+    }
+    if let Some(secret) = item.source.given(&Missing::Env(name.to_owned())) {
+        return Some(secret);
     }
     let value = (item.source.env)(name);
     if value.is_none() {
@@ -98,6 +144,9 @@ fn from_env(item: &Item<'_>) -> Option<SecretString> {
 
 fn from_file(item: &Item<'_>) -> Option<SecretString> {
     let path = item.source.folder.join(item.text()?);
+    if let Some(secret) = item.source.given(&Missing::File(path.clone())) {
+        return Some(secret);
+    }
     match read_file(&path) {
         Ok(text) => Some(SecretString::from(text.trim_end_matches(['\r', '\n']))),
         Err(error) => {

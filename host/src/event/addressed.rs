@@ -73,6 +73,7 @@ fn new(event_type: &str, payload: String) -> NewEvent {
         payload,
         extra: "{}".to_owned(),
         original: String::new(),
+        recovered: false,
     }
 }
 

@@ -55,6 +55,20 @@ pub struct Rating {
     pub comment: Option<String>,
 }
 
+impl Rating {
+    /// Whether what is said of it is the case already.
+    pub fn agrees(&self, signal: &Signal) -> bool {
+        fn part<T: PartialEq>(is: &Option<T>, said: &Part<T>) -> bool {
+            match said {
+                Part::Unmentioned => true,
+                Part::Set(value) => is.as_ref() == Some(value),
+                Part::Removed => is.is_none(),
+            }
+        }
+        part(&self.score, &signal.score) && part(&self.comment, &signal.comment)
+    }
+}
+
 /// What one webhook says about one part of a rating.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Part<T> {
@@ -136,6 +150,7 @@ pub fn chat_rated(signal: &Signal, thread_id: Option<&str>, turn: &Turn) -> NewE
         payload: payload.to_string(),
         extra: "{}".to_owned(),
         original: String::new(),
+        recovered: false,
     }
 }
 

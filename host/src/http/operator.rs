@@ -24,6 +24,7 @@ use crate::destinations::Destinations;
 use crate::measures::Measures;
 use crate::overview::Overview;
 use crate::plugins::Plugins;
+use crate::recovery::Recovery;
 use crate::store::{Error, Reader, Store};
 
 mod access;
@@ -46,12 +47,14 @@ const REQUESTS_A_SECOND: NonZeroU32 = NonZeroU32::new(50).expect("more than noth
 const BURST: NonZeroU32 = NonZeroU32::new(100).expect("more than nothing");
 /// Requests at the same time.
 const REQUESTS_MAX: usize = 16;
-/// How long a request may take, unless it is about [`FORGET`].
+/// How long a request may take, unless it is about [`FORGET`] or [`RECOVER`].
 const REQUEST_TIME: Duration = Duration::from_secs(15);
 /// How long a query may take: less, so that there is time to say so.
 const QUERY_TIME: Duration = Duration::from_secs(10);
 /// Whoever forgets a person wants to know that it is done, however large the store is.
 const FORGET: &str = "/api/v1/forget";
+/// It asks LiveChat as often as it has to.
+const RECOVER: &str = "/api/v1/events/recover";
 const BODY_BYTES_MAX: usize = 64 << 10;
 
 /// The parts that the listener shows and changes, beside the doors.
@@ -68,6 +71,8 @@ pub struct Shown {
     pub plugins: Plugins,
     /// What plugins say about commands.
     pub progress: Progress,
+    /// What looks for webhooks that were missed.
+    pub recovery: Arc<Recovery>,
 }
 
 /// What the handlers work with.
@@ -141,6 +146,7 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Operator>>)> {
         ("get", "/api/v1/audit", get(status::audit)),
         ("get", "/api/v1/audit/decisions", get(status::decisions)),
         ("get", "/api/v1/events", get(events::list)),
+        ("post", RECOVER, post(events::recover)),
         ("get", "/api/v1/events/{id}", get(events::show)),
         ("post", "/api/v1/events/{id}/replay", post(events::replay)),
         ("get", "/api/v1/deliveries/{id}", get(deliveries::show)),
@@ -209,7 +215,7 @@ async fn admit(
     let caller = caller?;
     let _room = operator.room.try_acquire().map_err(|_| busy())?;
     request.extensions_mut().insert(Caller(caller));
-    if request.uri().path() == FORGET {
+    if [FORGET, RECOVER].contains(&request.uri().path()) {
         return Ok(next.run(request).await);
     }
     tokio::time::timeout(REQUEST_TIME, next.run(request)).await.map_err(|_| {

@@ -11,6 +11,7 @@ mod derived;
 mod facts;
 mod flat;
 mod json;
+pub mod listed;
 mod older;
 mod payload;
 mod rating;
@@ -146,6 +147,7 @@ fn understand(us: &Us, object: &Object, wire_name: &'static str, received_at_ms:
         payload: reading.payload,
         extra: reading.extra,
         original: reading.original,
+        recovered: false,
     };
     let mut events = Vec::with_capacity(1 + inside.len());
     events.push(first);

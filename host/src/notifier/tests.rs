@@ -53,6 +53,7 @@ impl Stage {
             destinations: Arc::new(Vec::new),
             refusals: Arc::default(),
             registrations: Arc::default(),
+            missed: Arc::default(),
             heartbeats: Vec::new(),
             heartbeat: Arc::default(),
         };
@@ -92,6 +93,7 @@ impl Stage {
             payload: "{}".to_owned(),
             extra: "{}".to_owned(),
             original: String::new(),
+            recovered: false,
         };
         let routes = Routes::from([(
             "incoming_event".to_owned(),

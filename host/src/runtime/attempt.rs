@@ -263,6 +263,9 @@ fn contract_event(event: &Event, number: u32, late: bool) -> contract::Event {
     if event.possible_duplicate {
         flags.push("possible-duplicate".to_owned());
     }
+    if event.recovered {
+        flags.push("recovered".to_owned());
+    }
     if event.own.is_some() {
         flags.push("own".to_owned());
     }

@@ -85,14 +85,14 @@ impl Store {
     }
 }
 
-fn store_event(
+pub(super) fn store_event(
     group: &mut Group<'_>,
     event: NewEvent,
     routes: &Routes,
     now_ms: i64,
     accepted: &mut Accepted,
 ) -> rusqlite::Result<()> {
-    let Some(possible_duplicate) = check_repetition(group, &event.dedupe, now_ms)? else {
+    let Some(possible_duplicate) = check_repetition(group, &event, now_ms)? else {
         accepted.duplicates += 1;
         return Ok(());
     };
@@ -158,26 +158,44 @@ fn deliver(
 }
 
 /// `None` if the event was stored before; else whether it may be a repetition.
-fn check_repetition(group: &mut Group<'_>, dedupe: &Dedupe, now_ms: i64) -> rusqlite::Result<Option<bool>> {
-    match dedupe {
+fn check_repetition(group: &mut Group<'_>, event: &NewEvent, now_ms: i64) -> rusqlite::Result<Option<bool>> {
+    match &event.dedupe {
         Dedupe::Always => Ok(Some(false)),
-        Dedupe::Key(key) => {
-            let mut insert = group
-                .connection
-                .prepare_cached("INSERT INTO dedupe (key, at) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
-            let is_new = insert.execute(params![key, now_ms])? == 1;
-            Ok(is_new.then_some(false))
+        Dedupe::Key(key) => is_new(group, key, false, now_ms).map(|is_new| is_new.then_some(false)),
+        // What LiveChat lists says nothing new if a webhook has ever said it.
+        Dedupe::Window(key) if event.recovered => {
+            is_new(group, key, true, now_ms).map(|is_new| is_new.then_some(false))
         }
-        Dedupe::Window(key) => {
-            let mut select = group.connection.prepare_cached("SELECT at FROM dedupe WHERE key = ?1")?;
-            let before: Option<i64> = select.query_row([key], |row| row.get(0)).optional()?;
-            let mut upsert = group.connection.prepare_cached(
-                "INSERT INTO dedupe (key, at) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET at = excluded.at",
-            )?;
-            upsert.execute(params![key, now_ms])?;
-            Ok(Some(before.is_some_and(|at| now_ms - at < RETRY_WINDOW_MS)))
-        }
+        Dedupe::Window(key) => check_window(group, key, now_ms),
     }
+}
+
+/// Remembers a key; whether it was not known. `is_listed`: an event has it that was recovered, of a type without natural key.
+fn is_new(group: &mut Group<'_>, key: &str, is_listed: bool, now_ms: i64) -> rusqlite::Result<bool> {
+    let mut insert = group
+        .connection
+        .prepare_cached("INSERT INTO dedupe (key, at, listed) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
+    Ok(insert.execute(params![key, now_ms, is_listed])? == 1)
+}
+
+/// The same for a webhook without natural key.
+fn check_window(group: &mut Group<'_>, key: &str, now_ms: i64) -> rusqlite::Result<Option<bool>> {
+    let mut select = group.connection.prepare_cached("SELECT at, listed FROM dedupe WHERE key = ?1")?;
+    let before: Option<(i64, bool)> =
+        select.query_row([key], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let is_recent = before.is_some_and(|(at, _)| now_ms - at < RETRY_WINDOW_MS);
+    // It was recovered, and now LiveChat's own retry brings it.
+    if let Some((_, true)) = before
+        && is_recent
+    {
+        return Ok(None);
+    }
+    let mut upsert = group.connection.prepare_cached(
+        "INSERT INTO dedupe (key, at) VALUES (?1, ?2)
+         ON CONFLICT (key) DO UPDATE SET at = excluded.at, listed = 0",
+    )?;
+    upsert.execute(params![key, now_ms])?;
+    Ok(Some(is_recent))
 }
 
 fn insert_event(
@@ -189,8 +207,8 @@ fn insert_event(
 ) -> rusqlite::Result<EventId> {
     let mut insert = group.connection.prepare_cached(
         "INSERT INTO events (type, source, organization, occurred_at, received_at, chat_id, thread_id,
-            possible_duplicate, payload, extra, original, own)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            possible_duplicate, payload, extra, original, own, recovered)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?;
     insert.execute(params![
         event.event_type,
@@ -205,6 +223,7 @@ fn insert_event(
         event.extra,
         event.original,
         own,
+        event.recovered,
     ])?;
     Ok(EventId(group.connection.last_insert_rowid()))
 }
@@ -250,6 +269,7 @@ fn stored(id: EventId, event: NewEvent, possible_duplicate: bool, own: Option<St
         chat_id: event.chat_id,
         thread_id: event.thread_id,
         possible_duplicate,
+        recovered: event.recovered,
         own,
         payload: event.payload,
         extra: event.extra,
@@ -257,7 +277,11 @@ fn stored(id: EventId, event: NewEvent, possible_duplicate: bool, own: Option<St
 }
 
 /// Records what a webhook says about a rating; the `chat_rated` event if it changes what is known.
-fn apply_rating(group: &mut Group<'_>, signal: &Signal, now_ms: i64) -> rusqlite::Result<Option<NewEvent>> {
+pub(super) fn apply_rating(
+    group: &mut Group<'_>,
+    signal: &Signal,
+    now_ms: i64,
+) -> rusqlite::Result<Option<NewEvent>> {
     let thread_id = match &signal.thread_id {
         Some(thread_id) => Some(thread_id.clone()),
         None => newest_thread(group, &signal.chat_id)?,
@@ -278,7 +302,7 @@ fn apply_rating(group: &mut Group<'_>, signal: &Signal, now_ms: i64) -> rusqlite
     Ok(turn.map(|turn| rating::chat_rated(signal, thread_id.as_deref(), &turn)))
 }
 
-fn history(group: &mut Group<'_>, chat: &str, thread: &str) -> rusqlite::Result<History> {
+pub(super) fn history(group: &mut Group<'_>, chat: &str, thread: &str) -> rusqlite::Result<History> {
     let mut select = group
         .connection
         .prepare_cached("SELECT history FROM ratings WHERE chat_id = ?1 AND thread_id = ?2")?;

@@ -225,25 +225,25 @@ fn collect(
 
 fn pending(row: &Row<'_>) -> rusqlite::Result<Pending> {
     let event = event(row)?;
-    let id = DeliveryId(row.get(12)?);
-    let is_removed: bool = row.get(24)?;
+    let id = DeliveryId(row.get(13)?);
+    let is_removed: bool = row.get(25)?;
     Ok(Pending {
         event_id: event.id,
         // Without content it is no event: who runs the delivery finds that out in the store.
         event: kept(Arc::new(event)).filter(|_| !is_removed),
         id,
-        plugin: Arc::from(row.get::<_, String>(13)?),
-        lane: row.get::<_, Option<String>>(14)?.map(Arc::from),
-        accepted_at_ms: row.get(15)?,
-        due_at_ms: row.get(16)?,
-        attempts: row.get(17)?,
-        crashes: row.get(18)?,
-        runs: row.get(19)?,
-        root: row.get::<_, Option<i64>>(20)?.map_or(id, DeliveryId),
-        late: row.get(21)?,
-        journaled: row.get(22)?,
+        plugin: Arc::from(row.get::<_, String>(14)?),
+        lane: row.get::<_, Option<String>>(15)?.map(Arc::from),
+        accepted_at_ms: row.get(16)?,
+        due_at_ms: row.get(17)?,
+        attempts: row.get(18)?,
+        crashes: row.get(19)?,
+        runs: row.get(20)?,
+        root: row.get::<_, Option<i64>>(21)?.map_or(id, DeliveryId),
+        late: row.get(22)?,
+        journaled: row.get(23)?,
         doubt_since_ms: None,
-        set_at_ms: row.get(23)?,
+        set_at_ms: row.get(24)?,
     })
 }
 

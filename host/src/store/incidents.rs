@@ -82,7 +82,7 @@ impl Store {
         self.read(move |connection| past_due(connection, &plugin, before_ms)).await
     }
 
-    /// How many events came from LiveChat from `between.0` until before `between.1`, milliseconds since 1970; counts
+    /// How many events LiveChat's webhooks brought from `between.0` until before `between.1`, milliseconds since 1970; counts
     /// no further than `max`.
     ///
     /// # Errors
@@ -91,7 +91,7 @@ impl Store {
         self.read(move |connection| {
             let (from, to) = (first_at(connection, between.0)?, first_at(connection, between.1)?);
             let mut select = connection.prepare_cached(
-                "SELECT count(*) FROM (SELECT 1 FROM events WHERE id >= ?1 AND id < ?2 AND source = 'livechat' LIMIT ?3)",
+                "SELECT count(*) FROM (SELECT 1 FROM events WHERE id >= ?1 AND id < ?2 AND source = 'livechat' AND recovered = 0 LIMIT ?3)",
             )?;
             select.query_row([from, to, max.into()], |row| row.get(0))
         })

@@ -40,6 +40,8 @@ pub struct EventView {
     pub received_at: String,
     /// Whether it may be a repetition.
     pub possible_duplicate: bool,
+    /// Whether no webhook brought it: the host asked LiveChat what it had missed.
+    pub recovered: bool,
     /// The plugin that caused it, or empty text for the host's app or bot; absent if it wasn't caused by the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub own: Option<String>,
@@ -94,10 +96,10 @@ pub struct DeliveryView {
 
 pub(super) const EVENT_COLUMNS: &str =
     "events.id, type, source, organization, occurred_at, received_at, chat_id,
-    thread_id, possible_duplicate, payload, extra, own";
+    thread_id, possible_duplicate, payload, extra, own, recovered";
 /// The same without what the event says: a listing of many would hold all of that in memory.
 const LISTED_COLUMNS: &str = "events.id, type, source, organization, occurred_at, received_at, chat_id,
-    thread_id, possible_duplicate, '', '', own";
+    thread_id, possible_duplicate, '', '', own, recovered";
 pub(super) const DELIVERY_COLUMNS: &str =
     "deliveries.id, plugin, state, attempts, outcome, reason, version, due_at, ended_at, log, crash";
 
@@ -199,6 +201,7 @@ pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
         payload: row.get(9)?,
         extra: row.get(10)?,
         own: row.get(11)?,
+        recovered: row.get(12)?,
     })
 }
 
@@ -212,6 +215,7 @@ fn view(event: &Event, deliveries: Vec<DeliveryView>) -> EventView {
         occurred_at: event.occurred_at_ms.map(rfc3339),
         received_at: rfc3339(event.received_at_ms),
         possible_duplicate: event.possible_duplicate,
+        recovered: event.recovered,
         own: event.own.clone(),
         trace: None,
         deliveries,

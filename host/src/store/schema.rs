@@ -273,6 +273,16 @@ CREATE TABLE fired_timers (
 ) STRICT;
 CREATE INDEX fired_timers_of_key ON fired_timers (plugin, chat, key);
 ALTER TABLE memory_use ADD COLUMN timers INTEGER NOT NULL DEFAULT 0;
+
+-- What no webhook brought and LiveChat was asked for: `recovered` events; dedupe keys of `listed` ones, where the type has
+-- no natural key; and the outage in which webhooks may have been lost, until it was looked what was missed.
+ALTER TABLE events ADD COLUMN recovered INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dedupe ADD COLUMN listed INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE outage (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    began_at INTEGER NOT NULL,
+    ended_at INTEGER NOT NULL
+) STRICT;
 ";
 
 /// Sets a write connection up and brings the tables up to date.

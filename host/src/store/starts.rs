@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Error, Store};
+use super::{Error, Store, recovery};
 use crate::delivery::Uptime;
 
 /// How often a host records that it is alive.
@@ -24,6 +24,12 @@ impl Epoch {
     pub(super) fn begin(connection: &Connection, now_ms: i64) -> Result<(Epoch, Uptime), Error> {
         let oldest = now_ms.saturating_sub(KEPT.as_millis() as i64);
         connection.execute_batch("BEGIN IMMEDIATE")?;
+        let before = connection
+            .query_row("SELECT alive_at FROM starts ORDER BY epoch DESC LIMIT 1", [], |row| row.get(0))
+            .optional()?;
+        if let Some(alive_ms) = before {
+            recovery::note_gap(connection, alive_ms, now_ms)?;
+        }
         connection.execute("INSERT INTO starts (started_at, alive_at) VALUES (?1, ?1)", [now_ms])?;
         let epoch = Epoch(connection.last_insert_rowid());
         // One that ended before that time is needed: the downtime behind it may reach into it.
@@ -46,8 +52,12 @@ impl Epoch {
         Ok(newest == Some(self.0))
     }
 
-    /// Records that the host is alive.
+    /// Records that the host is alive. If that could not be recorded for long, nor could webhooks.
     pub(super) fn is_alive(self, connection: &Connection, now_ms: i64) -> rusqlite::Result<()> {
+        let mut select = connection.prepare_cached("SELECT alive_at FROM starts WHERE epoch = ?1")?;
+        if let Some(alive_ms) = select.query_row([self.0], |row| row.get(0)).optional()? {
+            recovery::note_gap(connection, alive_ms, now_ms)?;
+        }
         let mut update = connection.prepare_cached("UPDATE starts SET alive_at = ?2 WHERE epoch = ?1")?;
         update.execute([self.0, now_ms]).map(|_| ())
     }

@@ -79,6 +79,7 @@ impl Bench {
             payload: payload.to_owned(),
             extra: "{}".to_owned(),
             original: String::new(),
+            recovered: false,
         };
         let routes = Routes::from([(
             "incoming_event".to_owned(),

@@ -24,6 +24,7 @@ fn event() -> Event {
         chat_id: Some("C1".to_owned()),
         thread_id: Some("T1".to_owned()),
         possible_duplicate: false,
+        recovered: false,
         own: None,
         payload: r#"{"chat_id":"C1","thread_id":"T1","event":{"id":"1","type":"message"}}"#.to_owned(),
         extra: "{}".to_owned(),

@@ -44,6 +44,7 @@ const ROWS: &[Row] = &[
             "notifier",
             "overview",
             "plugins",
+            "recovery",
             "refusals",
             "registry",
             "scheduler",

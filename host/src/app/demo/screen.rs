@@ -228,6 +228,7 @@ mod tests {
             occurred_at: None,
             received_at: String::new(),
             possible_duplicate: false,
+            recovered: false,
             own: None,
             trace: None,
             deliveries: vec![delivery],

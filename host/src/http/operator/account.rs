@@ -23,6 +23,7 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Problem {
         let (status, code) = match error.code {
             Code::Invalid => (StatusCode::BAD_REQUEST, "invalid"),
+            Code::Conflict => (StatusCode::CONFLICT, "under-way"),
             Code::NotFound => (StatusCode::NOT_FOUND, "not-found"),
             Code::RateLimited => (StatusCode::SERVICE_UNAVAILABLE, "rate-limited"),
             Code::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),

@@ -5,12 +5,14 @@ use axum::extract::{Extension, Path, State};
 use axum::http::{StatusCode, Uri};
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::asked::{Body, Problem, body, event_type, id, limit, query};
 use super::{Answer, App, Caller};
 use crate::event::EventId;
 use crate::event::person::Person;
-use crate::store::{Error, EventFilter, EventView, Forgotten, Replayed};
+use crate::recovery::Report;
+use crate::store::{DeedOfOperator, Error, EventFilter, EventView, Forgotten, Replayed};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,6 +67,41 @@ pub(super) async fn replay(
     let replayed =
         operator.shown.store.replay_event(event, plugins, who, now_ms).await?.ok_or_else(missing)?;
     Ok(Json(replayed))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Recover {
+    from: Timestamp,
+    #[serde(default)]
+    to: Option<Timestamp>,
+}
+
+pub(super) async fn recover(
+    State(operator): App,
+    Extension(Caller(who)): Extension<Caller>,
+    sent: Body,
+) -> Answer<Report> {
+    let Recover { from, to } = body(sent)?;
+    if to.is_some_and(|to| to <= from) {
+        return Err(Problem::invalid("`to` must be later than `from`"));
+    }
+    let (store, recovery) = (operator.shown.store.clone(), operator.shown.recovery.clone());
+    // In a task of its own: it goes on if whoever asked doesn't wait for it.
+    let task = tokio::spawn(async move {
+        let report = recovery.ask(from.as_millisecond(), to.map(Timestamp::as_millisecond)).await?;
+        let after = json!({ "from": report.from, "to": report.to, "recovered": report.recovered });
+        let deed = DeedOfOperator {
+            who,
+            action: "events.recover",
+            subject: "missed webhooks".to_owned(),
+            before: None,
+            after: Some(after),
+        };
+        store.note_deed(deed, Timestamp::now().as_millisecond()).await.map_err(Problem::from)?;
+        Ok(report)
+    });
+    task.await.map_err(|_| Problem::from(Error::Closed))?.map(Json)
 }
 
 #[derive(Deserialize)]

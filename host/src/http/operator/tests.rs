@@ -60,7 +60,19 @@ impl Scene {
         let (store, config) = (self.store.clone(), self.config.clone());
         let path = self._folder.path().join("chatplug.toml");
         let plugins = Plugins::new(path, Some(store.clone()), Arc::default(), None);
+        let recovery = Arc::new(Recovery {
+            store: store.clone(),
+            config: config.clone(),
+            livechat: Services::none().livechat,
+            reception: Box::new(Default::default),
+            missed: Arc::default(),
+            measures: measures.clone(),
+            pause: Duration::ZERO,
+            looking: Default::default(),
+            stop: Default::default(),
+        });
         let shown = Shown {
+            recovery,
             store,
             config,
             measures,

@@ -52,6 +52,7 @@ impl Chat<'_> {
             payload: format!("{{\"chat_id\":{}{thread},\"event\":{}}}", quoted(chat_id), raw.get()),
             extra: format!("{{\"derived_from\":\"incoming_chat\",{}", &reading.extra[1..]),
             original: String::new(),
+            recovered: false,
         })
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn of(event_type: &str, payload: &Payload) -> Facts {
             chat_id.as_deref(),
             thread_id.as_deref(),
             event_type,
-            &hash(payload.text),
+            &content_key(event_type, payload),
         )),
     };
     Facts { lane, occurred_at_ms: occurred_at_ms(event_type, payload), dedupe, chat_id, thread_id }
@@ -87,6 +87,13 @@ fn natural_key(event_type: &str, payload: &Payload, thread_id: Option<&str>) -> 
         "incoming_chat" | "chat_deactivated" => Some(payload.thread.id("created_at")?.into_owned()),
         _ => None,
     }
+}
+
+/// What is equal in repetitions of an event that nothing else tells from others. Of a tag the name, so that one that
+/// LiveChat lists is known to be one that it told of.
+fn content_key(event_type: &str, payload: &Payload) -> String {
+    let tag = ["thread_tagged", "thread_untagged"].contains(&event_type).then(|| payload.root.text("tag"));
+    tag.flatten().map_or_else(|| hash(payload.text), |tag| hash(&tag))
 }
 
 /// `event_updated` has no time: the chat event's is that of its creation, which may be long ago.

@@ -40,6 +40,7 @@ impl Scene {
             payload: "{}".to_owned(),
             extra: "{}".to_owned(),
             original: String::new(),
+            recovered: false,
         };
         let route = |plugin: &&str| Route { plugin: Arc::from(*plugin), own_events: false };
         let plugins = plugins.iter().map(route).collect();

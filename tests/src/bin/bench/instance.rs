@@ -86,6 +86,7 @@ fn event() -> Event {
         chat_id: Some("C1".to_owned()),
         thread_id: Some("T1".to_owned()),
         possible_duplicate: false,
+        recovered: false,
         own: None,
         payload: "{}".to_owned(),
         extra: "{}".to_owned(),

@@ -1,0 +1,88 @@
+//! Whether chats go on at LiveChat while no webhook comes. That can be seen where nothing is known yet of what is usual.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::look::origin;
+use super::{HOUR_MS, Recovery, now_ms, time};
+use crate::action::Error;
+use crate::action::livechat::Call;
+use crate::livechat::webhook::listed::{self, Summary};
+
+/// How often LiveChat is asked at most: a call that it bills.
+const EVERY: Duration = Duration::from_secs(3600);
+/// A webhook may take so long, with LiveChat's retries, milliseconds.
+const ON_ITS_WAY_MS: i64 = 5 * 60_000;
+/// The newest chats that are looked at.
+const CHATS: u32 = 20;
+
+/// What was seen.
+pub(super) struct Watch {
+    due: Instant,
+    is_silent: bool,
+}
+
+impl Watch {
+    /// Looks for the first time an hour after the start.
+    pub(super) fn new(now: Instant) -> Watch {
+        Watch { due: now + EVERY, is_silent: false }
+    }
+
+    pub(super) async fn turn(&mut self, recovery: &Recovery) {
+        if self.is_silent && self.has_brought(recovery, now_ms()).await {
+            self.is_silent = false;
+            recovery.missed.is_heard();
+        }
+        if Instant::now() < self.due || recovery.able().is_err() || recovery.livechat.ready().is_err() {
+            return;
+        }
+        self.due = Instant::now() + EVERY;
+        match self.look(recovery, now_ms()).await {
+            Ok(Some(text)) => {
+                self.is_silent = true;
+                recovery.missed.is_silent(text);
+            }
+            Ok(None) => {}
+            Err(error) => tracing::debug!(%error, "cannot see whether chats go on while no webhook comes"),
+        }
+    }
+
+    /// Whether a webhook came in the last hour.
+    async fn has_brought(&self, recovery: &Recovery, now_ms: i64) -> bool {
+        recovery.store.received((now_ms - HOUR_MS, i64::MAX), 1).await.is_ok_and(|count| count > 0)
+    }
+
+    /// What is wrong, if LiveChat used to bring webhooks, brings none, and should.
+    pub(super) async fn look(&self, recovery: &Recovery, now_ms: i64) -> Result<Option<String>, Error> {
+        let used_to = recovery.store.received((i64::MIN, i64::MAX), 1).await.is_ok_and(|count| count > 0);
+        if !used_to || self.has_brought(recovery, now_ms).await {
+            return Ok(None);
+        }
+        let query = json!({ "limit": CHATS, "sort_order": "desc" }).to_string();
+        let call = Call::ListChats { query, page_id: None };
+        let answer =
+            recovery.livechat.call(&origin(now_ms), call).await.map_err(|failure| failure.into_error())?;
+        let (routes, _) = (recovery.reception)();
+        let wants = |event_type: &str| routes.contains_key(event_type);
+        let told_ms = |chat: &Summary| {
+            let began = chat.began_ms.filter(|_| wants("incoming_chat"));
+            let said = chat.newest_ms.filter(|_| wants("incoming_event"));
+            [began, said]
+                .into_iter()
+                .flatten()
+                .filter(|at| (now_ms - HOUR_MS..now_ms - ON_ITS_WAY_MS).contains(at))
+                .max()
+        };
+        let newest_ms = listed::summaries(&answer)?.items.iter().filter_map(told_ms).max();
+        Ok(newest_ms.map(|newest_ms| {
+            format!(
+                "no webhook for an hour, but chats go on at LiveChat, the last one at {}: are they still registered, and \
+                 does the proxy let them through? `chatplug doctor --url URL` looks, `chatplug events recover` brings what \
+                 was missed",
+                time(newest_ms)
+            )
+        }))
+    }
+}
