@@ -187,7 +187,7 @@ async fn a_token_is_good_for_its_file_until_it_is_revoked() {
     assert!(!is_good("a.txt", &token).await);
     assert_eq!(
         bench.number("SELECT count(*) FROM audit WHERE action = 'files.token'"),
-        FILE_TOKENS_MAX.into()
+        i64::from(FILE_TOKENS_MAX)
     );
     assert_eq!(
         bench.number(
