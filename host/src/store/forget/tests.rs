@@ -34,7 +34,7 @@ async fn bench() -> Bench {
                 ('p', 'C2', 'wait', 1, 1, '{\"mail\":\"Mary@example.com\"}');
              INSERT INTO files (plugin, name, at, delivery, bytes, content) VALUES
                 ('p', 'a.csv', 1, 1, 5, 'id,C1'), ('p', 'a.csv', 1, 1, 6, 'id,C10'),
-                ('p', 'b.html', 1, 1, 23, '<td>MARY@example.com</td>'), ('q', 'c.txt', 1, 1, 10, 'rosemary@example.com');
+                ('p', 'b.html', 1, 1, 23, '<td>MARY@example.com</td>'), ('q', 'c.txt', 1, 1, 15, 'ann@example.com');
              UPDATE memory_use SET file_bytes = 34 WHERE plugin = 'p';",
         )
         .expect("rows")
