@@ -21,6 +21,8 @@ use crate::event::person::Person;
 use crate::manifest::is_kebab_case;
 use crate::store::{Decided, Decision, Forgotten, Lock, Opened, Reader, Replayed, Selection, Store};
 
+mod files;
+
 /// The file in the data folder in which a running host says where its operator listener is.
 pub const ADDRESS_FILE: &str = "operator";
 

@@ -9,6 +9,8 @@ use crate::action::memory::{Answer, Room};
 use crate::action::{Code, Error};
 use crate::delivery::DeliveryId;
 
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod views;
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::figures::{Figures, Tally};
 use crate::gather::Place;
-use crate::range::Range;
+use crate::range::{Range, as_text};
 
 /// How long a run is remembered that doesn't come to its end.
 const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
@@ -27,6 +27,7 @@ pub struct Run {
     /// The reports that are to be made, the one under way first.
     pub ranges: Vec<Range>,
     /// The day on which it began.
+    #[serde(with = "as_text")]
     pub today: Date,
     /// Whether the first report is also the latest one.
     pub is_nightly: bool,

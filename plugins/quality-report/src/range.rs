@@ -16,9 +16,25 @@ pub const PROVISIONAL_DAYS: i32 = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Range {
     /// The first day.
+    #[serde(with = "as_text")]
     pub from: Date,
     /// The last day.
+    #[serde(with = "as_text")]
     pub to: Date,
+}
+
+/// A day as `2026-11-01`.
+pub(crate) mod as_text {
+    use jiff::civil::Date;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(crate) fn serialize<S: Serializer>(day: &Date, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(day)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
 }
 
 impl Range {
