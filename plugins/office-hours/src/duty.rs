@@ -147,10 +147,8 @@ mod tests {
     }
 
     fn agents(ids: &[&str]) -> Vec<RoutingStatus> {
-        let all: Vec<_> = ids
-            .iter()
-            .map(|id| serde_json::json!({ "agent_id": id, "status": "accepting chats" }))
-            .collect();
+        let all: Vec<_> =
+            ids.iter().map(|id| serde_json::json!({ "agent_id": id, "status": "accepting chats" })).collect();
         serde_json::from_value(all.into()).expect("statuses")
     }
 
@@ -173,7 +171,10 @@ mod tests {
             let open = roster.iter().filter(|(_, duty)| duty.is_open);
             (open.map(|(id, _)| id.clone()).collect::<Vec<_>>(), roster.len())
         };
-        assert_eq!(open("2026-06-01T07:00:00Z"), (vec!["ann@example.com".into(), "ben@example.com".into()], 4));
+        assert_eq!(
+            open("2026-06-01T07:00:00Z"),
+            (vec!["ann@example.com".into(), "ben@example.com".into()], 4)
+        );
         assert_eq!(open("2026-06-01T13:00:00Z").0, ["ben@example.com"]);
         assert_eq!(open("2026-06-01T19:30:00Z").0, ["ben@example.com", "bot-1", "kim@example.com"]);
         assert_eq!(unknown(&settings, &of_all), ["gone@example.com"]);

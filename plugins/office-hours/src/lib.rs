@@ -27,6 +27,7 @@ impl Plugin for OfficeHours {
             .on("routing_status_set")
             .connection(slack::CONNECTION)
             .schedule(Schedule::every("minute", Duration::from_secs(60)).catch_up())
+            .command("check", "Says which timetables are open, and what the settings cost")
             .command("apply", "Sets everybody as the timetables say, now")
             .command("show", "Says which timetables are open: now, or --at 2026-12-24T17:00:00Z")
     }
@@ -53,8 +54,10 @@ fn on_status(set: &RoutingStatus, settings: &Settings) -> Result<(), Failure> {
 }
 
 fn on_command(command: &Commanded, settings: &Settings) -> Result<(), Failure> {
-    if command.command == "apply" {
-        return look::everybody(settings, now());
+    match command.command.as_str() {
+        "apply" => return look::everybody(settings, now()),
+        "check" => info!("{}", cost(settings)),
+        _ => {}
     }
     let at = match command.argument("at") {
         None => now(),
@@ -66,14 +69,37 @@ fn on_command(command: &Commanded, settings: &Settings) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What looking costs at LiveChat's list price, without what happens at the hours' ends.
+fn cost(settings: &Settings) -> String {
+    const MINUTES_A_MONTH: usize = 30 * 24 * 60;
+    const CENTS_A_THOUSAND: usize = 27;
+    let groups: usize = settings.timetables.iter().map(|timetable| timetable.groups.len()).sum();
+    let names_agents = settings.timetables.iter().any(|timetable| !timetable.agents.is_empty());
+    let every = usize::try_from(settings.look_every_minutes.max(1)).unwrap_or(usize::MAX);
+    let calls = (groups + usize::from(names_agents)) * (MINUTES_A_MONTH / every);
+    let cents = calls * CENTS_A_THOUSAND / 1000;
+    format!("about {calls} calls a month: ${}.{:02} at LiveChat's list price", cents / 100, cents % 100)
+}
+
 fn now() -> Timestamp {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_millis()).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or_default()
+    i64::try_from(now.as_millis())
+        .ok()
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_look_at_a_group_every_15_minutes_costs_less_than_a_dollar() {
+        let settings = r#"{"timetables":[
+            {"name":"a","timezone":"UTC","groups":[1,2],"agents":["a@b.c"],"hours":[{"from":"09:00","to":"17:00"}]}]}"#;
+        let settings: Settings = serde_json::from_str(settings).expect("settings");
+        assert_eq!(cost(&settings), "about 8640 calls a month: $2.33 at LiveChat's list price");
+    }
 
     /// The section to paste, as the README shows it.
     const README: &str = include_str!("../README.md");

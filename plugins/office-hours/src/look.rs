@@ -164,10 +164,8 @@ mod tests {
             {"name":"a","timezone":"UTC","groups":[1],"hours":[{"from":"09:00","to":"17:00"}]}]}"#;
         let settings: Settings = serde_json::from_str(settings).expect("settings");
         let at = |text: &str| text.parse::<Timestamp>().expect("a timestamp");
-        let looked = |from: &str| Looked {
-            phase: duty::phase(&settings, at(from)),
-            at_ms: at(from).as_millisecond(),
-        };
+        let looked =
+            |from: &str| Looked { phase: duty::phase(&settings, at(from)), at_ms: at(from).as_millisecond() };
         let check = |from: &str, to: &str, expected| {
             assert_eq!(looked(from).holds(&settings, at(to)), expected, "{from} to {to}");
         };

@@ -163,7 +163,10 @@ mod tests {
             Err("end before they begin"),
         );
         let late = r#"{"days":["mon"],"from":"16:59","to":"18:00"}"#;
-        check(&timetable("a", r#""groups":[1]"#, &format!("{day},{late}")), Err("hours number 1 and 2 overlap"));
+        check(
+            &timetable("a", r#""groups":[1]"#, &format!("{day},{late}")),
+            Err("hours number 1 and 2 overlap"),
+        );
         check(&one.replace("UTC", "Mars/Base"), Err("`Mars/Base` is not a time zone"));
         check(&one.replace("\"groups\"", "\"holidays\":[\"2026-13-01\"],\"groups\""), Err("`2026-13-01`"));
         check(&one.replace("groups", "group"), Err("group"));

@@ -102,17 +102,21 @@ mod tests {
 
     #[test]
     fn totals_stand_beside_those_of_livechat() {
-        let all = Figures { chats: 9, good: 2, bad: 1, first_count: 4, first_ms: 80_000, ..Figures::default() };
+        let all =
+            Figures { chats: 9, good: 2, bad: 1, first_count: 4, first_ms: 80_000, ..Figures::default() };
         let days = json!({ "2026-06-01": { "count": 1, "first_response_time": 50.0 },
             "2026-06-02": { "count": 3, "first_response_time": 10.0 } });
         let reports = Reports {
             chats: report(json!({ "total": 11, "records": {} })),
-            ratings: report(json!({ "records": { "2026-06-01": { "good": 1 }, "2026-06-02": { "good": 1 } } })),
+            ratings: report(
+                json!({ "records": { "2026-06-01": { "good": 1 }, "2026-06-02": { "good": 1 } } }),
+            ),
             first_response: report(json!({ "records": days })),
             response: None,
         };
         let compared = reports.compare(&all);
-        let told: Vec<_> = compared.iter().map(|one| (one.name, one.ours, one.theirs, one.difference())).collect();
+        let told: Vec<_> =
+            compared.iter().map(|one| (one.name, one.ours, one.theirs, one.difference())).collect();
         assert_eq!(
             told,
             [

@@ -47,20 +47,19 @@ impl Plugin for QualityReport {
     fn manifest() -> Manifest {
         Manifest::new("quality-report", env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_DESCRIPTION"))
             .schedule(Schedule::cron("nightly", "0 3 * * *").catch_up())
-            .command("report", "Makes the report of some days: --from 2026-11-01, --to 2026-11-07 if it is not one day")
+            .command("check", "Says how the score is made")
+            .command(
+                "report",
+                "Makes the report of some days: --from 2026-11-01, --to 2026-11-07 if it is not one day",
+            )
     }
 
     fn handle(event: Event, settings: Settings) -> Result<(), Failure> {
         settings.check().map_err(Failure::Reject)?;
         let today = range::day(&settings.timezone, now());
         match event.event_type.as_str() {
-            "schedule" => {
-                begin(&event.id, &settings, Run::new(Range::nightly(today), today, true))
-            }
-            "command" => {
-                let range = commanded(&event.payload_as()?, today)?;
-                begin(&event.id, &settings, Run::new(vec![range], today, false))
-            }
+            "schedule" => begin(&event.id, &settings, Run::new(Range::nightly(today), today, true)),
+            "command" => on_command(&event, &settings, today),
             "timer" => {
                 let due: TimerDue = event.payload_as()?;
                 let id: String = due.payload_as()?;
@@ -76,8 +75,14 @@ impl Plugin for QualityReport {
     }
 }
 
-fn commanded(command: &Commanded, today: Date) -> Result<Range, Failure> {
-    Range::named(command.required("from")?, command.argument("to"), today).map_err(Failure::Reject)
+fn on_command(event: &Event, settings: &Settings, today: Date) -> Result<(), Failure> {
+    let command: Commanded = event.payload_as()?;
+    if command.command == "check" {
+        info!("{}", settings.score.described());
+        return Ok(());
+    }
+    let range = Range::named(command.required("from")?, command.argument("to"), today);
+    begin(&event.id, settings, Run::new(vec![range.map_err(Failure::Reject)?], today, false))
 }
 
 /// Begins a run, or goes on with what an earlier attempt at the same event began.
@@ -98,10 +103,10 @@ fn go_on(id: &str, settings: &Settings, mut run: Run) -> Result<(), Failure> {
     let (from, to) = range.bounds(&settings.timezone).map_err(Failure::Reject)?;
     let mut wait_ms = 0;
     if run.place != Place::End {
-        let query = Query::new().days(&from.to_string(), &to.to_string()).oldest_first().limit(settings.page_size);
+        let query =
+            Query::new().days(&from.to_string(), &to.to_string()).oldest_first().limit(settings.page_size);
         let within = Within { from_ms: from.as_millisecond(), to_ms: to.as_millisecond() };
-        let mut asking =
-            Asking { page: |page_id: Option<&str>| chats::archives(&query, page_id), begun: begun };
+        let mut asking = Asking { page: |page_id: Option<&str>| chats::archives(&query, page_id), begun };
         let slice = gather(&run.place, PAGES_PER_SLICE, within, &mut asking)?;
         keep::add(id, &run, &slice.tally)?;
         run.advance(slice.next, slice.tally.all.chats);
@@ -127,7 +132,9 @@ fn begun(followed: &[&Measured]) -> Result<BTreeMap<String, i64>, Error> {
         let ids: Vec<&str> = some.iter().filter_map(|chat| chat.next_thread_id.as_deref()).collect();
         let archived = chats::archives(&Query::new().filter("thread_ids", json!(ids)), None)?;
         let threads = archived.items.into_iter().map(|chat| chat.thread);
-        begun.extend(threads.filter_map(|thread| Some((thread.id, measure::ms(thread.created_at.as_deref())?))));
+        begun.extend(
+            threads.filter_map(|thread| Some((thread.id, measure::ms(thread.created_at.as_deref())?))),
+        );
         for chat in some {
             let Some(next) = chat.next_thread_id.as_deref().filter(|next| !begun.contains_key(*next)) else {
                 continue;
@@ -149,7 +156,11 @@ fn publish(id: &str, settings: &Settings, run: &Run, range: Range) -> Result<(),
     let query = Query::new().days(&from.to_string(), &to.to_string()).timezone(&settings.timezone.name);
     let tally = keep::total(id, run)?;
     if tally.agents.len() >= keep::AGENTS_MAX as usize {
-        warn!("{} has more agents than {}; the others are in the totals only", range.title(), keep::AGENTS_MAX);
+        warn!(
+            "{} has more agents than {}; the others are in the totals only",
+            range.title(),
+            keep::AGENTS_MAX
+        );
     }
     let report = Report {
         range,
@@ -172,5 +183,8 @@ fn publish(id: &str, settings: &Settings, run: &Run, range: Range) -> Result<(),
 
 fn now() -> Timestamp {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_millis()).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or_default()
+    i64::try_from(now.as_millis())
+        .ok()
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+        .unwrap_or_default()
 }

@@ -100,7 +100,8 @@ enum Speaker<'a> {
 
 /// Who says something that both sides see. Bots are nobody here.
 fn speaker<'a>(chat: &Chat, event: &'a ChatEvent) -> Option<Speaker<'a>> {
-    let says = matches!(event.kind, ChatEventKind::Message | ChatEventKind::File | ChatEventKind::RichMessage);
+    let says =
+        matches!(event.kind, ChatEventKind::Message | ChatEventKind::File | ChatEventKind::RichMessage);
     let author = event.author_id.as_deref().filter(|_| says && !event.is_internal())?;
     if is_person(author) {
         return Some(Speaker::Agent(author));

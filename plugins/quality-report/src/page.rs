@@ -68,13 +68,17 @@ fn charts(html: &mut String, report: &Report) {
         rows.map(|(name, value)| Bar { name, value, label: shown(value) }).collect()
     };
     html.push_str(&bars("Score", &of_agents(|row| row.score, decimal)));
-    html.push_str(&bars("Chats", &of_agents(|row| Some(row.figures.chats as f64), |chats| format!("{chats:.0}"))));
+    html.push_str(&bars(
+        "Chats",
+        &of_agents(|row| Some(row.figures.chats as f64), |chats| format!("{chats:.0}")),
+    ));
     html.push_str(&bars("First response", &of_agents(|row| row.figures.first_response_s(), span)));
     html.push_str(&bars("Good ratings, %", &of_agents(|row| row.figures.good_share(), percent)));
     let mut tags: Vec<(&String, &u64)> = report.tally.all.tags.iter().collect();
     tags.sort_by(|(_, one), (_, other)| other.cmp(one));
     let tags = tags.into_iter().take(TAGS_SHOWN);
-    let tags = tags.map(|(name, count)| Bar { name: name.clone(), value: *count as f64, label: count.to_string() });
+    let tags =
+        tags.map(|(name, count)| Bar { name: name.clone(), value: *count as f64, label: count.to_string() });
     html.push_str(&bars("Tags", &tags.collect::<Vec<_>>()));
 }
 
@@ -171,7 +175,11 @@ fn line(html: &mut String, name: &str, text: &str) {
 
 /// Tags and names are what people typed.
 pub(crate) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }
 
 #[cfg(test)]
@@ -181,6 +189,9 @@ mod tests {
     #[test]
     fn spans_are_as_people_say_them() {
         let told = [0.0, 29.4, 59.6, 61.0, 3_599.4, 3_600.0, 93_784.0].map(span);
-        assert_eq!(told, ["0 s", "29 s", "1 min 00 s", "1 min 01 s", "59 min 59 s", "1 h 00 min", "26 h 03 min"]);
+        assert_eq!(
+            told,
+            ["0 s", "29 s", "1 min 00 s", "1 min 01 s", "59 min 59 s", "1 h 00 min", "26 h 03 min"]
+        );
     }
 }

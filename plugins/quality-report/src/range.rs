@@ -114,14 +114,21 @@ mod tests {
         let check = |zone_name: &str, day: &str, from: &str, to: &str| {
             let range = Range { from: date(day), to: date(day) };
             let (begin, end) = range.bounds(&zone(zone_name)).expect("bounds");
-            assert_eq!((begin.to_string().as_str(), end.to_string().as_str()), (from, to), "{zone_name} {day}");
+            assert_eq!(
+                (begin.to_string().as_str(), end.to_string().as_str()),
+                (from, to),
+                "{zone_name} {day}"
+            );
         };
         check("Europe/Warsaw", "2026-06-01", "2026-05-31T22:00:00Z", "2026-06-01T21:59:59.999999Z");
         check("Europe/Warsaw", "2026-03-29", "2026-03-28T23:00:00Z", "2026-03-29T21:59:59.999999Z");
         check("Europe/Warsaw", "2026-10-25", "2026-10-24T22:00:00Z", "2026-10-25T22:59:59.999999Z");
         // Midnight isn't there.
         check("Africa/Cairo", "2026-04-24", "2026-04-23T22:00:00Z", "2026-04-24T20:59:59.999999Z");
-        assert_eq!(day(&zone("Europe/Warsaw"), "2026-06-01T22:00:00Z".parse().expect("a time")), date("2026-06-02"));
+        assert_eq!(
+            day(&zone("Europe/Warsaw"), "2026-06-01T22:00:00Z".parse().expect("a time")),
+            date("2026-06-02")
+        );
     }
 
     #[test]
@@ -146,7 +153,13 @@ mod tests {
         check("2026-06-04", None, "is not over yet");
         check("2026-01-01", Some("2026-06-01"), "more than 92 days");
         let week = Range::named("2026-05-25", Some("2026-05-31"), date("2026-06-03")).expect("a range");
-        assert_eq!((week.name().as_str(), week.title().as_str()), ("2026-05-25_2026-05-31", "2026-05-25 to 2026-05-31"));
-        assert_eq!(Range::named("2026-06-03", None, date("2026-06-03")).map(|day| day.name()), Ok("2026-06-03".into()));
+        assert_eq!(
+            (week.name().as_str(), week.title().as_str()),
+            ("2026-05-25_2026-05-31", "2026-05-25 to 2026-05-31")
+        );
+        assert_eq!(
+            Range::named("2026-06-03", None, date("2026-06-03")).map(|day| day.name()),
+            Ok("2026-06-03".into())
+        );
     }
 }

@@ -57,9 +57,8 @@ impl Score {
     /// if nothing is known.
     pub fn of(&self, figures: &Figures) -> Option<f64> {
         let percent = |share: Option<f64>| share.map(|share| share * 100.0);
-        let speed = |seconds: Option<f64>, target: f64| {
-            seconds.map(|seconds| 100.0 * target / seconds.max(target))
-        };
+        let speed =
+            |seconds: Option<f64>, target: f64| seconds.map(|seconds| 100.0 * target / seconds.max(target));
         let parts = [
             (self.weights.ratings, percent(figures.good_share())),
             (self.weights.resolution, percent(figures.resolution())),
@@ -68,9 +67,8 @@ impl Score {
             (self.weights.response, speed(figures.response_s(), self.response_s)),
         ];
         let known = parts.iter().filter_map(|(weight, part)| part.map(|part| (weight, part)));
-        let (weights, sum) = known.fold((0.0, 0.0), |(weights, sum), (weight, part)| {
-            (weights + weight, sum + weight * part)
-        });
+        let (weights, sum) =
+            known.fold((0.0, 0.0), |(weights, sum), (weight, part)| (weights + weight, sum + weight * part));
         (weights > 0.0).then(|| sum / weights)
     }
 
@@ -116,13 +114,15 @@ mod tests {
         figures.good = 3;
         figures.bad = 1;
         assert_eq!(score.of(&figures), Some((30.0 * 75.0 + 25.0 * 50.0 + 20.0 * 75.0) / 75.0));
-        let only = Weights { ratings: 1.0, resolution: 0.0, answered: 0.0, first_response: 0.0, response: 0.0 };
+        let only =
+            Weights { ratings: 1.0, resolution: 0.0, answered: 0.0, first_response: 0.0, response: 0.0 };
         assert_eq!(Score { weights: only, ..Score::default() }.of(&figures), Some(75.0));
     }
 
     #[test]
     fn twice_the_time_is_half_the_worth_and_less_than_the_target_is_no_better() {
-        let only = Weights { ratings: 0.0, resolution: 0.0, answered: 0.0, first_response: 1.0, response: 0.0 };
+        let only =
+            Weights { ratings: 0.0, resolution: 0.0, answered: 0.0, first_response: 1.0, response: 0.0 };
         let score = Score { weights: only, ..Score::default() };
         let of = |ms| score.of(&Figures { first_count: 1, first_ms: ms, ..Figures::default() });
         assert_eq!((of(0), of(60_000), of(120_000)), (Some(100.0), Some(100.0), Some(50.0)));

@@ -54,9 +54,9 @@ impl TryFrom<String> for Zone {
     fn try_from(name: String) -> Result<Self, String> {
         match TimeZoneDatabase::bundled().get(&name) {
             Ok(zone) => Ok(Zone { name, zone }),
-            Err(_) => Err(format!(
-                "`{name}` is not a time zone; name one like Europe/Warsaw or America/New_York"
-            )),
+            Err(_) => {
+                Err(format!("`{name}` is not a time zone; name one like Europe/Warsaw or America/New_York"))
+            }
         }
     }
 }

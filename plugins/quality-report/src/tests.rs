@@ -41,9 +41,7 @@ fn time(second: u64) -> String {
 fn chat(number: u64) -> Chat {
     let (agent, wait) = agent(number);
     let begin = number * 60;
-    let said = |second: u64, author: &str| {
-        json!({ "type": "message", "visibility": "all", "created_at": time(begin + second), "author_id": author })
-    };
+    let said = |second: u64, author: &str| json!({ "type": "message", "visibility": "all", "created_at": time(begin + second), "author_id": author });
     let end = |second: u64| {
         json!({ "type": "system_message", "system_message_type": "routing.archived_inactive",
             "created_at": time(begin + second) })
@@ -95,7 +93,8 @@ fn page_of(numbers: std::ops::Range<u64>, next: Option<String>) -> ListPage<Chat
 }
 
 fn day() -> Within {
-    let range = Range { from: "2026-06-01".parse().expect("a day"), to: "2026-06-01".parse().expect("a day") };
+    let range =
+        Range { from: "2026-06-01".parse().expect("a day"), to: "2026-06-01".parse().expect("a day") };
     let zone = Zone::try_from("Europe/Warsaw".to_owned()).expect("a zone");
     let (from, to) = range.bounds(&zone).expect("bounds");
     Within { from_ms: from.as_millisecond(), to_ms: to.as_millisecond() }
@@ -173,14 +172,14 @@ fn a_day_of_240_chats_is_what_was_counted_by_hand() {
         bad: 12,
         ..Figures::default()
     };
-    let agents =
-        [("olga@example.com", olga), ("sam@example.com", sam), ("smith@example.com", smith)];
+    let agents = [("olga@example.com", olga), ("sam@example.com", sam), ("smith@example.com", smith)];
     assert_eq!(tally.agents, agents.map(|(id, figures)| (id.to_owned(), figures)).into());
 }
 
 fn report(tally: Tally) -> Report {
     let compared = vec![Compared { name: "chats", ours: Some(240.0), theirs: Some(241.0) }];
-    let range = Range { from: "2026-06-01".parse().expect("a day"), to: "2026-06-01".parse().expect("a day") };
+    let range =
+        Range { from: "2026-06-01".parse().expect("a day"), to: "2026-06-01".parse().expect("a day") };
     let zone = "Europe/Warsaw".to_owned();
     Report { range, zone, is_provisional: false, tally, score: Score::default(), compared }
 }
@@ -299,7 +298,8 @@ impl Long {
         };
         self.calls_most = self.calls_most.max(calls);
         let Ok(slice) = slice else { return false };
-        let parts = std::iter::once((String::new(), slice.tally.all.clone())).chain(slice.tally.agents.clone());
+        let parts =
+            std::iter::once((String::new(), slice.tally.all.clone())).chain(slice.tally.agents.clone());
         for (key, figures) in parts {
             if self.chance.one_in(40) {
                 self.broken += 1;
@@ -321,7 +321,8 @@ impl Long {
 
 #[test]
 fn twenty_thousand_chats_count_once_whatever_interrupts_the_run() {
-    let range = Range { from: "2026-06-01".parse().expect("a day"), to: "2026-06-01".parse().expect("a day") };
+    let range =
+        Range { from: "2026-06-01".parse().expect("a day"), to: "2026-06-01".parse().expect("a day") };
     let run = Run::new(vec![range], "2026-06-05".parse().expect("a day"), false);
     let mut long = Long {
         chance: Chance(20_000),

@@ -25,6 +25,7 @@ impl Account {
         let mut account = Account {
             organization_id: "390e44e6-f1e6-0368-z6ddb-74g14508c2ex".to_owned(),
             clock_shift: SignedDuration::ZERO,
+            stopped_at: None,
             agents: AGENTS.iter().enumerate().map(person).collect(),
             groups: GROUPS.map(|(id, name)| (id, name.to_owned())).into(),
             tags: Default::default(),

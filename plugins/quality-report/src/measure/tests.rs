@@ -11,7 +11,8 @@ fn measured(events: &[(u64, &str, Value)], more: Value) -> Measured {
         .iter()
         .map(|(second, author, more)| {
             let at = format!("2026-06-01T12:{:02}:{:02}.000000Z", second / 60, second % 60);
-            let mut event = json!({ "type": "message", "visibility": "all", "created_at": at, "author_id": author });
+            let mut event =
+                json!({ "type": "message", "visibility": "all", "created_at": at, "author_id": author });
             event.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
             event
         })
@@ -48,7 +49,11 @@ fn the_customer_waits_from_the_first_message_that_nobody_has_answered() {
             (80, CUSTOMER, json!({ "type": "file" })),
             (100, "ben@example.com", plain.clone()),
             (130, CUSTOMER, plain),
-            (200, "", json!({ "type": "system_message", "system_message_type": "routing.archived_inactive" })),
+            (
+                200,
+                "",
+                json!({ "type": "system_message", "system_message_type": "routing.archived_inactive" }),
+            ),
             (900, "", json!({ "type": "system_message", "system_message_type": "rating.chat_rated" })),
         ],
         json!({ "properties": { "rating": { "score": 1 } }, "tags": ["a", "a", "b"] }),
