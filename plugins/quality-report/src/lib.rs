@@ -17,7 +17,6 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chatplug_sdk::files::MediaType;
 use chatplug_sdk::payload::{Commanded, TimerDue};
 use chatplug_sdk::prelude::*;
 use jiff::Timestamp;

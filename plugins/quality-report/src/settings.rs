@@ -11,6 +11,7 @@ use crate::score::Score;
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The IANA time zone of the days, such as `Europe/Warsaw`: the account's, as in `livechat.timezone`.
+    #[schemars(with = "String", extend("pattern" = "^[A-Za-z][A-Za-z0-9_+/-]*$"))]
     pub timezone: Zone,
     /// So many chats on a page of LiveChat's list. Fewer where chats are so long that a page is over a limit.
     #[serde(default = "fifty")]
@@ -36,15 +37,12 @@ impl Settings {
 }
 
 /// A time zone, by its IANA name. The guest has no zone files; it carries them.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
-#[schemars(extend("pattern" = "^[A-Za-z][A-Za-z0-9_+/-]*$"))]
 pub struct Zone {
     /// Its name.
-    #[schemars(skip)]
     pub name: String,
     /// The zone.
-    #[schemars(with = "String")]
     pub zone: TimeZone,
 }
 
@@ -73,6 +71,12 @@ mod tests {
             (Err(problem), Err(part)) => assert!(problem.contains(part), "{problem:?} lacks {part:?}"),
             _ => assert_eq!(checked, expected.map_err(str::to_owned)),
         }
+    }
+
+    #[test]
+    fn the_schema_has_the_zone_as_text() {
+        let schema = schemars::schema_for!(Settings);
+        assert_eq!(schema.as_value()["properties"]["timezone"]["type"], "string");
     }
 
     #[test]
