@@ -1,7 +1,5 @@
 //! The board as a page for a screen on a wall: no scripts, large digits, and it loads itself again.
 
-use std::fmt::Write;
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -9,7 +7,7 @@ use crate::board::{Board, Figure};
 use crate::settings::Alerts;
 
 /// People who are named on it.
-const PEOPLE: usize = 12;
+const PEOPLE: usize = 15;
 
 const STYLE: &str = "
 * { box-sizing: border-box; margin: 0; }
@@ -21,15 +19,16 @@ header p { font-size: 5vmin; white-space: nowrap; }
 main { flex: 1; display: grid; grid-template-columns: repeat(4, 1fr); gap: 2vmin; }
 section { background: #1b2430; border-radius: 1.5vmin; padding: 2vmin; display: flex; flex-direction: column;
   justify-content: space-between; min-width: 0; }
-section.wide { grid-column: span 2; }
+section.wide { grid-column: span 3; }
 section.over { background: #a3171f; }
-h2 { font-size: 3.2vmin; font-weight: 600; }
-b { font-size: 14vmin; line-height: 1; font-variant-numeric: tabular-nums; white-space: nowrap; }
+h2 { font-size: 2.9vmin; font-weight: 600; }
+b { font-size: 12vmin; line-height: 1; font-variant-numeric: tabular-nums; white-space: nowrap; }
 b.unknown { font-size: 6vmin; color: #ffcf66; }
 small { font-size: 2vmin; color: #b9c4d0; overflow-wrap: anywhere; }
-table { width: 100%; border-collapse: collapse; font-size: 3vmin; }
-td { padding: .3vmin 0; overflow-wrap: anywhere; }
-td + td { text-align: right; font-weight: 600; }
+ul { list-style: none; padding: 0; columns: 3; column-gap: 4vmin; font-size: 2.8vmin; }
+li { display: flex; justify-content: space-between; gap: 2vmin; }
+li span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+li i { font-style: normal; font-weight: 700; }
 ";
 
 /// The page.
@@ -37,62 +36,62 @@ pub fn page(board: &Board, alerts: &Alerts, zone: &TimeZone) -> String {
     let [queued_over, waiting_over] = board.sample().over(alerts).map(|over| over == Some(true));
     let at: Timestamp = board.at.parse().unwrap_or_default();
     let time = at.to_zoned(zone.clone()).strftime("%H:%M:%S");
-    let mut page = String::from("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n");
-    // A `String` takes any text: writing to it can't fail.
-    let _ = write!(
-        page,
-        "<meta http-equiv=\"refresh\" content=\"30\"><meta name=\"viewport\" content=\"width=device-width\">\n\
+    let (title, state) = (escape(&board.title), if board.is_open { "" } else { "closed · " });
+    let sections = [
+        tile("Waiting in the queue", &board.queued_chats, count, queued_over),
+        tile("Longest wait now", &board.waiting_longest_s, duration, waiting_over),
+        tile("Average wait now", &board.waiting_average_s, duration, false),
+        tile("Longest wait today", &board.waiting_longest_today_s, duration, false),
+        tile("Active chats", &board.active_chats, count, false),
+        tile("Accepting chats", &board.agents_accepting, count, false),
+        tile("Not accepting", &board.agents_not_accepting, count, false),
+        tile("First answer today", &board.first_response_today_s, duration, false),
+        people(board),
+        tile("Answer today", &board.response_today_s, duration, false),
+    ];
+    let sections = sections.concat();
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"refresh\" content=\"30\"><meta name=\"viewport\" content=\"width=device-width\">\n\
          <title>{title}</title><style>{STYLE}</style></head><body>\n\
-         <header><h1>{title}</h1><p>{state}{time}</p></header>\n<main>\n",
-        title = escape(&board.title),
-        state = if board.is_open { "" } else { "closed · " },
-    );
-    tile(&mut page, "Waiting in the queue", &board.queued_chats, count, queued_over);
-    tile(&mut page, "Longest wait now", &board.waiting_longest_s, duration, waiting_over);
-    tile(&mut page, "Average wait now", &board.waiting_average_s, duration, false);
-    tile(&mut page, "Longest wait today", &board.waiting_longest_today_s, duration, false);
-    tile(&mut page, "Active chats", &board.active_chats, count, false);
-    tile(&mut page, "Accepting chats", &board.agents_accepting, count, false);
-    tile(&mut page, "Not accepting", &board.agents_not_accepting, count, false);
-    tile(&mut page, "First answer today", &board.first_response_today_s, duration, false);
-    people(&mut page, board);
-    tile(&mut page, "Answer today", &board.response_today_s, duration, false);
-    page.push_str("</main>\n<small>Times are those of the account. If the time above stands still, so do the figures.</small></body></html>\n");
-    page
+         <header><h1>{title}</h1><p>{state}{time}</p></header>\n<main>\n{sections}</main>\n\
+         <small>Times are those of the account. If the time above stands still, so do the figures.</small></body></html>\n"
+    )
 }
 
-fn tile(page: &mut String, name: &str, figure: &Figure<u64>, shown: fn(u64) -> String, is_over: bool) {
+fn tile(name: &str, figure: &Figure<u64>, shown: fn(u64) -> String, is_over: bool) -> String {
     let class = if is_over { " class=\"over\"" } else { "" };
-    let _ = match (figure.value, &figure.unknown_because) {
-        (Some(value), _) => {
-            writeln!(page, "<section{class}><h2>{name}</h2><b>{}</b><small></small></section>", shown(value))
+    match figure.value {
+        Some(value) => {
+            format!("<section{class}><h2>{name}</h2><b>{}</b><small></small></section>\n", shown(value))
         }
-        (None, why) => writeln!(
-            page,
-            "<section><h2>{name}</h2><b class=\"unknown\">unknown</b><small>{}</small></section>",
-            escape(&short(why.as_deref().unwrap_or_default()))
-        ),
-    };
+        None => {
+            let why = escape(&short(figure.unknown_because.as_deref().unwrap_or_default()));
+            format!(
+                "<section><h2>{name}</h2><b class=\"unknown\">unknown</b><small>{why}</small></section>\n"
+            )
+        }
+    }
 }
 
-fn people(page: &mut String, board: &Board) {
-    page.push_str("<section class=\"wide\"><h2>Chats per agent</h2>");
-    match &board.chats_per_agent.value {
+fn people(board: &Board) -> String {
+    let shown = match &board.chats_per_agent.value {
         Some(counts) => {
             let mut rows: Vec<(&String, &u64)> = counts.iter().collect();
             rows.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
-            page.push_str("<table>");
-            for (agent, count) in rows.iter().take(PEOPLE) {
-                let _ = write!(page, "<tr><td>{}</td><td>{count}</td></tr>", escape(agent));
-            }
-            page.push_str("</table>");
-            if let Some(more) = rows.len().checked_sub(PEOPLE).filter(|more| *more > 0) {
-                let _ = write!(page, "<small>and {more} more</small>");
-            }
+            let row = |(agent, count): &(&String, &u64)| {
+                format!("<li><span>{}</span><i>{count}</i></li>", escape(agent))
+            };
+            let named: Vec<String> = rows.iter().take(PEOPLE).map(row).collect();
+            let more = match rows.len() - named.len() {
+                0 => String::new(),
+                more => format!("<small>and {more} more</small>"),
+            };
+            format!("<ul>{}</ul>{more}", named.concat())
         }
-        None => page.push_str("<b class=\"unknown\">unknown</b>"),
-    }
-    page.push_str("</section>\n");
+        None => "<b class=\"unknown\">unknown</b>".to_owned(),
+    };
+    format!("<section class=\"wide\"><h2>Chats per agent</h2>{shown}</section>\n")
 }
 
 fn count(value: u64) -> String {
@@ -104,7 +103,7 @@ fn duration(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3_600 => format!("{}:{:02}", seconds / 60, seconds % 60),
-        _ => format!("{} h {:02}", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{}h{:02}", seconds / 3_600, seconds / 60 % 60),
     }
 }
 
@@ -148,7 +147,7 @@ mod tests {
             "<section class=\"over\"><h2>Longest wait now</h2><b>1:41</b>",
             "<h2>Longest wait today</h2><b>5:21</b>",
             "<h2>Accepting chats</h2><b>2</b>",
-            "<tr><td>ann@example.com</td><td>2</td></tr><tr><td>ben@example.com</td><td>1</td></tr>",
+            "<li><span>ann@example.com</span><i>2</i></li><li><span>ben@example.com</span><i>1</i></li>",
             "<h2>First answer today</h2><b>17 s</b>",
             "<h2>Answer today</h2><b class=\"unknown\">unknown</b><small>nobody was answered yet today</small>",
             "<meta http-equiv=\"refresh\" content=\"30\">",
@@ -175,6 +174,6 @@ mod tests {
         check(59, "59 s");
         check(61, "1:01");
         check(3_599, "59:59");
-        check(3_660, "1 h 01");
+        check(3_660, "1h01");
     }
 }

@@ -57,9 +57,8 @@ impl Chats {
             if news.at_ms <= self.at_ms {
                 continue;
             }
-            match news.applied(self.chats.remove(&chat)) {
-                Some(now) => drop(self.chats.insert(chat, now)),
-                None => {}
+            if let Some(now) = news.applied(self.chats.remove(&chat)) {
+                self.chats.insert(chat, now);
             }
         }
         self
