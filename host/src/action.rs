@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::event::trace_id::TraceId;
 
 pub mod bytes;
+pub mod files;
 pub mod fuse;
 pub mod http;
 pub mod livechat;

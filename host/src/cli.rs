@@ -30,6 +30,7 @@ pub mod events_recover;
 pub mod events_replay;
 pub mod events_show;
 pub mod events_types;
+pub mod files;
 pub mod forget;
 pub mod link;
 pub mod overview;
@@ -114,6 +115,9 @@ pub enum Command {
     /// The outside services that plugins may reach
     #[command(subcommand)]
     Connections(ConnectionsCommand),
+    /// The files that plugins have published
+    #[command(subcommand)]
+    Files(files::FilesCommand),
     /// What LiveChat has registered to be sent to the host
     #[command(subcommand)]
     Webhooks(webhooks::WebhooksCommand),
@@ -383,6 +387,11 @@ mod tests {
         check("chatplug backup copy.db", true);
         check("chatplug restore copy.db --verify", true);
         check("chatplug forget --chat C1 --dry-run", true);
+        check("chatplug files list --plugin p --json", true);
+        check("chatplug files show p a.csv --version 3 --out a.csv", true);
+        check("chatplug files history p a.csv", true);
+        check("chatplug files token p a.csv", true);
+        check("chatplug files revoke p", false);
         check("chatplug forget --email mary@example.com", true);
         check("chatplug forget", false);
         check("chatplug forget --chat C1 --email mary@example.com", false);

@@ -42,6 +42,14 @@ pub struct Limits {
     pub timers: u32,
     /// What comes with one of these, bytes.
     pub timer_bytes: usize,
+    /// Names of files that the plugin may have published.
+    pub files: u32,
+    /// One version of these, bytes.
+    pub file_bytes: usize,
+    /// Versions of each of these that are kept.
+    pub file_versions: u32,
+    /// All versions of all of them, bytes; where they take more, the oldest ones that are no newest go.
+    pub all_files_bytes: u64,
     /// Attempts of the plugin that run at the same time.
     pub concurrency: usize,
 }
@@ -65,6 +73,10 @@ impl Default for Limits {
             kept_bytes: 64 << 20,
             timers: 10_000,
             timer_bytes: 16 << 10,
+            files: 500,
+            file_bytes: 2 << 20,
+            file_versions: 30,
+            all_files_bytes: 256 << 20,
             concurrency: 16,
         }
     }
@@ -83,11 +95,20 @@ pub struct Retention {
     pub dedupe_days: u32,
     /// What operators did.
     pub audit_days: u32,
+    /// Files that plugins published.
+    pub files_days: u32,
 }
 
 impl Default for Retention {
     fn default() -> Retention {
-        Retention { payload_days: 7, dead_days: 30, metadata_days: 30, dedupe_days: 7, audit_days: 400 }
+        Retention {
+            payload_days: 7,
+            dead_days: 30,
+            metadata_days: 30,
+            dedupe_days: 7,
+            audit_days: 400,
+            files_days: 90,
+        }
     }
 }
 
@@ -110,6 +131,10 @@ impl Limits {
             bytes: self.kept_bytes,
             timers: self.timers,
             timer_bytes: self.timer_bytes,
+            files: self.files,
+            file_bytes: self.file_bytes,
+            file_versions: self.file_versions,
+            all_files_bytes: self.all_files_bytes,
         }
     }
 
@@ -173,5 +198,11 @@ pub const ACTIONS_PER_CHAT_MINUTE_MAX: u64 = 1_000;
 pub const STACK_BYTES: usize = 512 << 10;
 /// The longest that a timer waits, milliseconds: the contract says so.
 pub const TIMER_DELAY_MAX_MS: i64 = 400 * 24 * 3600 * 1000;
+/// The longest name of a published file, bytes: the contract says so.
+pub const FILE_NAME_BYTES_MAX: usize = 64;
+/// What one attempt may publish: so many times the largest file.
+pub const FILES_PER_ATTEMPT: u64 = 8;
+/// Links to one published file that hold at the same time.
+pub const FILE_TOKENS_MAX: u32 = 16;
 /// The longest key of a plugin's memory, bytes: the contract says so.
 pub const MEMORY_KEY_BYTES_MAX: usize = 512;

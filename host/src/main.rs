@@ -104,6 +104,7 @@ fn with_config(
         Command::Chats(chats) => block_on(app::overview::chats(config, chats, json, out))?,
         Command::Agents(form) => block_on(app::overview::agents(config, form, json, out))?,
         Command::Stats(stats) => block_on(app::overview::stats(config, stats, json, out))?,
+        Command::Files(command) => block_on(cli::files::run(config, command, json, out))?,
         Command::Serve(_)
         | Command::Demo(_)
         | Command::Compile(_)

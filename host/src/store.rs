@@ -23,6 +23,7 @@ mod decisions;
 mod deliveries;
 mod failure;
 mod figures;
+mod files;
 mod forget;
 mod incidents;
 mod journal;
@@ -50,6 +51,7 @@ pub use clock::Clock;
 pub use decisions::{DecisionEntry, DecisionFilter};
 pub use deliveries::{Finish, Pending};
 pub use figures::{Backlog, COUNT_MAX, Disk, Meters, Sizes, disk, try_sync};
+pub use files::{FileContent, FileSummary, FileToken, FileVersion};
 pub use forget::Forgotten;
 pub use operator::{
     AuditEntry, AuditFilter, BATCH, Count, Cursor, Decided, DecidedDelivery, Decision, DeedOfOperator,

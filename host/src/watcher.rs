@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -268,22 +267,20 @@ impl Watcher {
 }
 
 /// What each file of the plugin folder comes to under a config, without running anything: for `check` and
-/// for listings while no host is running. With the settings schema of each plugin, by its name.
+/// for listings while no host is running. With the versions that could be loaded, one of each plugin.
 pub async fn survey(
     loader: &Loader,
     config: &Config,
     marks: Marks,
-) -> (Vec<PluginStatus>, Vec<(String, Value)>) {
+) -> (Vec<PluginStatus>, Vec<Arc<Version>>) {
     let mut files = Files::default();
     let found = look::look(&config.plugins_dir, loader, &files, &config.loading).await.unwrap_or_default();
     for (file, stamp) in found.whole {
         let candidate = loader.load(&config.plugins_dir.join(&file), &[], &config.loading).await;
         files.set(file, stamp, candidate);
     }
-    let schema =
-        |version: &Arc<Version>| (version.manifest.name.clone(), version.manifest.settings_schema.clone());
-    let schemas: BTreeMap<String, (String, Value)> =
-        files.loaded().map(|(file, version)| (file.clone(), schema(version))).collect();
+    let versions: BTreeMap<String, Arc<Version>> =
+        files.loaded().map(|(_, version)| (version.manifest.name.clone(), version.clone())).collect();
     let state = State { files, marks, ..State::default() };
-    (status::of_all(config, &state, &Slots::default()), schemas.into_values().collect())
+    (status::of_all(config, &state, &Slots::default()), versions.into_values().collect())
 }

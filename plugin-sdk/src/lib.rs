@@ -14,6 +14,7 @@ mod error;
 mod event;
 #[doc(hidden)]
 pub mod exported;
+pub mod files;
 pub mod http;
 mod json;
 pub mod livechat;
@@ -37,9 +38,10 @@ pub use query::Query;
 
 /// What nearly every plugin uses.
 pub mod prelude {
+    pub use crate::files::MediaType;
     pub use crate::objects::{Chat, ChatEvent, Customer, Thread, User};
     pub use crate::{Error, ErrorCode, Event, Failure, Manifest, Payload, Plugin, Query, Schedule};
-    pub use crate::{agents, chats, customers, http, livechat, memory, reports, timers};
+    pub use crate::{agents, chats, customers, files, http, livechat, memory, reports, timers};
     pub use crate::{debug, error, info, warn};
     pub use schemars::JsonSchema;
     pub use serde::{Deserialize, Serialize};

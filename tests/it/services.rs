@@ -130,7 +130,7 @@ impl Stage {
 }
 
 /// A section of a plugin's README: what its `number`th block of TOML says to paste.
-fn readme_section(plugin: &str, number: usize) -> Table {
+pub(crate) fn readme_section(plugin: &str, number: usize) -> Table {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins").join(plugin).join("README.md");
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let block = text.split("```toml").nth(number + 1).and_then(|rest| rest.split("```").next());

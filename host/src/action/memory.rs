@@ -73,6 +73,10 @@ pub struct Room {
     pub bytes: u64,
     pub timers: u32,
     pub timer_bytes: usize,
+    pub files: u32,
+    pub file_bytes: usize,
+    pub file_versions: u32,
+    pub all_files_bytes: u64,
 }
 
 /// The plugins' key-value stores as a run sees them.

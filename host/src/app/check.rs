@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -11,9 +12,11 @@ use super::{known, loader, services};
 use crate::cli::text;
 use crate::config::{Api, Config};
 use crate::livechat::client_v2;
-use crate::runtime::Services;
+use crate::runtime::{Runtime, Services, Version};
 use crate::store::{PluginStatus, Reader};
 use crate::watcher;
+
+mod advice;
 
 /// What a plugin's settings schema writes as the `format` of a text that names a LiveChat tag.
 const TAG_FORMAT: &str = "livechat-tag";
@@ -40,13 +43,19 @@ pub async fn run(config: &Config, online: bool, json: bool, out: &mut dyn Write)
     findings.checked.push("the config and the secrets that it refers to".to_owned());
     let loader = loader(config, Services::none())?;
     let marks = known(Reader::open(&config.data_dir)?.as_ref())?;
-    let (statuses, schemas) = watcher::survey(&loader, config, marks).await;
+    let (statuses, versions) = watcher::survey(&loader, config, marks).await;
     check_plugins(&mut findings, &statuses);
+    let is_ready = |version: &&Arc<Version>| {
+        let name = Some(version.manifest.name.as_str());
+        statuses.iter().any(|status| status.name.as_deref() == name && status.state == "active")
+    };
+    let ready: Vec<&Arc<Version>> = versions.iter().filter(is_ready).collect();
+    ask_plugins(&mut findings, config, &loader.runtime, &ready).await;
     if config.livechat.api == Api::V2 {
         check_older_api(&mut findings, &statuses);
     }
     if online {
-        check_account(&mut findings, config, &schemas).await?;
+        check_account(&mut findings, config, &versions).await?;
     }
     print(&findings, json, out)?;
     Ok(findings.problems.is_empty())
@@ -60,6 +69,25 @@ fn check_plugins(findings: &mut Findings, statuses: &[PluginStatus]) {
             "active" => findings.checked.push(format!("{name}: ready to run")),
             "disabled" | "unconfigured" | "pinned" => findings.warnings.push(line),
             _ => findings.problems.push(line),
+        }
+    }
+}
+
+/// Shows what plugins that are switched on say of their settings.
+async fn ask_plugins(
+    findings: &mut Findings,
+    config: &Config,
+    runtime: &Runtime,
+    versions: &[&Arc<Version>],
+) {
+    for version in versions {
+        let name = &version.manifest.name;
+        match advice::of(runtime, config, version).await {
+            Some(Ok(lines)) => {
+                findings.checked.extend(lines.iter().map(|line| format!("{name}: {line}")));
+            }
+            Some(Err(reason)) => findings.problems.push(format!("{name}: {reason}")),
+            None => {}
         }
     }
 }
@@ -84,7 +112,7 @@ fn check_older_api(findings: &mut Findings, statuses: &[PluginStatus]) {
 async fn check_account(
     findings: &mut Findings,
     config: &Config,
-    schemas: &[(String, Value)],
+    versions: &[Arc<Version>],
 ) -> anyhow::Result<()> {
     let Some(way) = services::reading(&config.livechat)? else {
         findings
@@ -101,8 +129,9 @@ async fn check_account(
     let Way::Current(client) = way else { return Ok(()) };
     let named = |format: &str| {
         let mut names = BTreeSet::new();
-        for (plugin, schema) in schemas {
-            if let Some(plugin) = config.plugins.get(plugin) {
+        for version in versions {
+            let schema = &version.manifest.settings_schema;
+            if let Some(plugin) = config.plugins.get(&version.manifest.name) {
                 collect(schema, schema, &plugin.settings, format, &mut names);
             }
         }

@@ -13,11 +13,12 @@ use crate::event::person::Person;
 use crate::store::{Error, Forgotten, Reader, Store};
 
 /// What the host can't take away; the operator has to.
-pub const OUT_OF_REACH: [&str; 6] = [
+pub const OUT_OF_REACH: [&str; 7] = [
     "backups of the store, and stores that a restore left beside it",
     "LiveChat itself: chats, customers, archives",
     "what plugins sent through connections (CRM, Slack)",
     "log lines that were written",
+    "published files that tell of them by other words than the address or the id of a chat, and copies that somebody saved",
     "free pages of the store, of what retention had removed before, until they are used again or given back",
     "the chat's id in the list of events, until their metadata is removed",
 ];
@@ -27,7 +28,7 @@ struct Report<'a> {
     dry_run: bool,
     #[serde(flatten)]
     forgotten: &'a Forgotten,
-    out_of_reach: [&'static str; 6],
+    out_of_reach: [&'static str; 7],
 }
 
 impl ForgetArgs {
@@ -82,7 +83,7 @@ fn print(forgotten: &Forgotten, dry_run: bool, json: bool, out: &mut dyn Write) 
     writeln!(
         out,
         "{}: {} events, of them {} unfinished or dead deliveries; {} ratings, {} keys of repetitions, {} entries of \
-         plugins' memory, {} timers; chats: {}.",
+         plugins' memory, {} timers, {} versions of published files; chats: {}.",
         if dry_run { "Would be forgotten" } else { "Forgotten" },
         forgotten.events,
         forgotten.deliveries,
@@ -90,6 +91,7 @@ fn print(forgotten: &Forgotten, dry_run: bool, json: bool, out: &mut dyn Write) 
         forgotten.dedupe_keys,
         forgotten.memory,
         forgotten.timers,
+        forgotten.files,
         if chats.is_empty() { "none".to_owned() } else { chats.join(", ") },
     )?;
     writeln!(out, "Out of reach of this command:")?;

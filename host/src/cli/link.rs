@@ -22,6 +22,8 @@ use crate::manifest::is_kebab_case;
 use crate::recovery::Report;
 use crate::store::{Decided, Decision, Forgotten, Lock, Opened, Reader, Replayed, Selection, Store};
 
+mod files;
+
 /// The file in the data folder in which a running host says where its operator listener is.
 pub const ADDRESS_FILE: &str = "operator";
 

@@ -76,6 +76,7 @@ fn retention(changes: &mut Changes, old: &Retention, new: &Retention) {
     changes.note("retention.metadata_days", old.metadata_days != new.metadata_days);
     changes.note("retention.dedupe_days", old.dedupe_days != new.dedupe_days);
     changes.note("retention.audit_days", old.audit_days != new.audit_days);
+    changes.note("retention.files_days", old.files_days != new.files_days);
 }
 
 fn loading(changes: &mut Changes, old: &Loading, new: &Loading) {

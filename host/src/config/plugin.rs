@@ -129,6 +129,10 @@ fn limits(table: &mut Table<'_>) -> Limits {
         kept_bytes: limit("kept_bytes", 0..=64 << 30, default.kept_bytes),
         timers: limit("timers", 0..=1_000_000, default.timers.into()) as u32,
         timer_bytes: limit("timer_bytes", 0..=1 << 20, default.timer_bytes as u64) as usize,
+        files: limit("files", 0..=10_000, default.files.into()) as u32,
+        file_bytes: limit("file_bytes", 0..=16 << 20, default.file_bytes as u64) as usize,
+        file_versions: limit("file_versions", 1..=1_000, default.file_versions.into()) as u32,
+        all_files_bytes: limit("all_files_bytes", 0..=64 << 30, default.all_files_bytes),
         concurrency: limit("concurrency", 1..=1024, default.concurrency as u64) as usize,
     }
 }

@@ -14,6 +14,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Retention {
         metadata_days: days("metadata_days", default.metadata_days),
         dedupe_days: days("dedupe_days", default.dedupe_days),
         audit_days: days("audit_days", default.audit_days),
+        files_days: days("files_days", default.files_days),
     };
     if retention.metadata_days < retention.payload_days {
         table.report(format!(

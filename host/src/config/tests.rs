@@ -117,7 +117,8 @@ fn unknown_keys_are_refused_at_every_level() {
             "2:1: unknown key `grant` in [plugin.a]; did you mean `grants`?",
             "4:1: unknown key `cpu` in [plugin.a.limits]; known here: cpu_ms, wall_ms, memory_bytes, hostcall_bytes, \
              host_calls, actions, actions_per_chat_minute, journal_bytes, message_expiry_s, log_bytes, http_body_bytes, kept_keys, \
-             kept_value_bytes, kept_bytes, timers, timer_bytes, concurrency",
+             kept_value_bytes, kept_bytes, timers, timer_bytes, files, file_bytes, file_versions, \
+             all_files_bytes, concurrency",
         ],
     );
 }

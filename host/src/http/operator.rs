@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::extract::{DefaultBodyLimit, Extension, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -33,6 +33,7 @@ mod asked;
 mod commands;
 mod deliveries;
 mod events;
+mod files;
 mod plugins;
 mod scrape;
 mod status;
@@ -84,7 +85,11 @@ pub struct Operator {
     rate: DefaultDirectRateLimiter,
     /// Of requests that are refused, for they don't prove whose they are.
     refused_rate: DefaultDirectRateLimiter,
+    /// Of links to files.
+    link_rate: DefaultDirectRateLimiter,
     room: Semaphore,
+    /// For links to files.
+    link_room: Semaphore,
     /// One person is forgotten at a time.
     forgetting: Arc<Semaphore>,
 }
@@ -109,7 +114,9 @@ impl Operator {
             scrape: Scrape::default(),
             rate: RateLimiter::direct(Quota::per_second(REQUESTS_A_SECOND).allow_burst(BURST)),
             refused_rate: RateLimiter::direct(Quota::per_second(REQUESTS_A_SECOND).allow_burst(BURST)),
+            link_rate: RateLimiter::direct(Quota::per_second(REQUESTS_A_SECOND).allow_burst(BURST)),
             room: Semaphore::new(REQUESTS_MAX),
+            link_room: Semaphore::new(REQUESTS_MAX),
             forgetting: Arc::new(Semaphore::new(1)),
         }
     }
@@ -158,6 +165,12 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Operator>>)> {
         ("get", "/api/v1/held", get(deliveries::list_held)),
         ("get", "/api/v1/held/count", get(deliveries::count_held)),
         ("post", "/api/v1/held/resolve", post(deliveries::resolve)),
+        ("get", "/files", get(files::list)),
+        ("get", "/files/{plugin}/{name}", get(files::show)),
+        ("get", "/files/{plugin}/{name}/history", get(files::history)),
+        ("get", "/dashboard", get(files::dashboard)),
+        ("post", "/api/v1/files/{plugin}/{name}/token", post(files::make_token)),
+        ("post", "/api/v1/files/{plugin}/{name}/revoke", post(files::revoke)),
         ("post", FORGET, post(events::forget)),
     ]
 }
@@ -182,19 +195,37 @@ async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    let mut response = match admit(&operator, peer, request, next).await {
-        Ok(response) => response,
-        Err(problem) => problem.into_response(),
+    let is_by_link = files::is_by_link(request.method(), request.uri(), request.headers());
+    let answer = match is_by_link {
+        true => admit_link(&operator, request, next).await,
+        false => admit(&operator, peer, request, next).await,
     };
+    let mut response = answer.unwrap_or_else(Problem::into_response);
+    if is_by_link {
+        files::come_again(&mut response);
+    }
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
-    );
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // Published files have their own.
+    let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(policy);
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
     response
+}
+
+fn busy() -> Problem {
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", "too many requests: come again in a second")
+}
+
+/// A link to a file. It is looked up in the store, so that all of them are counted, apart from what operators ask.
+async fn admit_link(operator: &Operator, mut request: Request, next: Next) -> Result<Response, Problem> {
+    operator.link_rate.check().map_err(|_| busy())?;
+    let _room = operator.link_room.try_acquire().map_err(|_| busy())?;
+    files::check_link(operator, request.uri(), request.headers()).await?;
+    request.extensions_mut().insert(files::Linked);
+    Ok(next.run(request).await)
 }
 
 async fn admit(
@@ -203,8 +234,6 @@ async fn admit(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let busy =
-        || Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", "too many requests: come again in a second");
     let caller = {
         let config = operator.shown.config.load();
         access::check(&config.operator, peer.ip(), request.method(), request.headers())

@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use super::{Call, Kind, fingerprint};
-use crate::action::{memory, timers};
+use crate::action::{files, memory, timers};
 
 /// A change of the plugin's own store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -11,6 +11,8 @@ pub enum Own {
     Memory(memory::Call),
     /// Of its timers.
     Timer(timers::Call),
+    /// Of the files that it publishes.
+    File(files::Call),
 }
 
 impl Own {
@@ -20,6 +22,7 @@ impl Own {
         let (function, about) = match self {
             Own::Memory(call) => (call.function(), call.key()),
             Own::Timer(call) => (call.function(), call.key.as_str()),
+            Own::File(call) => (files::PUBLISH, call.name.as_str()),
         };
         Call {
             kind,

@@ -4,6 +4,7 @@
 mod agents;
 mod chats;
 mod customers;
+mod files;
 mod http;
 mod livechat;
 mod log;

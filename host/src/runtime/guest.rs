@@ -55,6 +55,8 @@ pub(super) struct Guest {
     pub(super) log: SharedLog,
     pub(super) host_calls: u32,
     pub(super) actions_counted: u32,
+    /// What it has published, bytes.
+    pub(super) published_bytes: u64,
     /// The decisions about calls that were not a plain yes.
     pub(super) decisions: Decisions,
     /// The longest wait that a service asked for.
@@ -139,6 +141,7 @@ impl Guest {
             log,
             host_calls: 0,
             actions_counted: 0,
+            published_bytes: 0,
             decisions: Decisions::default(),
             asked_wait: Duration::ZERO,
             wasi,

@@ -16,6 +16,7 @@ const VERSION: &str = "0.1.1";
 
 /// Functions that need no grant.
 const FREE: &[&str] = &[
+    "files.publish",
     "http.send",
     "livechat.call",
     "log.write",

@@ -17,7 +17,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -250,6 +250,11 @@ impl Livechat {
     /// Moves the platform's clock: chats that start now carry that time.
     pub fn shift_clock(&self, by: SignedDuration) {
         locked(&self.account).clock_shift = by;
+    }
+
+    /// Stops the platform's clock at a time: what happens carries it, until it is stopped at another one.
+    pub fn stop_clock_at(&self, at: Timestamp) {
+        locked(&self.account).stopped_at = Some(at);
     }
 
     /// Makes calls on inactive chats answer the error type `chat_inactive` instead of `validation`.

@@ -15,6 +15,7 @@ use super::writer::Group;
 use super::{Error, Reader, Store, memory};
 use crate::event::person::Person;
 
+mod files;
 mod search;
 
 use search::{Found, Search};
@@ -42,6 +43,9 @@ pub struct Forgotten {
     /// The plugins' timers.
     #[serde(default)]
     pub timers: u64,
+    /// Versions of files that plugins published.
+    #[serde(default)]
+    pub files: u64,
 }
 
 impl Reader {
@@ -59,7 +63,7 @@ impl Reader {
 
 impl Store {
     /// Takes away what is stored of a person, for `who`: the content of events, journals, logs and reasons of deliveries,
-    /// ratings, what repetitions are recognised by, entries of the plugins' memory. Deliveries that have not ended
+    /// ratings, what repetitions are recognised by, entries of the plugins' memory, timers, versions of published files. Deliveries that have not ended
     /// well are skipped. An attempt that runs meanwhile may end. It may take minutes; each commit takes a few
     /// milliseconds.
     ///
@@ -74,7 +78,7 @@ impl Store {
         // First of all: whatever becomes of it, it is known that somebody asked for it.
         self.note_deed(deed(&who, "forget.begun", subject, None), now_ms).await?;
         let last = self.read(newest).await?;
-        let Found { chats, events, memory, timers } = self.search(person, last).await?;
+        let Found { chats, events, memory, timers, files } = self.search(person, last).await?;
         self.forgotten_to.fetch_max(last, Ordering::AcqRel);
         let mut under_way = UnderWay {
             last,
@@ -94,6 +98,7 @@ impl Store {
         }
         self.forget_memory(memory, &mut under_way).await?;
         self.forget_timers(&timers, &mut under_way).await?;
+        self.forget_files(&files, &mut under_way).await?;
         if !self.begin_log_anew().await? {
             tracing::warn!(
                 "what was forgotten may stand in the log beside the store until nobody reads it: is another program reading it?"
@@ -278,6 +283,7 @@ fn count(connection: &Connection, found: &Found) -> rusqlite::Result<Forgotten> 
         chats: found.chats.clone(),
         memory: found.memory.len() as u64,
         timers: found.timers.len() as u64,
+        files: found.files.len() as u64,
         ..Forgotten::default()
     };
     let of_event =

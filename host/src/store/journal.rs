@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::writer::Group;
-use super::{Error, Store, memory, own, timers};
+use super::{Error, Store, files, memory, own, timers};
 use crate::action::BoxFuture;
 use crate::action::memory::Room;
 use crate::delivery::DeliveryId;
@@ -41,6 +41,7 @@ impl Ledger for Store {
                 let at_ms = step.at_ms;
                 let result = match call {
                     Own::Memory(call) => memory::change(group, (&plugin, room), run.root.0, call, at_ms)?,
+                    Own::File(call) => files::publish(group, (&plugin, room), run.root, &call, at_ms)?,
                     // By the clock of due times, which is never put back.
                     Own::Timer(call) => {
                         timers::change(group, (&plugin, room), run.delivery, call, clock.now_ms())?

@@ -9,7 +9,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::writer::Group;
-use super::{Error, Store, memory};
+use super::{Error, Store, files, memory};
 use crate::crash_point::CrashPoint;
 use crate::limits::Retention;
 
@@ -37,6 +37,8 @@ pub enum Job {
     Audit,
     /// Removes what is known of old decisions about calls.
     Decisions,
+    /// Removes old versions of files that plugins published, and links to files that are gone.
+    Files,
     /// Removes expired entries of the plugins' memory.
     Memory,
     /// Gives up deliveries that were held for a day.
@@ -56,7 +58,7 @@ pub struct Pruned {
 
 impl Job {
     /// All of them, in the order in which they make sense.
-    pub const ALL: [Job; 10] = [
+    pub const ALL: [Job; 11] = [
         Job::Held,
         Job::Content,
         Job::Spared,
@@ -65,6 +67,7 @@ impl Job {
         Job::Ratings,
         Job::Audit,
         Job::Decisions,
+        Job::Files,
         Job::Memory,
         Job::Pages,
     ];
@@ -93,6 +96,7 @@ impl Store {
                 Job::Ratings => batch.ratings(keep)?,
                 Job::Audit => batch.audit(keep)?,
                 Job::Decisions => batch.decisions(keep)?,
+                Job::Files => files::prune(group, batch.days_ago(keep.files_days), limit)?,
                 Job::Memory => batch.memory(group)?,
                 Job::Held => batch.held(held_before)?,
                 Job::Pages => batch.pages()?,

@@ -283,6 +283,30 @@ CREATE TABLE outage (
     began_at INTEGER NOT NULL,
     ended_at INTEGER NOT NULL
 ) STRICT;
+
+-- Files that plugins publish, a row for each version that is kept: the newest of a name has the greatest number, which
+-- is never used again. `content` stands last, so that what lists files doesn't read it. A token is a link to the newest
+-- version of one file; only its digest is here.
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    plugin TEXT NOT NULL,
+    name TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    delivery INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    content TEXT NOT NULL
+) STRICT;
+CREATE INDEX files_of_name ON files (plugin, name, id);
+CREATE INDEX files_at ON files (at);
+CREATE TABLE file_tokens (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    plugin TEXT NOT NULL,
+    name TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    made_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX file_tokens_of_name ON file_tokens (plugin, name);
+ALTER TABLE memory_use ADD COLUMN file_bytes INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// Sets a write connection up and brings the tables up to date.

@@ -51,18 +51,26 @@ pub(super) fn check(
     })
 }
 
-/// Refuses what a page of another site makes a browser send.
-fn check_site(operator: &Operator, headers: &HeaderMap) -> Result<(), Problem> {
-    let refuse = |text: &str| Err(Problem::new(StatusCode::FORBIDDEN, "cross-site", text));
-    let Some(host) = only(headers, HOST.as_str()).and_then(|host| host.parse::<Authority>().ok()) else {
-        return refuse("the request has no usable Host header");
-    };
+fn cross_site(text: &str) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "cross-site", text)
+}
+
+/// Refuses what calls the listener by a name that isn't its own; answers the name.
+pub(super) fn check_host(operator: &Operator, headers: &HeaderMap) -> Result<Authority, Problem> {
+    let host = only(headers, HOST.as_str()).and_then(|host| host.parse::<Authority>().ok());
+    let host = host.ok_or_else(|| cross_site("the request has no usable Host header"))?;
     let name = host.host().to_ascii_lowercase();
     let bare = name.trim_start_matches('[').trim_end_matches(']');
-    let is_known = bare.parse::<IpAddr>().is_ok() || name == "localhost" || operator.hosts.contains(&name);
-    if !is_known {
-        return refuse("the Host header has a name that is neither localhost nor in `hosts` of [operator]");
+    if bare.parse::<IpAddr>().is_ok() || name == "localhost" || operator.hosts.contains(&name) {
+        return Ok(host);
     }
+    Err(cross_site("the Host header has a name that is neither localhost nor in `hosts` of [operator]"))
+}
+
+/// Refuses what a page of another site makes a browser send.
+fn check_site(operator: &Operator, headers: &HeaderMap) -> Result<(), Problem> {
+    let refuse = |text: &str| Err(cross_site(text));
+    let host = check_host(operator, headers)?;
     if headers.contains_key(ORIGIN) {
         let origin = only(headers, ORIGIN.as_str()).unwrap_or_default();
         let own = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));

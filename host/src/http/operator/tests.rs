@@ -1,3 +1,5 @@
+mod files;
+
 use axum::body::Body;
 use axum::http::Method;
 use http_body_util::BodyExt;

@@ -15,6 +15,8 @@ use super::webhook::{Occurrence, Registration};
 pub(super) struct Account {
     pub(super) organization_id: String,
     pub(super) clock_shift: SignedDuration,
+    /// Where the clock stands still.
+    pub(super) stopped_at: Option<Timestamp>,
     pub(super) agents: BTreeMap<String, Agent>,
     pub(super) groups: BTreeMap<i64, String>,
     pub(super) tags: BTreeMap<String, Tag>,
@@ -112,7 +114,8 @@ impl Account {
     /// Now, on the platform's clock.
     pub(super) fn now(&self) -> String {
         let now = Timestamp::now();
-        format!("{:.6}", now.checked_add(self.clock_shift).unwrap_or(now))
+        let now = self.stopped_at.unwrap_or_else(|| now.checked_add(self.clock_shift).unwrap_or(now));
+        format!("{now:.6}")
     }
 
     /// A new id in the shape of LiveChat's: ten capital letters and digits.

@@ -25,6 +25,7 @@ impl Account {
         let mut account = Account {
             organization_id: ORGANIZATION_ID.to_owned(),
             clock_shift: SignedDuration::ZERO,
+            stopped_at: None,
             agents: AGENTS.iter().enumerate().map(person).collect(),
             groups: GROUPS.map(|(id, name)| (id, name.to_owned())).into(),
             tags: Default::default(),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::files;
 use super::timers::{self, Timer};
 use crate::action::Outgoing;
 use crate::event::person::{self, Person};
@@ -22,6 +23,8 @@ pub(super) struct Found {
     /// Entries of memory: plugin and key.
     pub(super) memory: Vec<(String, String)>,
     pub(super) timers: Vec<Timer>,
+    /// Versions of published files.
+    pub(super) files: Vec<i64>,
 }
 
 /// A search that goes on from where it has come to.
@@ -46,6 +49,8 @@ enum Place {
     Memory(String, String),
     /// Behind this timer.
     Timers(Timer),
+    /// Behind this version of a file.
+    Files(i64),
 }
 
 impl Search {
@@ -85,9 +90,13 @@ impl Search {
             Place::Timers(behind) => {
                 match timers::search(connection, &self.terms, &mut self.found, &behind.clone())? {
                     Some(last) => Place::Timers(last),
-                    None => return Ok(false),
+                    None => Place::Files(0),
                 }
             }
+            Place::Files(behind) => match files::search(connection, &self.terms, &mut self.found, *behind)? {
+                Some(last) => Place::Files(last),
+                None => return Ok(false),
+            },
         };
         Ok(true)
     }

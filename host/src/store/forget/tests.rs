@@ -31,7 +31,11 @@ async fn bench() -> Bench {
              INSERT INTO memory_use (plugin, keys, bytes) VALUES ('p', 2, 15), ('q', 2, 30);
              INSERT INTO timers (plugin, chat, key, due_at, set_at, payload) VALUES
                 ('p', 'C1', 'wait', 1, 1, '{}'), ('p', 'C10', 'wait', 1, 1, '{}'), ('p', '', 'about/C1', 1, 1, '{}'),
-                ('p', 'C2', 'wait', 1, 1, '{\"mail\":\"Mary@example.com\"}');",
+                ('p', 'C2', 'wait', 1, 1, '{\"mail\":\"Mary@example.com\"}');
+             INSERT INTO files (plugin, name, at, delivery, bytes, content) VALUES
+                ('p', 'a.csv', 1, 1, 5, 'id,C1'), ('p', 'a.csv', 1, 1, 6, 'id,C10'),
+                ('p', 'b.html', 1, 1, 23, '<td>MARY@example.com</td>'), ('q', 'c.txt', 1, 1, 15, 'ann@example.com');
+             UPDATE memory_use SET file_bytes = 34 WHERE plugin = 'p';",
         )
         .expect("rows")
     });
@@ -77,6 +81,7 @@ async fn a_chat_is_forgotten_and_the_others_stay() {
         dedupe_keys: 3,
         memory: 1,
         timers: 2,
+        files: 1,
     };
     assert_eq!(would_forget(&bench, &person), expected);
     assert_eq!(has_content(&bench).await, [1, 2, 3, 4, 5], "only a look");
@@ -87,6 +92,8 @@ async fn a_chat_is_forgotten_and_the_others_stay() {
     assert_eq!(has_content(&bench).await, [4, 5]);
     assert_eq!(states(&bench), ["succeeded", "skipped", "skipped", "held", "pending"]);
     assert_eq!(keys(&bench), ["contact", "seen/C10", "seen/C2"]);
+    assert_eq!(bench.number("SELECT group_concat(id) = '2,3,4' FROM files"), 1);
+    assert_eq!(bench.number("SELECT file_bytes FROM memory_use WHERE plugin = 'p'"), 29);
     let texts =
         "SELECT count(*) FROM deliveries WHERE event < 4 AND (log IS NOT NULL OR reason = 'a reason')";
     assert_eq!(bench.number(texts), 0);
@@ -108,6 +115,7 @@ async fn an_address_takes_its_chats_and_what_mentions_it() {
         dedupe_keys: 3,
         memory: 2,
         timers: 3,
+        files: 2,
     };
     assert_eq!(would_forget(&bench, &person), expected);
     assert_eq!(
@@ -117,6 +125,7 @@ async fn an_address_takes_its_chats_and_what_mentions_it() {
     assert_eq!(has_content(&bench).await, [5]);
     assert_eq!(states(&bench), ["succeeded", "skipped", "skipped", "skipped", "pending"]);
     assert_eq!(keys(&bench), ["seen/C10", "seen/C2"]);
+    assert_eq!(bench.number("SELECT group_concat(id) = '2,4' FROM files"), 1);
     assert_eq!(bench.store().forget(person, "test".to_owned(), NOW_MS).await.expect("again").events, 0);
 }
 

@@ -6,8 +6,14 @@ use super::*;
 use crate::delivery::State;
 use crate::store::tests::{Bench, DAY_MS, NOW_MS};
 
-const KEEP: Retention =
-    Retention { payload_days: 7, dead_days: 20, metadata_days: 30, dedupe_days: 7, audit_days: 400 };
+const KEEP: Retention = Retention {
+    payload_days: 7,
+    dead_days: 20,
+    metadata_days: 30,
+    dedupe_days: 7,
+    audit_days: 400,
+    files_days: 90,
+};
 
 /// Does a job to its end, in batches of a few rows; answers in how many.
 async fn prune(bench: &Bench, job: Job, now_ms: i64) -> u32 {

@@ -1,5 +1,6 @@
 //! Schedules, timers and commands. A message says what to do with timers, one thing a line: `set KEY MS TEXT`,
-//! `cancel KEY`, `wait` (until somebody says `go`), `go`. What comes of schedules and timers is said in the log.
+//! `cancel KEY`, `wait` (until somebody says `go`), `go`. And what to publish: `publish NAME TEXT`, or `flood NAME
+//! BYTES` until it is refused. What comes of schedules and timers is said in the log.
 
 use std::time::Duration;
 
@@ -59,10 +60,33 @@ fn on_message(said: &EventInChat) -> Result<(), Failure> {
                 timers::set(key, Duration::from_millis(delay), text)?;
             }
             ["cancel", key] => info!("cancelled {key}: {}", timers::cancel(key)?),
+            ["publish", name, content] => files::publish(name, media_type(name), content)?,
+            ["flood", name, bytes] => flood(name, bytes)?,
             ["go"] => memory::set("go", &true)?,
             ["wait"] if memory::get::<bool>("go")?.is_none() => return Err(Failure::retry("nobody said go")),
             ["wait"] => {}
             _ => return Err(Failure::reject(format!("what is `{line}`?"))),
+        }
+    }
+    Ok(())
+}
+
+fn media_type(name: &str) -> MediaType {
+    match name.rsplit('.').next() {
+        Some("csv") => MediaType::Csv,
+        Some("json") => MediaType::Json,
+        Some("html") => MediaType::Html,
+        _ => MediaType::Text,
+    }
+}
+
+/// Publishes a file again and again; says how often it could, and why it couldn't any more.
+fn flood(name: &str, bytes: &str) -> Result<(), Failure> {
+    let bytes: usize = bytes.parse().map_err(|_| Failure::reject("no size"))?;
+    let content = "x".repeat(bytes);
+    for times in 0..1_000 {
+        if let Err(error) = files::publish(name, media_type(name), &content) {
+            return Err(Failure::reject(format!("{times} times, then {error}")));
         }
     }
     Ok(())

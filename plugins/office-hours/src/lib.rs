@@ -1,0 +1,119 @@
+//! office-hours: sets by a timetable who accepts chats.
+
+pub mod duty;
+pub mod hours;
+mod look;
+pub mod settings;
+mod slack;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use chatplug_sdk::objects::{RoutingStatus, Status};
+use chatplug_sdk::payload::Commanded;
+use chatplug_sdk::prelude::*;
+use jiff::Timestamp;
+
+use crate::settings::Settings;
+
+struct OfficeHours;
+
+chatplug_sdk::plugin!(OfficeHours);
+
+impl Plugin for OfficeHours {
+    type Settings = Settings;
+
+    fn manifest() -> Manifest {
+        Manifest::new("office-hours", env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_DESCRIPTION"))
+            .on("routing_status_set")
+            .connection(slack::CONNECTION)
+            .schedule(Schedule::every("minute", Duration::from_secs(60)).catch_up())
+            .command("check", "Says which timetables are open, and what the settings cost")
+            .command("apply", "Sets everybody as the timetables say, now")
+            .command("show", "Says which timetables are open: now, or --at 2026-12-24T17:00:00Z")
+    }
+
+    fn handle(event: Event, settings: Settings) -> Result<(), Failure> {
+        settings.check().map_err(Failure::Reject)?;
+        match event.event_type.as_str() {
+            "routing_status_set" => on_status(&event.payload_as()?, &settings),
+            "schedule" => look::if_due(&settings, now()),
+            "timer" => look::everybody(&settings, now()),
+            "command" => on_command(&event.payload_as()?, &settings),
+            other => {
+                Err(Failure::reject(format!("{other} is not for this plugin: leave it out of `events`")))
+            }
+        }
+    }
+}
+
+fn on_status(set: &RoutingStatus, settings: &Settings) -> Result<(), Failure> {
+    match set.status {
+        Status::AcceptingChats => look::agent(settings, &set.agent_id, now()),
+        _ => Ok(()),
+    }
+}
+
+fn on_command(command: &Commanded, settings: &Settings) -> Result<(), Failure> {
+    match command.command.as_str() {
+        "apply" => return look::everybody(settings, now()),
+        "check" => info!("{}", cost(settings)),
+        _ => {}
+    }
+    let at = match command.argument("at") {
+        None => now(),
+        Some(text) => text.parse().map_err(|_| {
+            Failure::reject(format!("`{text}` is not a time; write it like 2026-12-24T17:00:00Z"))
+        })?,
+    };
+    info!("{at}: {}", duty::phase(settings, at));
+    Ok(())
+}
+
+/// What looking costs at LiveChat's list price, without what happens at the hours' ends.
+fn cost(settings: &Settings) -> String {
+    const MINUTES_A_MONTH: usize = 30 * 24 * 60;
+    const CENTS_A_THOUSAND: usize = 27;
+    let groups: usize = settings.timetables.iter().map(|timetable| timetable.groups.len()).sum();
+    let names_agents = settings.timetables.iter().any(|timetable| !timetable.agents.is_empty());
+    let every = usize::try_from(settings.look_every_minutes.max(1)).unwrap_or(usize::MAX);
+    let calls = (groups + usize::from(names_agents)) * (MINUTES_A_MONTH / every);
+    let cents = calls * CENTS_A_THOUSAND / 1000;
+    format!("about {calls} calls a month: ${}.{:02} at LiveChat's list price", cents / 100, cents % 100)
+}
+
+fn now() -> Timestamp {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_millis())
+        .ok()
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_at_a_group_every_15_minutes_costs_less_than_a_dollar() {
+        let settings = r#"{"timetables":[
+            {"name":"a","timezone":"UTC","groups":[1,2],"agents":["a@b.c"],"hours":[{"from":"09:00","to":"17:00"}]}]}"#;
+        let settings: Settings = serde_json::from_str(settings).expect("settings");
+        assert_eq!(cost(&settings), "about 8640 calls a month: $2.33 at LiveChat's list price");
+    }
+
+    /// The section to paste, as the README shows it.
+    const README: &str = include_str!("../README.md");
+
+    #[test]
+    fn the_readmes_section_is_right() {
+        let section = README.split("```toml").nth(1).and_then(|rest| rest.split("```").next());
+        let config: Value = toml::from_str(section.expect("a section")).expect("TOML");
+        let plugin = &config["plugin"]["office-hours"];
+        let settings: Settings = serde_json::from_value(plugin["settings"].clone()).expect("settings");
+        settings.check().expect("settings");
+        let manifest = serde_json::to_value(OfficeHours::manifest()).expect("a manifest");
+        assert_eq!(manifest["events"], plugin["events"]);
+        assert_eq!(manifest["name"], "office-hours");
+        assert!(config["connections"]["slack"].is_object());
+    }
+}

@@ -1,0 +1,189 @@
+//! quality-report: what each day's chats come to, for each agent and in all.
+
+pub mod compare;
+pub mod csv;
+pub mod figures;
+pub mod gather;
+mod keep;
+pub mod measure;
+pub mod page;
+pub mod range;
+pub mod report;
+pub mod score;
+pub mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use chatplug_sdk::payload::{Commanded, TimerDue};
+use chatplug_sdk::prelude::*;
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::compare::Reports;
+use crate::gather::{Asking, Place, Within, gather};
+use crate::keep::Run;
+use crate::measure::Measured;
+use crate::range::Range;
+use crate::report::{Report, decimal};
+use crate::settings::Settings;
+
+/// So many pages are read in one event: what is read stays in memory, and in the journal of the delivery, until it ends.
+const PAGES_PER_SLICE: u32 = 4;
+
+/// LiveChat looks so many threads up at once.
+const THREADS_AT_ONCE: usize = 20;
+
+struct QualityReport;
+
+chatplug_sdk::plugin!(QualityReport);
+
+impl Plugin for QualityReport {
+    type Settings = Settings;
+
+    fn manifest() -> Manifest {
+        Manifest::new("quality-report", env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_DESCRIPTION"))
+            .schedule(Schedule::cron("nightly", "0 3 * * *").catch_up())
+            .command("check", "Says how the score is made")
+            .command(
+                "report",
+                "Makes the report of some days: --from 2026-11-01, --to 2026-11-07 if it is not one day",
+            )
+    }
+
+    fn handle(event: Event, settings: Settings) -> Result<(), Failure> {
+        settings.check().map_err(Failure::Reject)?;
+        let today = range::day(&settings.timezone, now());
+        match event.event_type.as_str() {
+            "schedule" => begin(&event.id, &settings, Run::new(Range::nightly(today), today, true)),
+            "command" => on_command(&event, &settings, today),
+            "timer" => {
+                let due: TimerDue = event.payload_as()?;
+                let id: String = due.payload_as()?;
+                match keep::run(&id)? {
+                    Some(run) => go_on(&id, &settings, run),
+                    None => Ok(()),
+                }
+            }
+            other => {
+                Err(Failure::reject(format!("{other} is not for this plugin: leave it out of `events`")))
+            }
+        }
+    }
+}
+
+fn on_command(event: &Event, settings: &Settings, today: Date) -> Result<(), Failure> {
+    let command: Commanded = event.payload_as()?;
+    if command.command == "check" {
+        info!("{}", settings.score.described());
+        return Ok(());
+    }
+    let range = Range::named(command.required("from")?, command.argument("to"), today);
+    begin(&event.id, settings, Run::new(vec![range.map_err(Failure::Reject)?], today, false))
+}
+
+/// Begins a run, or goes on with what an earlier attempt at the same event began.
+fn begin(id: &str, settings: &Settings, run: Run) -> Result<(), Failure> {
+    let run = match keep::run(id)? {
+        Some(begun) => begun,
+        None => {
+            keep::set_run(id, &run)?;
+            run
+        }
+    };
+    go_on(id, settings, run)
+}
+
+/// Does a slice, and has the host come back for the next one.
+fn go_on(id: &str, settings: &Settings, mut run: Run) -> Result<(), Failure> {
+    let Some(range) = run.ranges.first().copied() else { return Ok(keep::end_run(id)?) };
+    let (from, to) = range.bounds(&settings.timezone).map_err(Failure::Reject)?;
+    let mut wait_ms = 0;
+    if run.place != Place::End {
+        let query =
+            Query::new().days(&from.to_string(), &to.to_string()).oldest_first().limit(settings.page_size);
+        let within = Within { from_ms: from.as_millisecond(), to_ms: to.as_millisecond() };
+        let mut asking = Asking { page: |page_id: Option<&str>| chats::archives(&query, page_id), begun };
+        let slice = gather(&run.place, PAGES_PER_SLICE, within, &mut asking)?;
+        keep::add(id, &run, &slice.tally)?;
+        run.advance(slice.next, slice.tally.all.chats);
+        keep::set_run(id, &run)?;
+        wait_ms = slice.wait_ms;
+    }
+    if run.place == Place::End {
+        publish(id, settings, &run, range)?;
+        if !run.next_report() {
+            return Ok(keep::end_run(id)?);
+        }
+        keep::set_run(id, &run)?;
+    } else {
+        info!("{}: {} chats so far", range.title(), run.chats);
+    }
+    Ok(timers::set(&format!("go-on/{id}"), Duration::from_millis(wait_ms), id)?)
+}
+
+/// When the threads behind some began. What goes on is in no archive; the chat has it.
+fn begun(followed: &[&Measured]) -> Result<BTreeMap<String, i64>, Error> {
+    let mut begun = BTreeMap::new();
+    for some in followed.chunks(THREADS_AT_ONCE) {
+        let ids: Vec<&str> = some.iter().filter_map(|chat| chat.next_thread_id.as_deref()).collect();
+        let archived = chats::archives(&Query::new().filter("thread_ids", json!(ids)), None)?;
+        let threads = archived.items.into_iter().map(|chat| chat.thread);
+        begun.extend(
+            threads.filter_map(|thread| Some((thread.id, measure::ms(thread.created_at.as_deref())?))),
+        );
+        for chat in some {
+            let Some(next) = chat.next_thread_id.as_deref().filter(|next| !begun.contains_key(*next)) else {
+                continue;
+            };
+            match chats::get_thread(&chat.chat_id, next) {
+                Err(error) if error.code == ErrorCode::NotFound => {}
+                found => {
+                    let at = measure::ms(found?.thread.created_at.as_deref());
+                    begun.extend(at.map(|at| (next.to_owned(), at)));
+                }
+            }
+        }
+    }
+    Ok(begun)
+}
+
+fn publish(id: &str, settings: &Settings, run: &Run, range: Range) -> Result<(), Failure> {
+    let (from, to) = range.bounds(&settings.timezone).map_err(Failure::Reject)?;
+    let query = Query::new().days(&from.to_string(), &to.to_string()).timezone(&settings.timezone.name);
+    let tally = keep::total(id, run)?;
+    if tally.agents.len() >= keep::AGENTS_MAX as usize {
+        warn!(
+            "{} has more agents than {}; the others are in the totals only",
+            range.title(),
+            keep::AGENTS_MAX
+        );
+    }
+    let report = Report {
+        range,
+        zone: settings.timezone.name.clone(),
+        is_provisional: range.is_provisional(run.today),
+        compared: Reports::read(&query)?.compare(&tally.all),
+        tally,
+        score: settings.score.clone(),
+    };
+    let (table, page) = (csv::table(&report), page::page(&report));
+    let is_latest = run.is_nightly && run.made == 0;
+    for name in [Some(range.name()), is_latest.then(|| "latest".to_owned())].into_iter().flatten() {
+        files::publish(&format!("{name}.csv"), MediaType::Csv, &table)?;
+        files::publish(&format!("{name}.html"), MediaType::Html, &page)?;
+    }
+    let score = report.all().score.map_or_else(|| "none".to_owned(), decimal);
+    info!("published {0}.html and {0}.csv: {1} chats, score {score}", range.name(), report.tally.all.chats);
+    Ok(())
+}
+
+fn now() -> Timestamp {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_millis())
+        .ok()
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+        .unwrap_or_default()
+}

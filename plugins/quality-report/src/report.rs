@@ -1,0 +1,63 @@
+//! What is published: the figures with all that a reader has to know of them.
+
+use crate::compare::Compared;
+use crate::figures::{Figures, Tally};
+use crate::range::Range;
+use crate::score::Score;
+
+/// A report.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Its days.
+    pub range: Range,
+    /// The zone that they are in.
+    pub zone: String,
+    /// Whether ratings and re-openings are still waited for.
+    pub is_provisional: bool,
+    /// The figures.
+    pub tally: Tally,
+    /// How scores are made.
+    pub score: Score,
+    /// The totals beside LiveChat's.
+    pub compared: Vec<Compared>,
+}
+
+/// A line of it.
+#[derive(Clone, Debug)]
+pub struct Row<'a> {
+    /// Who: an agent's id, or all.
+    pub name: &'a str,
+    /// The figures.
+    pub figures: &'a Figures,
+    /// The score, if anything is known.
+    pub score: Option<f64>,
+}
+
+/// What the line of all chats is called.
+pub const ALL: &str = "all chats";
+
+impl Report {
+    /// The line of all chats.
+    pub fn all(&self) -> Row<'_> {
+        self.row(ALL, &self.tally.all)
+    }
+
+    /// The lines of the agents, by their ids.
+    pub fn agents(&self) -> impl Iterator<Item = Row<'_>> {
+        self.tally.agents.iter().map(|(id, figures)| self.row(id, figures))
+    }
+
+    fn row<'a>(&self, name: &'a str, figures: &'a Figures) -> Row<'a> {
+        Row { name, figures, score: self.score.of(figures) }
+    }
+}
+
+/// A number with one decimal.
+pub fn decimal(number: f64) -> String {
+    format!("{number:.1}")
+}
+
+/// A share in percent, with one decimal.
+pub fn percent(share: f64) -> String {
+    decimal(share * 100.0)
+}

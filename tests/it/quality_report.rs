@@ -1,0 +1,192 @@
+//! quality-report in a real host: a day of 240 chats, counted by hand.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::process::Command;
+
+use chatplug::simulator::livechat::{EndedBy, Opening};
+use chatplug::simulator::{Fault, Livechat, Times};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::services::{SMITH, Stage};
+
+const OLGA: &str = "olga@example.com";
+const SAM: &str = "sam@example.com";
+/// 08:00 in Warsaw.
+const MORNING: &str = "2025-06-02T06:00:00Z";
+
+fn at(second: i64) -> Timestamp {
+    let morning: Timestamp = MORNING.parse().expect("a time");
+    morning + SignedDuration::from_secs(second)
+}
+
+fn opening(name: &str) -> Opening {
+    // Nobody is in Billing: who answers joins.
+    Opening { group_id: 3, first_message: Some("Hello?".to_owned()), ..Opening::by(name) }
+}
+
+/// One chat a minute. The customer asks at once. Smith answers half of them after 30 s, Olga a quarter after 60, Sam a
+/// quarter after 90; the customer asks again 30 s later and is answered in two thirds of that time; the agent ends the chat
+/// after 300 s. Each twelfth chat nobody answers, though Sam is there, and it is over after 120 s.
+fn tell(livechat: &Livechat, number: i64) {
+    let begin = number * 60;
+    let (agent, wait) = match number % 4 {
+        0 | 1 => (SMITH, 30),
+        2 => (OLGA, 60),
+        _ => (SAM, 90),
+    };
+    let clock = |second: i64| livechat.stop_clock_at(at(begin + second));
+    clock(0);
+    let opening = opening(&format!("Customer {number}"));
+    let chat_id = livechat.start_chat(&opening).expect("a chat").chat_id;
+    let tags = [("urgent", number % 8 == 0), ("sales", number % 6 == 2)];
+    for (tag, _) in tags.into_iter().filter(|(_, has)| *has) {
+        livechat.agent_tags(&chat_id, tag).expect("a tag");
+    }
+    let ended = if number % 12 == 11 {
+        livechat.agent_joins(&chat_id, agent).expect("to join");
+        clock(120);
+        livechat.end_chat(&chat_id, &EndedBy::Router).expect("an end");
+        120
+    } else {
+        clock(wait);
+        livechat.agent_says(&chat_id, agent, "How can I help?").expect("a message");
+        clock(wait + 30);
+        livechat.customer_says(&chat_id, "Where is it?").expect("a message");
+        clock(wait + 30 + wait * 2 / 3);
+        livechat.agent_says(&chat_id, agent, "On its way").expect("a message");
+        clock(300);
+        livechat.end_chat(&chat_id, &EndedBy::Agent(agent.to_owned())).expect("an end");
+        300
+    };
+    if number % 10 < 2 {
+        clock(ended + 600);
+        livechat.rate(&chat_id, 1 - number % 10).expect("a rating");
+    }
+    // Opened again after 20 or 30 hours; some of these go on.
+    if matches!(number % 24, 5 | 17) {
+        let hours = if number % 24 == 5 { 20 } else { 30 };
+        clock(ended + hours * 3_600);
+        livechat.start_chat(&opening).expect("a chat");
+        if number % 48 < 24 {
+            livechat.end_chat(&chat_id, &EndedBy::Router).expect("an end");
+        }
+    }
+}
+
+/// What is no chat of the day, or not over.
+fn tell_others(livechat: &Livechat) {
+    // 23:59:59 the day before, and midnight behind it.
+    for (number, second) in [-8 * 3_600 - 1, 16 * 3_600].into_iter().enumerate() {
+        livechat.stop_clock_at(at(second));
+        let chat_id = livechat.start_chat(&opening(&format!("Stranger {number}"))).expect("a chat").chat_id;
+        livechat.end_chat(&chat_id, &EndedBy::Router).expect("an end");
+    }
+    livechat.stop_clock_at(at(5 * 3_600));
+    livechat.start_chat(&opening("Guest who stays")).expect("a chat");
+}
+
+/// A published file; `None` as long as there is none.
+async fn published(stage: &Stage, name: &str) -> Option<String> {
+    let url = stage.host.operator_url(&format!("/files/quality-report/{name}"));
+    let answer = reqwest::get(url).await.expect("the host answers");
+    if !answer.status().is_success() {
+        return None;
+    }
+    Some(answer.text().await.expect("text"))
+}
+
+/// The README's numbers are those of the unit test of the plugin, by the same hand.
+const TABLE: &str = "\
+from,to,timezone,provisional,agent,chats,unanswered,first_response_s,response_s,duration_s,rated_good,rated_bad,good_percent,reopened,resolved_percent,score,tags\r
+2025-06-02,2025-06-02,Europe/Warsaw,no,all chats,240,20,49.1,40.9,285.0,24,24,50.0,10,95.8,82.3,\"sales: 40; urgent: 30\"\r
+2025-06-02,2025-06-02,Europe/Warsaw,no,olga@example.com,60,0,60.0,50.0,300.0,12,0,100.0,0,100.0,100.0,sales: 20\r
+2025-06-02,2025-06-02,Europe/Warsaw,no,sam@example.com,60,20,90.0,75.0,240.0,0,12,0.0,0,100.0,56.3,\r
+2025-06-02,2025-06-02,Europe/Warsaw,no,smith@example.com,120,0,30.0,25.0,300.0,12,12,50.0,10,91.7,82.9,\"sales: 20; urgent: 30\"\r
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_of_240_chats_is_published_as_it_was_counted_by_hand() {
+    // Five pages and a few chats, so two slices.
+    let stage = Stage::before_webhooks("quality-report", 0, "").await;
+    (0..240).for_each(|number| tell(&stage.livechat, number));
+    tell_others(&stage.livechat);
+    let busy = Fault::TooManyRequests { retry_after: Some("1".to_owned()) };
+    stage.livechat.faults().set("list_archives", busy, Times::Next(2));
+    let args = ["plugins", "command", "quality-report", "report", "--from", "2025-06-02"];
+    let output = stage.host.cli(&args);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    stage.host.wait_for("the report", || {
+        stage.host.log().contains("published 2025-06-02.html and 2025-06-02.csv").then_some(())
+    });
+    assert_eq!(published(&stage, "2025-06-02.csv").await.expect("a table"), TABLE);
+    let page = published(&stage, "2025-06-02.html").await.expect("a page");
+    for part in ["<b>82.3</b><span>score</span>", "<td>240.0</td>\n<td>241.0</td>\n<td>+1.0</td>"] {
+        assert!(page.contains(part), "no {part} in {page}");
+    }
+    assert_eq!(
+        page.matches("class=\"differs\"").count(),
+        1,
+        "the chat that goes on, and nothing else: {page}"
+    );
+    assert!(!page.contains("<script"));
+    let slices = stage.host.events().iter().filter(|event| event["type"] == "timer").count();
+    assert!(slices >= 1, "it worked through the pages in several events");
+    assert_eq!(published(&stage, "latest.html").await, None, "the night's alone");
+    picture(&stage, "quality-report/2025-06-02.html");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_night_publishes_three_days_and_wrong_days_are_refused() {
+    let mut config = crate::services::readme_section("quality-report", 0);
+    let section = config["plugin"]["quality-report"].as_table_mut().expect("a section");
+    let nightly = "nightly = { every_s = 1 }".parse::<toml::Table>().expect("TOML");
+    section.insert("schedules".to_owned(), nightly.into());
+    let stage = Stage::with(config, chatplug_tests::plugin("quality-report")).await;
+    stage.host.wait_for("three days", || {
+        let log = stage.host.log();
+        (log.matches(".csv: 0 chats, score none").count() >= 3).then_some(())
+    });
+    let table = published(&stage, "latest.csv").await.expect("a table");
+    assert!(table.contains(",yes,all chats,0,0,"), "yesterday is provisional: {table}");
+    for (args, part) in [
+        (vec![], "needs --from VALUE"),
+        (vec!["--from", "june"], "`june` is not a day"),
+        (vec!["--from", "2999-01-01"], "is not over yet"),
+    ] {
+        let all = [vec!["plugins", "command", "quality-report", "report"], args].concat();
+        let output = stage.host.cli(&all);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(!output.status.success() && said.contains(part), "{said}");
+    }
+}
+
+/// What a browser makes of a page; looked at by people, and here only whether anything is there.
+fn picture(stage: &Stage, file: &str) {
+    let folder = stage.host.data().with_file_name("browser");
+    let picture = Path::new(env!("CARGO_TARGET_TMPDIR")).join("quality-report.png");
+    let _ = std::fs::remove_file(&picture);
+    let browser = Command::new("chromium")
+        .args([
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--window-size=1280,1600",
+        ])
+        .arg(format!("--user-data-dir={}", folder.display()))
+        .arg(format!("--screenshot={}", picture.display()))
+        .arg(stage.host.operator_url(&format!("/files/{file}")))
+        .output();
+    match browser {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            eprintln!("skipped: there is no `chromium` here that could make a picture of the report");
+        }
+        browser => {
+            let said = String::from_utf8_lossy(&browser.expect("the browser runs").stderr).into_owned();
+            let bytes = std::fs::metadata(&picture).unwrap_or_else(|error| panic!("{error}: {said}")).len();
+            assert!(bytes > 20_000, "an empty page has less: {bytes} bytes, {said}");
+        }
+    }
+}
