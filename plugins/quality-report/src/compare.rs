@@ -7,38 +7,38 @@ use crate::figures::Figures;
 
 /// A number of both.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Compared {
+pub(crate) struct Compared {
     /// What it is.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What was counted here.
-    pub ours: Option<f64>,
+    pub(crate) ours: Option<f64>,
     /// What LiveChat says; `None` if it could not be asked.
-    pub theirs: Option<f64>,
+    pub(crate) theirs: Option<f64>,
 }
 
 impl Compared {
     /// How much more LiveChat says.
-    pub fn difference(&self) -> Option<f64> {
+    pub(crate) fn difference(&self) -> Option<f64> {
         Some(self.theirs? - self.ours?)
     }
 }
 
 /// LiveChat's reports of the days; `None` where it may not be asked.
 #[derive(Clone, Debug, Default)]
-pub struct Reports {
+pub(crate) struct Reports {
     /// How many chats.
-    pub chats: Option<Report>,
+    pub(crate) chats: Option<Report>,
     /// Ratings.
-    pub ratings: Option<Report>,
+    pub(crate) ratings: Option<Report>,
     /// First answers.
-    pub first_response: Option<Report>,
+    pub(crate) first_response: Option<Report>,
     /// Answers.
-    pub response: Option<Report>,
+    pub(crate) response: Option<Report>,
 }
 
 impl Reports {
     /// Asks for them.
-    pub fn read(query: &Query) -> Result<Reports, Failure> {
+    pub(crate) fn read(query: &Query) -> Result<Reports, Failure> {
         Ok(Reports {
             chats: allowed(reports::total_chats(query))?,
             ratings: allowed(reports::ratings(query))?,
@@ -48,7 +48,7 @@ impl Reports {
     }
 
     /// The totals beside those that were counted here.
-    pub fn compare(&self, all: &Figures) -> Vec<Compared> {
+    pub(crate) fn compare(&self, all: &Figures) -> Vec<Compared> {
         let count = |number: u64| Some(number as f64);
         let sum = |report: &Option<Report>, name| report.as_ref().map(|report| report.sum(name));
         let mean = |report: &Option<Report>, name| report.as_ref().and_then(|report| mean(report, name));

@@ -23,7 +23,7 @@ const HEADER: [&str; 17] = [
 ];
 
 /// The report as a table after RFC 4180.
-pub fn table(report: &Report) -> String {
+pub(crate) fn table(report: &Report) -> String {
     let rows = std::iter::once(report.all()).chain(report.agents()).map(|row| cells(report, &row));
     let header = HEADER.map(str::to_owned).to_vec();
     let lines = std::iter::once(header).chain(rows);

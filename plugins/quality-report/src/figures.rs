@@ -15,34 +15,34 @@ const OTHER_TAGS: &str = "(other tags)";
 /// Counts and sums.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Figures {
+pub(crate) struct Figures {
     /// Conversations: threads of LiveChat's chats.
-    pub chats: u64,
+    pub(crate) chats: u64,
     /// Those in which the customer wrote and nobody answered.
-    pub unanswered: u64,
+    pub(crate) unanswered: u64,
     /// Those of which the chat was opened again within 24 hours.
-    pub reopened: u64,
+    pub(crate) reopened: u64,
     /// How often a first answer came, and how long customers waited for it in all, milliseconds.
-    pub first_count: u64,
+    pub(crate) first_count: u64,
     /// See `first_count`.
-    pub first_ms: u64,
+    pub(crate) first_ms: u64,
     /// How often an answer came, and how long customers waited for it in all, milliseconds.
-    pub response_count: u64,
+    pub(crate) response_count: u64,
     /// See `response_count`.
-    pub response_ms: u64,
+    pub(crate) response_ms: u64,
     /// How long they were in all, milliseconds.
-    pub duration_ms: u64,
+    pub(crate) duration_ms: u64,
     /// Rated as good.
-    pub good: u64,
+    pub(crate) good: u64,
     /// Rated as bad.
-    pub bad: u64,
+    pub(crate) bad: u64,
     /// How often each tag stands on one.
-    pub tags: BTreeMap<String, u64>,
+    pub(crate) tags: BTreeMap<String, u64>,
 }
 
 impl Figures {
     /// Adds what was counted elsewhere.
-    pub fn merge(&mut self, other: &Figures) {
+    pub(crate) fn merge(&mut self, other: &Figures) {
         self.chats += other.chats;
         self.unanswered += other.unanswered;
         self.reopened += other.reopened;
@@ -59,32 +59,32 @@ impl Figures {
     }
 
     /// The share of good ratings, 0 to 1; `None` if nothing was rated. So are the others.
-    pub fn good_share(&self) -> Option<f64> {
+    pub(crate) fn good_share(&self) -> Option<f64> {
         share(self.good, self.good + self.bad)
     }
 
     /// The share that wasn't opened again within 24 hours.
-    pub fn resolution(&self) -> Option<f64> {
+    pub(crate) fn resolution(&self) -> Option<f64> {
         share(self.chats.saturating_sub(self.reopened), self.chats)
     }
 
     /// The share that somebody answered.
-    pub fn answered_share(&self) -> Option<f64> {
+    pub(crate) fn answered_share(&self) -> Option<f64> {
         share(self.chats.saturating_sub(self.unanswered), self.chats)
     }
 
     /// How long the first answer took on average, seconds.
-    pub fn first_response_s(&self) -> Option<f64> {
+    pub(crate) fn first_response_s(&self) -> Option<f64> {
         share(self.first_ms, self.first_count).map(|ms| ms / 1000.0)
     }
 
     /// How long answers took on average, seconds.
-    pub fn response_s(&self) -> Option<f64> {
+    pub(crate) fn response_s(&self) -> Option<f64> {
         share(self.response_ms, self.response_count).map(|ms| ms / 1000.0)
     }
 
     /// How long they were on average, seconds.
-    pub fn duration_s(&self) -> Option<f64> {
+    pub(crate) fn duration_s(&self) -> Option<f64> {
         share(self.duration_ms, self.chats).map(|ms| ms / 1000.0)
     }
 
@@ -124,17 +124,17 @@ fn share(part: u64, whole: u64) -> Option<f64> {
 
 /// The figures of all chats, and of each agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Each chat once.
-    pub all: Figures,
+    pub(crate) all: Figures,
     /// A chat counts for each agent in it who said something, or for all in it if nobody did; an answer counts for who
     /// gave it.
-    pub agents: BTreeMap<String, Figures>,
+    pub(crate) agents: BTreeMap<String, Figures>,
 }
 
 impl Tally {
     /// Adds a chat.
-    pub fn add(&mut self, chat: &Measured, is_reopened: bool) {
+    pub(crate) fn add(&mut self, chat: &Measured, is_reopened: bool) {
         self.all.add(chat, is_reopened);
         for agent in &chat.agents {
             self.agent(agent).add(chat, is_reopened);
@@ -146,7 +146,7 @@ impl Tally {
     }
 
     /// Adds another tally.
-    pub fn merge(&mut self, other: &Tally) {
+    pub(crate) fn merge(&mut self, other: &Tally) {
         self.all.merge(&other.all);
         for (agent, figures) in &other.agents {
             self.agent(agent).merge(figures);

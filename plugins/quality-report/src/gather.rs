@@ -11,7 +11,7 @@ use crate::measure::{Measured, measure};
 
 /// Where a run is in LiveChat's list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Place {
+pub(crate) enum Place {
     /// Nothing was read.
     #[default]
     Start,
@@ -23,37 +23,37 @@ pub enum Place {
 
 /// The instants that a chat has to begin within, milliseconds since 1970.
 #[derive(Clone, Copy, Debug)]
-pub struct Within {
+pub(crate) struct Within {
     /// The first.
-    pub from_ms: i64,
+    pub(crate) from_ms: i64,
     /// The last.
-    pub to_ms: i64,
+    pub(crate) to_ms: i64,
 }
 
 /// What a slice came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slice {
+pub(crate) struct Slice {
     /// The figures of its chats.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
     /// Where the next one begins.
-    pub next: Place,
+    pub(crate) next: Place,
     /// How long the service wants to be left alone, milliseconds.
-    pub wait_ms: u64,
+    pub(crate) wait_ms: u64,
 }
 
 /// What can be asked of LiveChat.
-pub struct Asking<P, B> {
+pub(crate) struct Asking<P, B> {
     /// The first page of the list, or the one with this id.
-    pub page: P,
+    pub(crate) page: P,
     /// When threads began, by their ids; those that nobody knows are left out.
-    pub begun: B,
+    pub(crate) begun: B,
 }
 
 /// Reads up to `pages` pages. If a service asks to wait after the first one, what was read counts, and the slice ends.
 ///
 /// # Errors
 /// The first page could not be read, or the list goes round.
-pub fn gather<P, B>(
+pub(crate) fn gather<P, B>(
     place: &Place,
     pages: u32,
     within: Within,

@@ -16,46 +16,46 @@ use crate::range::{Range, as_text};
 const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
 
 /// The most agents of a report. Each costs a host call or two at its end.
-pub const AGENTS_MAX: u32 = 400;
+pub(crate) const AGENTS_MAX: u32 = 400;
 
 /// The agent that isn't one: all chats.
 const ALL: &str = "";
 
 /// Where a run is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Run {
+pub(crate) struct Run {
     /// The reports that are to be made, the one under way first.
-    pub ranges: Vec<Range>,
+    pub(crate) ranges: Vec<Range>,
     /// The day on which it began.
     #[serde(with = "as_text")]
-    pub today: Date,
+    pub(crate) today: Date,
     /// Whether the first report is also the latest one.
-    pub is_nightly: bool,
+    pub(crate) is_nightly: bool,
     /// How many reports were made.
-    pub made: u32,
+    pub(crate) made: u32,
     /// Where it is in LiveChat's list.
-    pub place: Place,
+    pub(crate) place: Place,
     /// How many slices of this report were done.
-    pub slices: u32,
+    pub(crate) slices: u32,
     /// How many chats of this report were counted.
-    pub chats: u64,
+    pub(crate) chats: u64,
 }
 
 impl Run {
     /// A run that makes these reports.
-    pub fn new(ranges: Vec<Range>, today: Date, is_nightly: bool) -> Run {
+    pub(crate) fn new(ranges: Vec<Range>, today: Date, is_nightly: bool) -> Run {
         Run { ranges, today, is_nightly, made: 0, place: Place::Start, slices: 0, chats: 0 }
     }
 
     /// Goes on behind a slice.
-    pub fn advance(&mut self, place: Place, chats: u64) {
+    pub(crate) fn advance(&mut self, place: Place, chats: u64) {
         self.place = place;
         self.slices += 1;
         self.chats += chats;
     }
 
     /// Goes on to the next report; false if there is none.
-    pub fn next_report(&mut self) -> bool {
+    pub(crate) fn next_report(&mut self) -> bool {
         self.ranges.remove(0);
         (self.made, self.place, self.slices, self.chats) = (self.made + 1, Place::Start, 0, 0);
         !self.ranges.is_empty()
@@ -64,16 +64,16 @@ impl Run {
 
 /// A sum, and the number of the last slice in it, from 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sum {
+pub(crate) struct Sum {
     /// The slice.
-    pub slice: u32,
+    pub(crate) slice: u32,
     /// What it comes to.
-    pub figures: Figures,
+    pub(crate) figures: Figures,
 }
 
 impl Sum {
     /// Adds a slice's figures, unless they are in it.
-    pub fn add(&mut self, slice: u32, figures: &Figures) {
+    pub(crate) fn add(&mut self, slice: u32, figures: &Figures) {
         if self.slice < slice {
             self.figures.merge(figures);
             self.slice = slice;
@@ -82,22 +82,22 @@ impl Sum {
 }
 
 /// Where a run is; `None` if it has ended.
-pub fn run(id: &str) -> Result<Option<Run>, Error> {
+pub(crate) fn run(id: &str) -> Result<Option<Run>, Error> {
     memory::get(&run_key(id))
 }
 
 /// Remembers where it is.
-pub fn set_run(id: &str, run: &Run) -> Result<(), Error> {
+pub(crate) fn set_run(id: &str, run: &Run) -> Result<(), Error> {
     memory::set_for(&run_key(id), run, REMEMBERED)
 }
 
 /// Forgets a run.
-pub fn end_run(id: &str) -> Result<(), Error> {
+pub(crate) fn end_run(id: &str) -> Result<(), Error> {
     memory::delete(&run_key(id))
 }
 
 /// Adds a slice to the sums of the report under way.
-pub fn add(id: &str, run: &Run, tally: &Tally) -> Result<(), Error> {
+pub(crate) fn add(id: &str, run: &Run, tally: &Tally) -> Result<(), Error> {
     let all = [(ALL, &tally.all)];
     for (agent, figures) in all.into_iter().chain(tally.agents.iter().map(|(id, sum)| (id.as_str(), sum))) {
         let key = format!("{}{agent}", prefix(id, run));
@@ -109,7 +109,7 @@ pub fn add(id: &str, run: &Run, tally: &Tally) -> Result<(), Error> {
 }
 
 /// The sums of the report under way; of agents the first [`AGENTS_MAX`]. They go by themselves.
-pub fn total(id: &str, run: &Run) -> Result<Tally, Error> {
+pub(crate) fn total(id: &str, run: &Run) -> Result<Tally, Error> {
     let prefix = prefix(id, run);
     let mut tally = Tally::default();
     for key in memory::keys(&prefix, None, AGENTS_MAX + 1)? {

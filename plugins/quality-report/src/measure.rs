@@ -10,50 +10,50 @@ const NAME_BYTES_MAX: usize = 200;
 
 /// What is counted of one thread.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Measured {
+pub(crate) struct Measured {
     /// The chat.
-    pub chat_id: String,
+    pub(crate) chat_id: String,
     /// The thread that came behind it in this chat, if there is one.
-    pub next_thread_id: Option<String>,
+    pub(crate) next_thread_id: Option<String>,
     /// When it began, milliseconds since 1970.
-    pub begun_ms: i64,
+    pub(crate) begun_ms: i64,
     /// When it ended: its last event that isn't about a rating.
-    pub ended_ms: i64,
+    pub(crate) ended_ms: i64,
     /// The people of the team who said something in it, or who were in it if nobody did.
-    pub agents: BTreeSet<String>,
+    pub(crate) agents: BTreeSet<String>,
     /// How long the customer waited, each time that somebody answered.
-    pub responses: Vec<Response>,
+    pub(crate) responses: Vec<Response>,
     /// Whether the customer wrote and nobody answered.
-    pub is_unanswered: bool,
+    pub(crate) is_unanswered: bool,
     /// Whether it was rated as good; `None` if it wasn't rated.
-    pub rating: Option<bool>,
+    pub(crate) rating: Option<bool>,
     /// Its tags.
-    pub tags: BTreeSet<String>,
+    pub(crate) tags: BTreeSet<String>,
 }
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Response {
+pub(crate) struct Response {
     /// Who gave it.
-    pub agent: String,
+    pub(crate) agent: String,
     /// How long the customer waited since the first message that nobody had answered, milliseconds.
-    pub waited_ms: u64,
+    pub(crate) waited_ms: u64,
 }
 
 impl Measured {
     /// How long it was.
-    pub fn duration_ms(&self) -> u64 {
+    pub(crate) fn duration_ms(&self) -> u64 {
         u64::try_from(self.ended_ms - self.begun_ms).unwrap_or_default()
     }
 
     /// Whether a thread that began then opened the chat again within 24 hours.
-    pub fn is_reopened_at(&self, next_begun_ms: i64) -> bool {
+    pub(crate) fn is_reopened_at(&self, next_begun_ms: i64) -> bool {
         next_begun_ms - self.ended_ms <= 24 * 3_600_000
     }
 }
 
 /// Measures a thread; `None` if it doesn't say when it began.
-pub fn measure(chat: &Chat) -> Option<Measured> {
+pub(crate) fn measure(chat: &Chat) -> Option<Measured> {
     let thread = &chat.thread;
     let begun_ms = ms(thread.created_at.as_deref())?;
     let mut measured = Measured {
@@ -128,7 +128,7 @@ fn rating(chat: &Chat) -> Option<bool> {
 }
 
 /// A time of RFC 3339 as milliseconds since 1970.
-pub fn ms(text: Option<&str>) -> Option<i64> {
+pub(crate) fn ms(text: Option<&str>) -> Option<i64> {
     let at: Timestamp = text?.parse().ok()?;
     Some(at.as_millisecond())
 }

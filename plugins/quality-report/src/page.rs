@@ -15,7 +15,7 @@ const STYLE: &str = include_str!("page/style.css");
 const TAGS_SHOWN: usize = 15;
 
 /// The report as a page.
-pub fn page(report: &Report) -> String {
+pub(crate) fn page(report: &Report) -> String {
     let title = format!("Quality report, {}", report.range.title());
     let mut html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \

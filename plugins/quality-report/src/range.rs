@@ -10,17 +10,17 @@ use crate::settings::Zone;
 const DAYS_MAX: i32 = 92;
 
 /// For so many days behind the last one ratings and re-openings are waited for.
-pub const PROVISIONAL_DAYS: i32 = 2;
+pub(crate) const PROVISIONAL_DAYS: i32 = 2;
 
 /// From the beginning of a day to the end of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Range {
+pub(crate) struct Range {
     /// The first day.
     #[serde(with = "as_text")]
-    pub from: Date,
+    pub(crate) from: Date,
     /// The last day.
     #[serde(with = "as_text")]
-    pub to: Date,
+    pub(crate) to: Date,
 }
 
 /// A day as `2026-11-01`.
@@ -39,7 +39,7 @@ pub(crate) mod as_text {
 
 impl Range {
     /// The days that an operator names.
-    pub fn named(from: &str, to: Option<&str>, today: Date) -> Result<Range, String> {
+    pub(crate) fn named(from: &str, to: Option<&str>, today: Date) -> Result<Range, String> {
         let day = |text: &str| {
             let date = text.parse::<Date>().ok().filter(|_| text.len() == 10);
             date.ok_or_else(|| format!("`{text}` is not a day; write it like 2026-11-01"))
@@ -58,19 +58,19 @@ impl Range {
     }
 
     /// What is published in the night: yesterday, and the days before it whose numbers may have changed.
-    pub fn nightly(today: Date) -> Vec<Range> {
+    pub(crate) fn nightly(today: Date) -> Vec<Range> {
         let back = |days: i32| today.checked_sub(days.days()).unwrap_or(today);
         let days = (1..=1 + PROVISIONAL_DAYS).map(back);
         days.map(|day| Range { from: day, to: day }).collect()
     }
 
     /// Whether the numbers may still change: ratings and re-openings come late.
-    pub fn is_provisional(&self, today: Date) -> bool {
+    pub(crate) fn is_provisional(&self, today: Date) -> bool {
         days_between(self.to, today) <= PROVISIONAL_DAYS
     }
 
     /// The first and last instant.
-    pub fn bounds(&self, zone: &Zone) -> Result<(Timestamp, Timestamp), String> {
+    pub(crate) fn bounds(&self, zone: &Zone) -> Result<(Timestamp, Timestamp), String> {
         let start = |day: Date| day.to_zoned(zone.zone.clone()).map(|midnight| midnight.timestamp());
         let next = self.to.tomorrow().and_then(start);
         let bounds = start(self.from).and_then(|from| Ok((from, next?.checked_sub(1.microsecond())?)));
@@ -78,18 +78,18 @@ impl Range {
     }
 
     /// What its files are called, without the ending.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         if self.from == self.to { self.from.to_string() } else { format!("{}_{}", self.from, self.to) }
     }
 
     /// The days in words.
-    pub fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         if self.from == self.to { self.from.to_string() } else { format!("{} to {}", self.from, self.to) }
     }
 }
 
 /// The day in a zone.
-pub fn day(zone: &Zone, at: Timestamp) -> Date {
+pub(crate) fn day(zone: &Zone, at: Timestamp) -> Date {
     at.to_zoned(zone.zone.clone()).date()
 }
 

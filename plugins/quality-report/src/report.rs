@@ -7,43 +7,43 @@ use crate::score::Score;
 
 /// A report.
 #[derive(Clone, Debug)]
-pub struct Report {
+pub(crate) struct Report {
     /// Its days.
-    pub range: Range,
+    pub(crate) range: Range,
     /// The zone that they are in.
-    pub zone: String,
+    pub(crate) zone: String,
     /// Whether ratings and re-openings are still waited for.
-    pub is_provisional: bool,
+    pub(crate) is_provisional: bool,
     /// The figures.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
     /// How scores are made.
-    pub score: Score,
+    pub(crate) score: Score,
     /// The totals beside LiveChat's.
-    pub compared: Vec<Compared>,
+    pub(crate) compared: Vec<Compared>,
 }
 
 /// A line of it.
 #[derive(Clone, Debug)]
-pub struct Row<'a> {
+pub(crate) struct Row<'a> {
     /// Who: an agent's id, or all.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
     /// The figures.
-    pub figures: &'a Figures,
+    pub(crate) figures: &'a Figures,
     /// The score, if anything is known.
-    pub score: Option<f64>,
+    pub(crate) score: Option<f64>,
 }
 
 /// What the line of all chats is called.
-pub const ALL: &str = "all chats";
+pub(crate) const ALL: &str = "all chats";
 
 impl Report {
     /// The line of all chats.
-    pub fn all(&self) -> Row<'_> {
+    pub(crate) fn all(&self) -> Row<'_> {
         self.row(ALL, &self.tally.all)
     }
 
     /// The lines of the agents, by their ids.
-    pub fn agents(&self) -> impl Iterator<Item = Row<'_>> {
+    pub(crate) fn agents(&self) -> impl Iterator<Item = Row<'_>> {
         self.tally.agents.iter().map(|(id, figures)| self.row(id, figures))
     }
 
@@ -53,11 +53,11 @@ impl Report {
 }
 
 /// A number with one decimal.
-pub fn decimal(number: f64) -> String {
+pub(crate) fn decimal(number: f64) -> String {
     format!("{number:.1}")
 }
 
 /// A share in percent, with one decimal.
-pub fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     decimal(share * 100.0)
 }

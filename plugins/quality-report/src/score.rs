@@ -8,36 +8,36 @@ use crate::figures::Figures;
 /// How the score is made.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Score {
+pub(crate) struct Score {
     /// How much each part counts.
-    pub weights: Weights,
+    pub(crate) weights: Weights,
     /// A first answer within so many seconds is worth 100; one that takes twice as long 50.
     #[schemars(range(min = 0.001))]
-    pub first_response_s: f64,
+    pub(crate) first_response_s: f64,
     /// The same for all answers.
     #[schemars(range(min = 0.001))]
-    pub response_s: f64,
+    pub(crate) response_s: f64,
 }
 
 /// How much each part of the score counts; 0 leaves it out.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Weights {
+pub(crate) struct Weights {
     /// The share of good ratings among all.
     #[schemars(range(min = 0.0))]
-    pub ratings: f64,
+    pub(crate) ratings: f64,
     /// The share of chats that weren't opened again within 24 hours.
     #[schemars(range(min = 0.0))]
-    pub resolution: f64,
+    pub(crate) resolution: f64,
     /// The share of chats that somebody answered.
     #[schemars(range(min = 0.0))]
-    pub answered: f64,
+    pub(crate) answered: f64,
     /// How fast the first answer came, on average.
     #[schemars(range(min = 0.0))]
-    pub first_response: f64,
+    pub(crate) first_response: f64,
     /// How fast answers came, on average.
     #[schemars(range(min = 0.0))]
-    pub response: f64,
+    pub(crate) response: f64,
 }
 
 impl Default for Weights {
@@ -55,7 +55,7 @@ impl Default for Score {
 impl Score {
     /// The score, 0 to 100. What isn't known of somebody (no chat was rated) is left out together with its weight; `None`
     /// if nothing is known.
-    pub fn of(&self, figures: &Figures) -> Option<f64> {
+    pub(crate) fn of(&self, figures: &Figures) -> Option<f64> {
         let percent = |share: Option<f64>| share.map(|share| share * 100.0);
         let speed =
             |seconds: Option<f64>, target: f64| seconds.map(|seconds| 100.0 * target / seconds.max(target));
@@ -73,7 +73,7 @@ impl Score {
     }
 
     /// How it is made, for the report.
-    pub fn described(&self) -> String {
+    pub(crate) fn described(&self) -> String {
         let Weights { ratings, resolution, answered, first_response, response } = self.weights;
         format!(
             "Score: {ratings} × share of good ratings + {resolution} × share not opened again within 24 h + {answered} × \

@@ -9,17 +9,17 @@ use crate::score::Score;
 /// The settings of quality-report.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The IANA time zone of the days, such as `Europe/Warsaw`: the account's, as in `livechat.timezone`.
     #[schemars(with = "String", extend("pattern" = "^[A-Za-z][A-Za-z0-9_+/-]*$"))]
-    pub timezone: Zone,
+    pub(crate) timezone: Zone,
     /// So many chats on a page of LiveChat's list. Fewer where chats are so long that a page is over a limit.
     #[serde(default = "fifty")]
     #[schemars(range(min = 1, max = 100))]
-    pub page_size: u32,
+    pub(crate) page_size: u32,
     /// How the score is made.
     #[serde(default)]
-    pub score: Score,
+    pub(crate) score: Score,
 }
 
 fn fifty() -> u32 {
@@ -28,7 +28,7 @@ fn fifty() -> u32 {
 
 impl Settings {
     /// What the schema can't say.
-    pub fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         if !(1..=100).contains(&self.page_size) {
             return Err("settings: page_size is from 1 to 100".to_owned());
         }
@@ -39,11 +39,11 @@ impl Settings {
 /// A time zone, by its IANA name. The guest has no zone files; it carries them.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Zone {
+pub(crate) struct Zone {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// The zone.
-    pub zone: TimeZone,
+    pub(crate) zone: TimeZone,
 }
 
 impl TryFrom<String> for Zone {

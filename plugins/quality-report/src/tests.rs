@@ -62,7 +62,7 @@ fn chat(number: u64) -> Chat {
         _ => json!({}),
     };
     let mut tags = Vec::new();
-    tags.extend((number % 8 == 0).then_some("urgent"));
+    tags.extend(number.is_multiple_of(8).then_some("urgent"));
     tags.extend((number % 6 == 2).then_some("sales"));
     let next = matches!(number % 24, 5 | 17).then(|| format!("N{number}"));
     let users = json!([{ "id": CUSTOMER, "type": "customer" }, { "id": agent, "type": "agent" }]);
@@ -246,7 +246,7 @@ struct Chance(u64);
 impl Chance {
     fn one_in(&mut self, n: u64) -> bool {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n == 0
+        (self.0 >> 33).is_multiple_of(n)
     }
 }
 
