@@ -154,7 +154,7 @@ fn photograph(stage: &Stage) {
 async fn what_livechat_does_not_tell_is_unknown_and_no_alert() {
     let stage = stage("hours = []\nalerts = { queued_above = 0, samples = 1 }\n").await;
     open(&stage, 1, 3);
-    stage.livechat.faults().set("list_chats", Fault::Down, Times::Always);
+    stage.livechat.faults().set("list_chats", Fault::Down, Times::UntilCleared);
     let board = sample(&stage).await;
     assert_eq!(values(&board, &COUNTS), json!([null, null, 2, 2]), "{board:#}");
     assert!(
