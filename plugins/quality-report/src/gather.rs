@@ -33,12 +33,19 @@ pub(crate) struct Within {
 /// What a slice came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Slice {
-    /// The figures of its chats.
-    pub(crate) tally: Tally,
+    /// The figures of the chats of each page that was read.
+    pub(crate) pages: Vec<Tally>,
     /// Where the next one begins.
     pub(crate) next: Place,
     /// How long the service wants to be left alone, milliseconds.
     pub(crate) wait_ms: u64,
+}
+
+impl Slice {
+    /// How many chats it has.
+    pub(crate) fn chats(&self) -> u64 {
+        self.pages.iter().map(|page| page.all.chats).sum()
+    }
 }
 
 /// What can be asked of LiveChat.
@@ -63,7 +70,7 @@ where
     P: FnMut(Option<&str>) -> Result<ListPage<Chat>, Error>,
     B: FnMut(&[&Measured]) -> Result<BTreeMap<String, i64>, Error>,
 {
-    let mut slice = Slice { tally: Tally::default(), next: place.clone(), wait_ms: 0 };
+    let mut slice = Slice { pages: Vec::new(), next: place.clone(), wait_ms: 0 };
     for number in 0..pages {
         let id = match &slice.next {
             Place::Start => None,
@@ -72,7 +79,7 @@ where
         };
         match read(id.as_deref(), within, asking) {
             Ok((tally, next)) => {
-                slice.tally.merge(&tally);
+                slice.pages.push(tally);
                 slice.next = next;
             }
             Err(error) if number > 0 && may_pass(&error) => {

@@ -1,7 +1,9 @@
 //! What is kept between the slices of a run: where it is, and sums, apart for each agent.
 //!
-//! Each sum says which slice it has last: a slice that is done again after a failure adds nothing twice.
+//! Each sum says which page it has last: what is read again after a failure adds nothing twice, also if the slice ends at
+//! another page this time, since LiveChat asked to wait earlier or later.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chatplug_sdk::{Error, memory};
@@ -9,7 +11,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::figures::{Figures, Tally};
-use crate::gather::Place;
+use crate::gather::{Place, Slice};
 use crate::range::{Range, as_text};
 
 /// How long a run is remembered that doesn't come to its end.
@@ -35,8 +37,8 @@ pub(crate) struct Run {
     pub(crate) made: u32,
     /// Where it is in LiveChat's list.
     pub(crate) place: Place,
-    /// How many slices of this report were done.
-    pub(crate) slices: u32,
+    /// How many pages of this report are in the sums.
+    pub(crate) pages: u32,
     /// How many chats of this report were counted.
     pub(crate) chats: u64,
 }
@@ -44,39 +46,39 @@ pub(crate) struct Run {
 impl Run {
     /// A run that makes these reports.
     pub(crate) fn new(ranges: Vec<Range>, today: Date, is_nightly: bool) -> Run {
-        Run { ranges, today, is_nightly, made: 0, place: Place::Start, slices: 0, chats: 0 }
+        Run { ranges, today, is_nightly, made: 0, place: Place::Start, pages: 0, chats: 0 }
     }
 
     /// Goes on behind a slice.
-    pub(crate) fn advance(&mut self, place: Place, chats: u64) {
-        self.place = place;
-        self.slices += 1;
-        self.chats += chats;
+    pub(crate) fn advance(&mut self, slice: &Slice) {
+        self.place = slice.next.clone();
+        self.pages += u32::try_from(slice.pages.len()).unwrap_or(u32::MAX);
+        self.chats += slice.chats();
     }
 
     /// Goes on to the next report; false if there is none.
     pub(crate) fn next_report(&mut self) -> bool {
         self.ranges.remove(0);
-        (self.made, self.place, self.slices, self.chats) = (self.made + 1, Place::Start, 0, 0);
+        (self.made, self.place, self.pages, self.chats) = (self.made + 1, Place::Start, 0, 0);
         !self.ranges.is_empty()
     }
 }
 
-/// A sum, and the number of the last slice in it, from 1.
+/// A sum, and the number of the last page in it, from 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sum {
-    /// The slice.
-    pub(crate) slice: u32,
+    /// The page.
+    pub(crate) page: u32,
     /// What it comes to.
     pub(crate) figures: Figures,
 }
 
 impl Sum {
-    /// Adds a slice's figures, unless they are in it.
-    pub(crate) fn add(&mut self, slice: u32, figures: &Figures) {
-        if self.slice < slice {
+    /// Adds a page's figures, unless they are in it.
+    pub(crate) fn add(&mut self, page: u32, figures: &Figures) {
+        if self.page < page {
             self.figures.merge(figures);
-            self.slice = slice;
+            self.page = page;
         }
     }
 }
@@ -96,16 +98,27 @@ pub(crate) fn end_run(id: &str) -> Result<(), Error> {
     memory::delete(&run_key(id))
 }
 
-/// Adds a slice to the sums of the report under way.
-pub(crate) fn add(id: &str, run: &Run, tally: &Tally) -> Result<(), Error> {
-    let all = [(ALL, &tally.all)];
-    for (agent, figures) in all.into_iter().chain(tally.agents.iter().map(|(id, sum)| (id.as_str(), sum))) {
+/// Adds pages to the sums of the report under way.
+pub(crate) fn add(id: &str, run: &Run, pages: &[Tally]) -> Result<(), Error> {
+    for (agent, figures) in by_agent(run.pages, pages) {
         let key = format!("{}{agent}", prefix(id, run));
         let mut sum: Sum = memory::get(&key)?.unwrap_or_default();
-        sum.add(run.slices + 1, figures);
+        figures.into_iter().for_each(|(page, figures)| sum.add(page, figures));
         memory::set_for(&key, &sum, REMEMBERED)?;
     }
     Ok(())
+}
+
+/// The figures of all chats and of each agent, each with the number of its page; `done` pages were before them.
+pub(crate) fn by_agent(done: u32, pages: &[Tally]) -> BTreeMap<&str, Vec<(u32, &Figures)>> {
+    let mut by_agent: BTreeMap<&str, Vec<(u32, &Figures)>> = BTreeMap::new();
+    for (number, page) in (done + 1..).zip(pages) {
+        by_agent.entry(ALL).or_default().push((number, &page.all));
+        for (agent, figures) in &page.agents {
+            by_agent.entry(agent).or_default().push((number, figures));
+        }
+    }
+    by_agent
 }
 
 /// The sums of the report under way; of agents the first [`AGENTS_MAX`]. They go by themselves.

@@ -107,8 +107,8 @@ fn go_on(id: &str, settings: &Settings, mut run: Run) -> Result<(), Failure> {
         let within = Within { from_ms: from.as_millisecond(), to_ms: to.as_millisecond() };
         let mut asking = Asking { page: |page_id: Option<&str>| chats::archives(&query, page_id), begun };
         let slice = gather(&run.place, PAGES_PER_SLICE, within, &mut asking)?;
-        keep::add(id, &run, &slice.tally)?;
-        run.advance(slice.next, slice.tally.all.chats);
+        keep::add(id, &run, &slice.pages)?;
+        run.advance(&slice);
         keep::set_run(id, &run)?;
         wait_ms = slice.wait_ms;
     }

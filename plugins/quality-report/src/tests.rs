@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::Compared;
 use crate::figures::{Figures, Tally};
-use crate::gather::{Asking, Place, Within, gather};
-use crate::keep::{Run, Sum};
+use crate::gather::{Asking, Place, Slice, Within, gather};
+use crate::keep::{Run, Sum, by_agent};
 use crate::measure::{Measured, measure};
 use crate::range::Range;
 use crate::report::Report;
@@ -110,7 +110,13 @@ fn counted() -> Tally {
     };
     let slice = gather(&Place::Start, 10, day(), &mut asking).expect("a slice");
     assert_eq!((&slice.next, slice.wait_ms), (&Place::End, 0));
-    slice.tally
+    summed(&slice.pages)
+}
+
+fn summed(pages: &[Tally]) -> Tally {
+    let mut all = Tally::default();
+    pages.iter().for_each(|page| all.merge(page));
+    all
 }
 
 fn tags(tags: &[(&str, u64)]) -> BTreeMap<String, u64> {
@@ -231,7 +237,7 @@ fn chats_of_other_days_are_left_out_and_a_list_that_goes_round_ends() {
     };
     // Number 960 begins at midnight.
     let slice = gather(&Place::Start, 1, day(), &mut asking).expect("a slice");
-    assert_eq!(slice.tally, Tally::default());
+    assert_eq!(slice.pages, [Tally::default()]);
     let mut asking = Asking {
         page: |_: Option<&str>| Ok(page_of(0..1, Some("again".to_owned()))),
         begun: |followed: &[&Measured]| Ok(begun(followed)),
@@ -298,20 +304,18 @@ impl Long {
         };
         self.calls_most = self.calls_most.max(calls);
         let Ok(slice) = slice else { return false };
-        let parts =
-            std::iter::once((String::new(), slice.tally.all.clone())).chain(slice.tally.agents.clone());
-        for (key, figures) in parts {
+        for (key, figures) in by_agent(self.run.pages, &slice.pages) {
             if self.chance.one_in(40) {
                 self.broken += 1;
                 return false;
             }
-            let kept = self.sums.entry(key).or_default();
-            kept.add(self.run.slices + 1, &figures);
+            let kept = self.sums.entry(key.to_owned()).or_default();
+            figures.into_iter().for_each(|(page, figures)| kept.add(page, figures));
             let bytes = serde_json::to_vec(&*kept).expect("JSON").len();
             assert!(bytes < 64 << 10, "a value of the memory has {bytes} bytes");
         }
         let mut run = self.run.clone();
-        run.advance(slice.next, slice.tally.all.chats);
+        run.advance(&slice);
         let text = serde_json::to_string(&run).expect("JSON");
         self.run = serde_json::from_str(&text).expect("a run");
         // An attempt may break behind this, too: the next one goes on then.
@@ -359,10 +363,12 @@ fn each_report_of_a_run_begins_anew() {
     let mut run = Run::new(nights.clone(), "2026-06-04".parse().expect("a day"), true);
     for (number, range) in nights.iter().enumerate() {
         assert_eq!((run.ranges.first(), run.made as usize), (Some(range), number));
-        run.advance(Place::End, 7);
-        assert_eq!((run.slices, run.chats), (1, 7));
+        let mut page = Tally::default();
+        page.all.chats = 7;
+        run.advance(&Slice { pages: vec![page.clone(), page], next: Place::End, wait_ms: 0 });
+        assert_eq!((&run.place, run.pages, run.chats), (&Place::End, 2, 14));
         assert_eq!(run.next_report(), number < 2);
-        assert_eq!((&run.place, run.slices, run.chats), (&Place::Start, 0, 0));
+        assert_eq!((&run.place, run.pages, run.chats), (&Place::Start, 0, 0));
     }
 }
 

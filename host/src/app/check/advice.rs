@@ -12,6 +12,7 @@ use crate::event::trace_id::TraceId;
 use crate::event::{Event, EventId, addressed};
 use crate::grant::Policy;
 use crate::journal::Run;
+use crate::registry::is_switched_off;
 use crate::runtime::{Attempt, Runtime, Terms, Version};
 
 /// The command's name.
@@ -22,7 +23,8 @@ pub(super) type Advice = Result<Vec<String>, String>;
 
 /// Asks the version of a plugin that is switched on; `None` if it has no such command.
 pub(super) async fn of(runtime: &Runtime, config: &Config, version: &Arc<Version>) -> Option<Advice> {
-    let plugin = config.plugins.get(&version.manifest.name).filter(|plugin| !plugin.events.is_empty())?;
+    let is_on = |plugin: &&Plugin| !is_switched_off(&version.manifest, plugin);
+    let plugin = config.plugins.get(&version.manifest.name).filter(is_on)?;
     if !version.manifest.commands.iter().any(|command| command.name == COMMAND) {
         return None;
     }
