@@ -37,6 +37,7 @@ fn section(settings: &str, comes: bool) -> Table {
 
 async fn stage(settings: &str, comes: bool) -> Stage {
     let stage = Stage::with(section(settings, comes), plugin("office-hours")).await;
+    stage.host.wait_for_plugin("office-hours", "active");
     stage.send_webhooks();
     stage
 }
@@ -54,7 +55,8 @@ fn change(stage: &Stage, from: &str, to: &str) {
 /// Asks for a command; its report, and whether it succeeded.
 fn command(stage: &Stage, name: &str) -> (String, bool) {
     let output = stage.host.cli(&["plugins", "command", "office-hours", name]);
-    (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.success())
+    let said = [output.stdout, output.stderr].concat();
+    (String::from_utf8_lossy(&said).into_owned(), output.status.success())
 }
 
 fn wait_for_show(stage: &Stage, part: &str) {

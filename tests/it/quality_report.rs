@@ -113,6 +113,7 @@ async fn a_day_of_240_chats_is_published_as_it_was_counted_by_hand() {
     tell_others(&stage.livechat);
     let busy = Fault::TooManyRequests { retry_after: Some("1".to_owned()) };
     stage.livechat.faults().set("list_archives", busy, Times::Next(2));
+    stage.host.wait_for_plugin("quality-report", "active");
     let args = ["plugins", "command", "quality-report", "report", "--from", "2025-06-02"];
     let output = stage.host.cli(&args);
     let said = String::from_utf8_lossy(&output.stdout);

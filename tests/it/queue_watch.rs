@@ -102,7 +102,7 @@ async fn two_hundred_chats_are_counted_as_by_hand_and_webhooks_keep_the_count() 
 
     // It was above the threshold twice: the team is told, one time.
     sample(&stage).await;
-    let posts: Vec<String> = stage.slack.posts().iter().map(|post| post.content()).collect();
+    let posts: Vec<String> = stage.slack.posts().iter().map(|post| post.text.clone()).collect();
     assert_eq!(posts, ["23 customers wait in the queue (more than 20)."]);
     for chat_id in &queued[4..10] {
         stage.livechat.end_chat(chat_id, &EndedBy::Customer).expect("an end");
@@ -110,7 +110,7 @@ async fn two_hundred_chats_are_counted_as_by_hand_and_webhooks_keep_the_count() 
     sample(&stage).await;
     assert_eq!(stage.slack.posts().len(), 1);
     sample(&stage).await;
-    let posts: Vec<String> = stage.slack.posts().iter().map(|post| post.content()).collect();
+    let posts: Vec<String> = stage.slack.posts().iter().map(|post| post.text.clone()).collect();
     assert_eq!(posts[1..], ["The queue is short again: 17 wait (no more than 20)."]);
     let page = get(&stage, "/files/queue-watch/board.html").await;
     assert!(page.contains("<h2>Waiting in the queue</h2><b>17</b>"), "{page}");

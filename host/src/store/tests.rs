@@ -236,3 +236,10 @@ async fn what_is_torn_at_the_end_of_the_log_is_left_out() {
         assert!(opened.store.event(EventId(1)).await.expect("a look").is_some());
     }
 }
+
+impl Store {
+    /// Runs SQL, for tests of other modules, which must not know it else.
+    pub async fn execute(&self, sql: &'static str) -> Result<(), Error> {
+        self.write(move |group| group.connection.execute_batch(sql)).await
+    }
+}

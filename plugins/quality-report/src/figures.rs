@@ -146,6 +146,7 @@ impl Tally {
     }
 
     /// Adds another tally.
+    #[cfg(test)]
     pub(crate) fn merge(&mut self, other: &Tally) {
         self.all.merge(&other.all);
         for (agent, figures) in &other.agents {

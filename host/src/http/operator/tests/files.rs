@@ -5,12 +5,10 @@ use super::*;
 /// A store with a page and a table of a plugin, and a link to the page.
 async fn with_files(keys: &str) -> (Scene, String) {
     let scene = Scene::with(keys);
-    let file = rusqlite::Connection::open(scene._folder.path().join("chatplug.db")).unwrap();
-    file.execute_batch(
+    let sql =
         "INSERT INTO files (plugin, name, at, delivery, bytes, content) VALUES ('p', 'a.html', 1, 1, 7, 'older'),
-            ('p', 'a.html', 2, 1, 7, '<p>hi'), ('p', 'b.csv', 3, 1, 3, 'a,b'), ('q', 'dashboard.json', 4, 1, 2, '{}')",
-    )
-    .unwrap();
+            ('p', 'a.html', 2, 1, 7, '<p>hi'), ('p', 'b.csv', 3, 1, 3, 'a,b'), ('q', 'dashboard.json', 4, 1, 2, '{}')";
+    scene.store.execute(sql).await.unwrap();
     let made = scene.store.make_file_token("p", "a.html", "test".to_owned(), 1).await.unwrap();
     let crate::store::FileToken::Made(token) = made else { panic!("{made:?}") };
     (scene, token)
@@ -110,8 +108,7 @@ async fn a_link_shows_the_newest_version_of_its_file_and_nothing_else() {
 async fn a_screen_comes_again_by_itself_when_it_can_not_be_served_now() {
     let (scene, token) = with_files("").await;
     let asked = Asked::new("get", &format!("/files/p/a.html?token={token}"));
-    let file = rusqlite::Connection::open(scene._folder.path().join("chatplug.db")).unwrap();
-    file.execute_batch("DELETE FROM files").unwrap();
+    scene.store.execute("DELETE FROM files").await.unwrap();
     let (status, headers, _) = fetch(&scene, &asked).await;
     assert_eq!((status, headers["refresh"].to_str().unwrap()), (StatusCode::NOT_FOUND, "30"));
     let operator = scene.operator();
