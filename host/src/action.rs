@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::destination::tally::HOST;
 use crate::event::trace_id::TraceId;
 
 pub mod bytes;
@@ -43,6 +44,18 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// The host itself asks, for no plugin; `now_ms` is in milliseconds since 1970.
+    pub fn of_host(now_ms: i64, answer_bytes: usize) -> Origin {
+        Origin {
+            plugin: Arc::from(HOST),
+            delivery: 0,
+            trace: TraceId::default(),
+            step: 0,
+            accepted_at_ms: now_ms,
+            answer_bytes,
+        }
+    }
+
     /// The id that an action carries to LiveChat as `custom_id`, and to a connection as `Idempotency-Key`: no other
     /// action has it, and none of another data folder. Begins with [`CUSTOM_ID_PREFIX`].
     pub fn custom_id(&self) -> String {

@@ -181,25 +181,20 @@ impl Dispatcher {
 
     /// How many attempts of a plugin may run at the same time.
     fn concurrency(&self, plugin: &str) -> usize {
-        if self.is_switched_off(plugin) {
-            return SKIPPING;
-        }
-        match self.registry.get(plugin) {
-            Some(Slot { active: Some(_), terms, .. }) => terms.limits.concurrency,
-            _ => 0,
-        }
-    }
-
-    /// Whether the operator wants nothing of a plugin: what waits for it is skipped. Where no version is there to be asked
-    /// whether it works without events, it is thought to.
-    fn is_switched_off(&self, plugin: &str) -> bool {
         let config = self.config.load();
-        let Some(section) = config.plugins.get(plugin) else { return true };
-        let slot = self.registry.get(plugin);
-        let version = slot.and_then(|slot| slot.active.or(slot.waiting));
-        match version {
+        let Some(section) = config.plugins.get(plugin) else { return SKIPPING };
+        let Some(Slot { active, waiting, terms, .. }) = self.registry.get(plugin) else {
+            return if section.enabled { 0 } else { SKIPPING };
+        };
+        // Where no version is there to be asked whether it works without events, it is thought to.
+        let is_off = match active.as_ref().or(waiting.as_ref()) {
             Some(version) => is_switched_off(&version.manifest, section),
             None => !section.enabled,
+        };
+        match active {
+            _ if is_off => SKIPPING,
+            Some(_) => terms.limits.concurrency,
+            None => 0,
         }
     }
 

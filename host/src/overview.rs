@@ -11,8 +11,6 @@ use serde_json::json;
 
 use crate::action::livechat::{Call, LiveChat, Report};
 use crate::action::{Code, Error, Origin};
-use crate::destination::tally::HOST;
-use crate::event::trace_id::TraceId;
 use crate::livechat::view::{self, Agent, Conversation, Figures, Transcript};
 
 mod kept;
@@ -231,7 +229,7 @@ impl Overview {
             return Ok(answer);
         }
         let asked_at = now();
-        let answer = self.livechat.call(&origin(asked_at), call).await;
+        let answer = self.livechat.call(&Origin::of_host(asked_at, ANSWER_BYTES_MAX), call).await;
         let answer: Arc<str> = answer.map_err(|failure| failure.into_error())?.into();
         self.kept().keep(key, answer.clone(), asked_at);
         Ok(answer)
@@ -282,18 +280,6 @@ fn numbers(date: &str, totals: &Figures, waits: &Figures, ratings: &Figures) -> 
         },
         waited: waits.number(date, "first_response_time") * count,
         waits: count,
-    }
-}
-
-/// The host itself asks.
-fn origin(now_ms: i64) -> Origin {
-    Origin {
-        plugin: Arc::from(HOST),
-        delivery: 0,
-        trace: TraceId::default(),
-        step: 0,
-        accepted_at_ms: now_ms,
-        answer_bytes: ANSWER_BYTES_MAX,
     }
 }
 

@@ -4,10 +4,12 @@
 use std::io::Write;
 use std::time::Duration;
 
+use super::services::Way;
 use super::webhooks::App;
 use crate::cli::doctor::{DoctorArgs, Finding, Grade, print};
 use crate::cli::link::Link;
-use crate::config::{Api, Config};
+use crate::config::Config;
+use crate::livechat::client::Client;
 use crate::livechat::registrations::{Deed, Plan};
 use crate::store;
 
@@ -32,8 +34,8 @@ pub async fn run(
     let mut findings = of_config(config);
     findings.push(of_host(config));
     findings.extend(of_disk(config));
-    if account::look(config, &mut findings).await && config.livechat.api == Api::V36 {
-        findings.extend(of_registrations(config, args.url.as_deref()).await);
+    if let Some(Way::Current(client)) = account::look(config, &mut findings).await {
+        findings.extend(of_registrations(config, client, args.url.as_deref()).await);
     }
     if let Some(url) = &args.url {
         findings.push(outside::look(url).await);
@@ -128,9 +130,9 @@ fn of_disk(config: &Config) -> Vec<Finding> {
 }
 
 /// Whether what the plugins need is registered, and switched on.
-async fn of_registrations(config: &Config, url: Option<&str>) -> Vec<Finding> {
+async fn of_registrations(config: &Config, client: Client, url: Option<&str>) -> Vec<Finding> {
     const WHAT: &str = "webhooks";
-    let app = match App::of(config) {
+    let app = match App::with(config, client) {
         Ok(app) => app,
         Err(error) => {
             let finding = Finding::ok(WHAT, "livechat.client_id", format!("{error:#}"));

@@ -7,12 +7,12 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
-use super::services::Account;
+use super::services::{Account, Way};
 use super::webhooks::App;
 use crate::action::livechat::LiveChat;
 use crate::config::Config;
-use crate::destination::tally::Tally;
 use crate::destinations::Destinations;
+use crate::livechat::client::Client;
 use crate::livechat::registrations::{self, Deed, Registration};
 use crate::notifier::{Known, Registrations};
 
@@ -25,7 +25,7 @@ const EVERY: Duration = Duration::from_secs(3600);
 pub(super) struct Registered {
     config: Arc<ArcSwap<Config>>,
     livechat: Arc<dyn LiveChat>,
-    tally: Arc<Tally>,
+    account: Arc<Account>,
     told: Arc<Registrations>,
 }
 
@@ -33,13 +33,13 @@ impl Registered {
     pub(super) fn new(
         config: &Arc<ArcSwap<Config>>,
         destinations: &Arc<Destinations>,
-        account: &Account,
+        account: &Arc<Account>,
         told: &Arc<Registrations>,
     ) -> Registered {
         Registered {
             config: config.clone(),
             livechat: destinations.clone(),
-            tally: account.tally.clone(),
+            account: account.clone(),
             told: told.clone(),
         }
     }
@@ -53,9 +53,12 @@ impl Registered {
                 continue;
             }
             let config = self.config.load_full();
-            let Some(known) = stop.run_until_cancelled(look(&config, self.tally.clone())).await else {
-                return;
+            // The account's own client: another one would have tokens of its own issued.
+            let client = match self.account.client() {
+                Ok(Way::Current(client)) => Some(client),
+                _ => None,
             };
+            let Some(known) = stop.run_until_cancelled(look(&config, client)).await else { return };
             self.told.found(known.unwrap_or_else(|error| {
                 tracing::warn!(
                     error = format!("{error:#}"),
@@ -68,11 +71,11 @@ impl Registered {
 }
 
 /// What LiveChat says, where the config allows to ask.
-async fn look(config: &Config, tally: Arc<Tally>) -> anyhow::Result<Known> {
-    if config.livechat.client_id.is_none() || !config.livechat.has_identity() {
+async fn look(config: &Config, client: Option<Client>) -> anyhow::Result<Known> {
+    let Some(client) = client.filter(|_| config.livechat.client_id.is_some()) else {
         return Ok(Known::Nothing);
-    }
-    let app = App::counted(config, tally)?;
+    };
+    let app = App::with(config, client)?;
     let registered = app.registered().await?;
     let Some(url) = most_used(&registered) else {
         let plugins = config.plugins.iter().map(|(name, plugin)| (name.as_str(), plugin.events.as_slice()));
@@ -124,6 +127,7 @@ fn most_used(registered: &[Registration]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::services;
     use crate::simulator::livechat::{self, CLIENT_ID, Livechat};
 
     #[tokio::test]
@@ -137,14 +141,12 @@ mod tests {
         );
         let config =
             Config::parse(&text, "chatplug.toml", &|_: &str| Some(livechat::PAT.to_owned())).unwrap();
-        let look = async || look(&config, Arc::default()).await.unwrap();
+        let client = Client::new(services::options(&config.livechat).unwrap()).unwrap();
+        let look = async || look(&config, Some(client.clone())).await.unwrap();
         assert!(matches!(look().await, Known::Wrong(text, 1) if text.contains("no webhook is registered")));
         let app = App::of(&config).unwrap();
         let (plan, _) = app.plan(&config, "https://host.example/webhooks/livechat").await.unwrap();
         let secret = secrecy::SecretString::from("a-secret");
-        let client =
-            crate::livechat::client::Client::new(super::super::services::options(&config.livechat).unwrap())
-                .unwrap();
         for change in &plan.changes {
             let url = "https://host.example/webhooks/livechat";
             client.register_webhook(CLIENT_ID, url, &secret, change).await.unwrap();
@@ -158,6 +160,6 @@ mod tests {
     #[tokio::test]
     async fn without_an_app_nothing_is_known() {
         let config = Config::parse("", "chatplug.toml", &|_: &str| None).unwrap();
-        assert_eq!(look(&config, Arc::default()).await.unwrap(), Known::Nothing);
+        assert_eq!(look(&config, None).await.unwrap(), Known::Nothing);
     }
 }

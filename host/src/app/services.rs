@@ -119,7 +119,8 @@ impl Account {
         client(livechat, &self.visits, &self.tally).map(|_| ())
     }
 
-    fn client(&self) -> Result<Way, Error> {
+    /// What makes its calls now.
+    pub(super) fn client(&self) -> Result<Way, Error> {
         (**self.client.load()).clone().ok_or_else(|| {
             Error::new(
                 Code::Denied,

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
@@ -11,7 +10,6 @@ use crate::action::{Code, Error};
 use crate::cli::text;
 use crate::cli::webhooks::{ApplyArgs, Found, RemoveArgs, WebhooksCommand, print_list, print_plan};
 use crate::config::{Api, Config, Given};
-use crate::destination::tally::Tally;
 use crate::livechat::client::Client;
 use crate::livechat::registrations::{self, Change, Deed, Plan, Registration};
 
@@ -49,6 +47,13 @@ pub async fn run(
     }
 }
 
+fn client_id(config: &Config) -> anyhow::Result<&str> {
+    config.livechat.client_id.as_deref().context(
+        "livechat.client_id is missing: write the Client ID of your app, from the Developer Console; LiveChat keeps \
+         webhooks by app",
+    )
+}
+
 /// The app whose webhooks these are, and the way to LiveChat.
 pub(super) struct App<'a> {
     client: Client,
@@ -57,24 +62,20 @@ pub(super) struct App<'a> {
 
 impl<'a> App<'a> {
     pub(super) fn of(config: &'a Config) -> anyhow::Result<App<'a>> {
-        App::counted(config, Arc::default())
-    }
-
-    /// The same, with each request counted.
-    pub(super) fn counted(config: &'a Config, tally: Arc<Tally>) -> anyhow::Result<App<'a>> {
         if config.livechat.api == Api::V2 {
             bail!(
                 "webhooks can't be registered with the older API (livechat.api = \"v2\"): do it in LiveChat's settings"
             );
         }
-        let mut options = services::options(&config.livechat)
+        let options = services::options(&config.livechat)
             .context("livechat.token is missing: nothing can be asked of the LiveChat API")?;
-        options.tally = tally;
-        let client_id = config.livechat.client_id.as_deref().context(
-            "livechat.client_id is missing: write the Client ID of your app, from the Developer Console; LiveChat keeps \
-             webhooks by app",
-        )?;
+        let client_id = client_id(config)?;
         Ok(App { client: Client::new(options)?, client_id })
+    }
+
+    /// The same, by a client that is there already.
+    pub(super) fn with(config: &'a Config, client: Client) -> anyhow::Result<App<'a>> {
+        Ok(App { client, client_id: client_id(config)? })
     }
 
     pub(super) async fn registered(&self) -> anyhow::Result<Vec<Registration>> {

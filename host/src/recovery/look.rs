@@ -8,9 +8,7 @@ use serde_json::json;
 use super::{Recovery, now_ms, time};
 use crate::action::livechat::Call;
 use crate::action::{Code, Error, Origin};
-use crate::destination::tally::HOST;
 use crate::event::recovered::Recovered;
-use crate::event::trace_id::TraceId;
 use crate::livechat::webhook::Us;
 use crate::livechat::webhook::listed::{self, Page, Scope, Summary, Unreadable};
 use crate::store::Routes;
@@ -26,7 +24,7 @@ const PAGES_MAX: u32 = 200;
 /// Chats that go on and are asked for one by one.
 const CHATS_MAX: usize = 2_000;
 /// The longest answer that is taken.
-const ANSWER_BYTES_MAX: usize = 16 << 20;
+pub(super) const ANSWER_BYTES_MAX: usize = 16 << 20;
 /// LiveChat lists conversations by their beginnings; one that began so long before may have gone on, milliseconds.
 const LONGEST_MS: i64 = 24 * 3_600_000;
 
@@ -188,7 +186,7 @@ impl<'a> Look<'a> {
     /// One call, and the pause after it.
     async fn ask(&mut self, call: Call) -> Result<String, Error> {
         self.report.calls += 1;
-        let answer = self.recovery.livechat.call(&origin(now_ms()), call).await;
+        let answer = self.recovery.livechat.call(&Origin::of_host(now_ms(), ANSWER_BYTES_MAX), call).await;
         tokio::time::sleep(self.recovery.pause).await;
         answer.map_err(|failure| failure.into_error())
     }
@@ -220,16 +218,4 @@ fn too_many(what: &str) -> Error {
     let message =
         format!("{what}: look at shorter times, with `chatplug events recover --from TIME --to TIME`");
     Error::new(Code::Limit, message)
-}
-
-/// The host itself asks.
-pub(super) fn origin(now_ms: i64) -> Origin {
-    Origin {
-        plugin: Arc::from(HOST),
-        delivery: 0,
-        trace: TraceId::default(),
-        step: 0,
-        accepted_at_ms: now_ms,
-        answer_bytes: ANSWER_BYTES_MAX,
-    }
 }

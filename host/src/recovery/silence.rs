@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::look::origin;
+use super::look::ANSWER_BYTES_MAX;
 use super::{HOUR_MS, Recovery, now_ms, time};
-use crate::action::Error;
 use crate::action::livechat::Call;
+use crate::action::{Error, Origin};
 use crate::livechat::webhook::listed::{self, Summary};
 
 /// How often LiveChat is asked at most: a call that it bills.
@@ -62,8 +62,11 @@ impl Watch {
         }
         let query = json!({ "limit": CHATS, "sort_order": "desc" }).to_string();
         let call = Call::ListChats { query, page_id: None };
-        let answer =
-            recovery.livechat.call(&origin(now_ms), call).await.map_err(|failure| failure.into_error())?;
+        let answer = recovery
+            .livechat
+            .call(&Origin::of_host(now_ms, ANSWER_BYTES_MAX), call)
+            .await
+            .map_err(|failure| failure.into_error())?;
         let (routes, _) = (recovery.reception)();
         let wants = |event_type: &str| routes.contains_key(event_type);
         let told_ms = |chat: &Summary| {

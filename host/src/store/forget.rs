@@ -177,19 +177,29 @@ impl Store {
         entries: Vec<(String, String)>,
         under_way: &mut UnderWay,
     ) -> Result<(), Error> {
-        let mut rest = &entries[..];
+        let remove = |group: &Group<'_>, (plugin, key): &(String, String)| memory::remove(group, plugin, key);
+        under_way.done.memory += self.remove_each(&entries, remove, under_way).await?;
+        Ok(())
+    }
+
+    /// Removes what was found, some in each commit; answers how many of them there still were.
+    async fn remove_each<T: Clone + Send + Sync + 'static>(
+        &self,
+        all: &[T],
+        remove: fn(&Group<'_>, &T) -> rusqlite::Result<bool>,
+        under_way: &mut UnderWay,
+    ) -> Result<u64, Error> {
+        let (mut rest, mut removed) = (all, 0);
         while !rest.is_empty() {
             let (batch, others) = rest.split_at(rest.len().min(under_way.size.rows() as usize));
             rest = others;
             let batch = batch.to_vec();
             let work = move |group: &mut Group<'_>| {
-                let gone =
-                    batch.iter().map(|(plugin, key)| memory::remove(group, plugin, key).map(u64::from));
-                gone.sum::<rusqlite::Result<u64>>()
+                batch.iter().map(|one| remove(group, one).map(u64::from)).sum::<rusqlite::Result<u64>>()
             };
-            under_way.done.memory += self.write_securely(work, under_way).await?;
+            removed += self.write_securely(work, under_way).await?;
         }
-        Ok(())
+        Ok(removed)
     }
 
     /// Does a part of it in a commit of its own, and learns from how long it took how much to do at a time.

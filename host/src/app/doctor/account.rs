@@ -13,19 +13,19 @@ use crate::overview::{Chats, ChatsAsked, Overview, Stats, StatsAsked};
 /// Clocks further apart than this make messages expire too early or too late.
 const CLOCK_OFF_MS: i64 = 5_000;
 
-/// Looks; whether LiveChat takes the credentials.
-pub(super) async fn look(config: &Config, findings: &mut Vec<Finding>) -> bool {
+/// Looks; answers the way to LiveChat, if it takes the credentials.
+pub(super) async fn look(config: &Config, findings: &mut Vec<Finding>) -> Option<Way> {
     findings.extend(of_credentials(config));
     let way = match services::reading(&config.livechat) {
         Ok(Some(way)) => way,
         Ok(None) => {
             findings.push(none(config.livechat.api));
-            return false;
+            return None;
         }
         Err(error) => {
             let finding = Finding::ok("credentials", "to make a request with them", error.to_string());
             findings.push(finding.but(Grade::Problem, "nothing can be asked of LiveChat", "put it right"));
-            return false;
+            return None;
         }
     };
     let tried = format!("to list agents at {}", config.livechat.base_url);
@@ -38,10 +38,11 @@ pub(super) async fn look(config: &Config, findings: &mut Vec<Finding>) -> bool {
     if let Way::Current(client) = &way {
         findings.extend(of_clock(client));
     }
-    if is_taken {
-        findings.extend(of_figures(config, way).await);
+    if !is_taken {
+        return None;
     }
-    is_taken
+    findings.extend(of_figures(config, way.clone()).await);
+    Some(way)
 }
 
 fn none(api: Api) -> Finding {

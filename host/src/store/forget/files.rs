@@ -2,7 +2,6 @@
 
 use rusqlite::{Connection, params};
 
-use super::super::writer::Group;
 use super::super::{Error, Store, files};
 use super::UnderWay;
 use super::search::Found;
@@ -14,16 +13,8 @@ const SEARCHED: i64 = 8;
 impl Store {
     /// Takes versions of published files away.
     pub(super) async fn forget_files(&self, all: &[i64], under_way: &mut UnderWay) -> Result<(), Error> {
-        let mut rest = all;
-        while !rest.is_empty() {
-            let (batch, others) = rest.split_at(rest.len().min(under_way.size.rows() as usize));
-            rest = others;
-            let batch = batch.to_vec();
-            let work = move |group: &mut Group<'_>| {
-                batch.iter().map(|id| files::remove(group, *id).map(u64::from)).sum::<rusqlite::Result<u64>>()
-            };
-            under_way.done.files += self.write_securely(work, under_way).await?;
-        }
+        under_way.done.files +=
+            self.remove_each(all, |group, id| files::remove(group, *id), under_way).await?;
         Ok(())
     }
 }

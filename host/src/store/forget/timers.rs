@@ -2,7 +2,6 @@
 
 use rusqlite::{Connection, params};
 
-use super::super::writer::Group;
 use super::super::{Error, Store, timers};
 use super::UnderWay;
 use super::search::{Found, SEARCHED};
@@ -14,18 +13,13 @@ pub(super) type Timer = (String, String, String);
 impl Store {
     /// Takes timers away.
     pub(super) async fn forget_timers(&self, all: &[Timer], under_way: &mut UnderWay) -> Result<(), Error> {
-        let mut rest = all;
-        while !rest.is_empty() {
-            let (batch, others) = rest.split_at(rest.len().min(under_way.size.rows() as usize));
-            rest = others;
-            let batch = batch.to_vec();
-            let work = move |group: &mut Group<'_>| {
-                let each =
-                    |(plugin, chat, key): &Timer| timers::remove(group, plugin, chat, key).map(u64::from);
-                batch.iter().map(each).sum::<rusqlite::Result<u64>>()
-            };
-            under_way.done.timers += self.write_securely(work, under_way).await?;
-        }
+        under_way.done.timers += self
+            .remove_each(
+                all,
+                |group, (plugin, chat, key)| timers::remove(group, plugin, chat, key),
+                under_way,
+            )
+            .await?;
         Ok(())
     }
 }
