@@ -3,6 +3,7 @@
 mod approval;
 mod arbitrary;
 mod bad_input;
+mod browser;
 mod canary;
 mod capability;
 mod cli;

@@ -1,13 +1,10 @@
 //! quality-report in a real host: a day of 240 chats, counted by hand.
 
-use std::io::ErrorKind;
-use std::path::Path;
-use std::process::Command;
-
 use chatplug::simulator::livechat::{EndedBy, Opening};
 use chatplug::simulator::{Fault, Livechat, Times};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::browser::photograph;
 use crate::services::{SMITH, Stage};
 
 const OLGA: &str = "olga@example.com";
@@ -135,7 +132,7 @@ async fn a_day_of_240_chats_is_published_as_it_was_counted_by_hand() {
     let slices = stage.host.events().iter().filter(|event| event["type"] == "timer").count();
     assert!(slices >= 1, "it worked through the pages in several events");
     assert_eq!(published(&stage, "latest.html").await, None, "the night's alone");
-    picture(&stage, "quality-report/2025-06-02.html");
+    photograph(&stage.host, "/files/quality-report/2025-06-02.html", (1280, 1600), "quality-report");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -160,34 +157,5 @@ async fn the_night_publishes_three_days_and_wrong_days_are_refused() {
         let output = stage.host.cli(&all);
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(!output.status.success() && said.contains(part), "{said}");
-    }
-}
-
-/// What a browser makes of a page; looked at by people, and here only whether anything is there.
-fn picture(stage: &Stage, file: &str) {
-    let folder = stage.host.data().with_file_name("browser");
-    let picture = Path::new(env!("CARGO_TARGET_TMPDIR")).join("quality-report.png");
-    let _ = std::fs::remove_file(&picture);
-    let browser = Command::new("chromium")
-        .args([
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--hide-scrollbars",
-            "--window-size=1280,1600",
-        ])
-        .arg(format!("--user-data-dir={}", folder.display()))
-        .arg(format!("--screenshot={}", picture.display()))
-        .arg(stage.host.operator_url(&format!("/files/{file}")))
-        .output();
-    match browser {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            eprintln!("skipped: there is no `chromium` here that could make a picture of the report");
-        }
-        browser => {
-            let said = String::from_utf8_lossy(&browser.expect("the browser runs").stderr).into_owned();
-            let bytes = std::fs::metadata(&picture).unwrap_or_else(|error| panic!("{error}: {said}")).len();
-            assert!(bytes > 20_000, "an empty page has less: {bytes} bytes, {said}");
-        }
     }
 }

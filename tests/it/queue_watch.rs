@@ -1,8 +1,5 @@
 //! queue-watch in a real host: a day's queue, compared with what can be counted by hand.
 
-use std::io::ErrorKind;
-use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
 use chatplug::simulator::livechat::{EndedBy, Opening, RoutingStatus};
@@ -12,6 +9,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use toml::Table;
 
+use crate::browser::photograph;
 use crate::services::{SMITH, Stage, readme_section};
 
 const SAM: &str = "sam@example.com";
@@ -115,39 +113,8 @@ async fn two_hundred_chats_are_counted_as_by_hand_and_webhooks_keep_the_count() 
     let page = get(&stage, "/files/queue-watch/board.html").await;
     assert!(page.contains("<h2>Waiting in the queue</h2><b>17</b>"), "{page}");
     stage.expect_no_secrets();
-    photograph(&stage);
-}
-
-/// Has a browser show the board as a screen on a wall would, where there is one: the picture is for people.
-fn photograph(stage: &Stage) {
     let link = stage.host.json(&["files", "token", "queue-watch", "board.html"]);
-    let url = stage.host.operator_url(link["path"].as_str().expect("a path"));
-    let folder = stage.host.data().with_file_name("browser");
-    let picture = Path::new(env!("CARGO_TARGET_TMPDIR")).join("queue-watch.png");
-    let _ = std::fs::remove_file(&picture);
-    let browser = Command::new("chromium")
-        .args([
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--hide-scrollbars",
-            "--window-size=1920,1080",
-        ])
-        .arg(format!("--user-data-dir={}", folder.display()))
-        .arg(format!("--screenshot={}", picture.display()))
-        .arg(url)
-        .output();
-    match browser {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            eprintln!("skipped: there is no `chromium` here that could make a picture of the board");
-        }
-        browser => {
-            let browser = browser.expect("the browser runs");
-            let said = String::from_utf8_lossy(&browser.stderr).into_owned();
-            let bytes = std::fs::metadata(&picture).unwrap_or_else(|error| panic!("{error}: {said}")).len();
-            assert!(bytes > 20_000, "an empty page has less: {bytes} bytes, {said}");
-        }
-    }
+    photograph(&stage.host, link["path"].as_str().expect("a path"), (1920, 1080), "queue-watch");
 }
 
 #[tokio::test(flavor = "multi_thread")]
