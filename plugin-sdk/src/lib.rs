@@ -9,6 +9,8 @@ pub use serde_json;
 mod action;
 pub mod agents;
 pub mod chats;
+#[cfg(feature = "clock")]
+pub mod clock;
 pub mod customers;
 mod error;
 mod event;
@@ -27,6 +29,7 @@ pub mod payload;
 mod query;
 pub mod reports;
 mod settings;
+pub mod slack;
 pub mod timers;
 
 pub use action::Action;

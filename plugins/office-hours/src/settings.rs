@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use chatplug_sdk::clock::Zone;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::hours::{Holiday, Hours, Zone, shown};
+use crate::hours::{Holiday, Hours, shown};
 
 /// The settings of office-hours.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -1,6 +1,7 @@
 //! Telling the team in Slack.
 
 use chatplug_sdk::prelude::*;
+use chatplug_sdk::slack::{self, escape};
 
 /// The connection's name in the manifest and in the operator's config.
 pub(crate) const CONNECTION: &str = "slack";
@@ -19,16 +20,7 @@ pub(crate) fn text(away: &[(&str, &str)], back: &[(&str, &str)]) -> String {
 /// Posts a message: to `channel` by the Web API, without one by the incoming webhook. The statuses are set by then, so
 /// that a post that is refused is only told in the log.
 pub(crate) fn post(channel: Option<&str>, text: &str) -> Result<(), Failure> {
-    let (path, body) = match channel {
-        None => ("", json!({ "text": text })),
-        Some(channel) => {
-            let body = json!({
-                "channel": channel, "text": text, "parse": "none", "link_names": false, "unfurl_links": false,
-            });
-            ("/api/chat.postMessage", body)
-        }
-    };
-    let posted = http::post_json(CONNECTION, path, &body).once("told").send();
+    let posted = slack::message(CONNECTION, channel, text).once("told").send();
     match posted.and_then(|response| response.success()).map(drop) {
         Err(error) if matches!(error.clone().into(), Failure::Reject(_)) => {
             warn!("the team was not told: {error}");
@@ -36,10 +28,6 @@ pub(crate) fn post(channel: Option<&str>, text: &str) -> Result<(), Failure> {
         }
         done => Ok(done?),
     }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('`', "'")
 }
 
 #[cfg(test)]

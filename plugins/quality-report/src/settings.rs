@@ -1,6 +1,6 @@
 //! What an operator sets: the zone of the days, and what a score is made of.
 
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -50,12 +50,7 @@ impl TryFrom<String> for Zone {
     type Error = String;
 
     fn try_from(name: String) -> Result<Self, String> {
-        match TimeZoneDatabase::bundled().get(&name) {
-            Ok(zone) => Ok(Zone { name, zone }),
-            Err(_) => {
-                Err(format!("`{name}` is not a time zone; name one like Europe/Warsaw or America/New_York"))
-            }
-        }
+        chatplug_sdk::clock::zone(&name).map(|zone| Zone { name, zone })
     }
 }
 

@@ -1,6 +1,7 @@
 //! When the team is told, and what.
 
 use chatplug_sdk::prelude::*;
+use chatplug_sdk::slack;
 
 use crate::settings::Alerts;
 
@@ -95,17 +96,7 @@ pub fn closing(before: Standings) -> Option<String> {
 
 /// Posts messages as one: to `channel` by the Web API, without one by the incoming webhook.
 pub fn post(channel: Option<&str>, texts: &[String]) -> Result<(), Error> {
-    let text = texts.join("\n");
-    let (path, body) = match channel {
-        None => ("", json!({ "text": text })),
-        Some(channel) => {
-            let body = json!({
-                "channel": channel, "text": text, "parse": "none", "link_names": false, "unfurl_links": false,
-            });
-            ("/api/chat.postMessage", body)
-        }
-    };
-    http::post_json(CONNECTION, path, &body).once("alert").send()?.success().map(|_| ())
+    slack::message(CONNECTION, channel, &texts.join("\n")).once("alert").send()?.success().map(|_| ())
 }
 
 #[cfg(test)]

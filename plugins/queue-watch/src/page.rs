@@ -131,10 +131,9 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::board::tests::{seen, ten};
-    use crate::hours::Zone;
 
     fn shown(board: &Board) -> String {
-        let zone = Zone::try_from("Europe/Warsaw".to_owned()).expect("a zone").0;
+        let zone = chatplug_sdk::clock::zone("Europe/Warsaw").expect("a zone");
         page(board, &Alerts { waiting_above_s: Some(100), queued_above: Some(3), ..Alerts::default() }, &zone)
     }
 

@@ -1,10 +1,11 @@
 //! What an operator sets.
 
+use chatplug_sdk::clock::Zone;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::hours::{Hours, Zone};
+use crate::hours::Hours;
 
 /// How often there is a sample, seconds: what the schedule of the manifest says.
 pub const SAMPLE_S: u32 = 30;

@@ -1,6 +1,7 @@
 //! Telling the team in Slack.
 
 use chatplug_sdk::prelude::*;
+use chatplug_sdk::slack::{self, escape};
 
 use crate::settings::{Since, WaitingRule};
 
@@ -25,21 +26,8 @@ pub(crate) fn text(rule: &WaitingRule, chat: &Chat) -> String {
 
 /// Posts a message: to `channel` by the Web API, without one by the incoming webhook.
 pub(crate) fn post(channel: Option<&str>, text: &str) -> Result<(), Failure> {
-    let (path, body) = match channel {
-        None => ("", json!({ "text": text })),
-        Some(channel) => {
-            let body = json!({
-                "channel": channel, "text": text, "parse": "none", "link_names": false, "unfurl_links": false,
-            });
-            ("/api/chat.postMessage", body)
-        }
-    };
-    http::post_json(CONNECTION, path, &body).once("alert").send()?.success()?;
+    slack::message(CONNECTION, channel, text).once("alert").send()?.success()?;
     Ok(())
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('`', "'")
 }
 
 #[cfg(test)]
