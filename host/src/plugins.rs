@@ -65,6 +65,10 @@ pub struct Switched {
     pub before: Vec<String>,
     /// And gets.
     pub events: Vec<String>,
+    /// Whether it may do anything now; one that works by its schedules gets no events.
+    pub enabled: bool,
+    /// Whether its section is another one now.
+    pub changed: bool,
 }
 
 /// The version to approve.
@@ -193,11 +197,14 @@ impl Plugins {
     ) -> Result<Switched, Refusal> {
         let (before, after) = self.change(name, change).await?;
         let events = |config: &Config| config.plugins.get(name).map(|plugin| plugin.events.clone());
+        let is_changed = before.plugins.get(name) != after.plugins.get(name);
         let before = events(&before);
         let switched = Switched {
             plugin: name.to_owned(),
             before: before.clone().unwrap_or_default(),
             events: events(&after).unwrap_or_default(),
+            enabled: after.plugins.get(name).is_some_and(|plugin| plugin.enabled),
+            changed: is_changed,
         };
         let deed = DeedOfOperator {
             who: who.to_owned(),

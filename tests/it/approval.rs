@@ -153,7 +153,8 @@ async fn types_are_switched_in_a_running_host_and_without_one_and_the_config_kee
     let switched = host.json(&["plugins", "disable", "recorder", "--event", "chat_rated"]);
     assert_eq!(switched["events"], json!(["incoming_event"]));
     host.run();
-    host.json(&["plugins", "disable", "recorder"]);
+    let switched = host.json(&["plugins", "disable", "recorder"]);
+    assert_eq!((&switched["enabled"], &switched["changed"]), (&json!(false), &json!(true)), "{switched}");
     host.wait_for_plugin("recorder", "disabled");
     let text = fs::read_to_string(host.config_path()).expect("the config");
     assert!(
@@ -168,6 +169,9 @@ async fn types_are_switched_in_a_running_host_and_without_one_and_the_config_kee
     assert_eq!(deeds, ["plugins.enable", "plugins.disable", "plugins.disable", "plugins.enable"]);
     let (before, after) = (&audit[1]["before"], &audit[1]["after"]);
     assert_eq!((before, after), (&json!({ "events": ["incoming_event"] }), &json!({ "events": [] })));
+    for said in ["recorder is switched off; what waits for it is skipped.\n", "Nothing was changed.\n"] {
+        assert_eq!(String::from_utf8_lossy(&host.cli(&["plugins", "disable", "recorder"]).stdout), said);
+    }
 }
 
 #[tokio::test]

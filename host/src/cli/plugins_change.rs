@@ -15,10 +15,11 @@ pub fn switched(switched: &Switched, json: bool, out: &mut dyn Write) -> io::Res
         return text::json(out, switched);
     }
     let plugin = text::escape(&switched.plugin);
-    match (&*switched.events, switched.events == switched.before) {
-        (_, true) => writeln!(out, "Nothing was changed.")?,
-        ([], false) => writeln!(out, "{plugin} is switched off; what waits for it is skipped.")?,
-        (events, false) => writeln!(out, "{plugin} gets {}.", text::escape(&events.join(", ")))?,
+    match &*switched.events {
+        _ if !switched.changed => writeln!(out, "Nothing was changed.")?,
+        _ if !switched.enabled => writeln!(out, "{plugin} is switched off; what waits for it is skipped.")?,
+        [] => writeln!(out, "{plugin} gets no events; its schedules and commands work, if it has some.")?,
+        events => writeln!(out, "{plugin} gets {}.", text::escape(&events.join(", ")))?,
     }
     Ok(())
 }
