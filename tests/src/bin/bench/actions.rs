@@ -19,7 +19,7 @@ pub(crate) fn measure() -> anyhow::Result<()> {
     std::thread::spawn(move || serve(&service));
     for actions in 0..=2 {
         let config = format!(
-            "[connections.hook]\nkind = \"generic\"\nbase_url = \"http://{address}\"\nconcurrency = 256\nrate = 10000\n\
+            "[connections.hook]\nkind = \"generic\"\nbase_url = \"http://{address}\"\nallow_private = true\nconcurrency = 256\nrate = 10000\n\
              [plugin.poster]\nevents = [\"incoming_event\"]\ngrants = [\"http:hook\"]\n\
              settings = {{ posts = {actions} }}\n"
         );

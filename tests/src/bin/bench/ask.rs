@@ -9,7 +9,7 @@ use chatplug_tests::Host;
 /// The status and the body of a page.
 pub(crate) fn get(address: SocketAddr, path: &str) -> anyhow::Result<(u16, String)> {
     let mut stream = TcpStream::connect(address)?;
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n")?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
     let (head, body) = text.split_once("\r\n\r\n").context("the answer has a head")?;
@@ -20,5 +20,7 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> anyhow::Result<(u16, Strin
 /// What the host measures, as Prometheus reads it.
 pub(crate) fn metrics(host: &Host) -> anyhow::Result<String> {
     let address = std::fs::read_to_string(host.data().join("operator"))?.trim().parse()?;
-    Ok(get(address, "/metrics")?.1)
+    let (status, metrics) = get(address, "/metrics")?;
+    anyhow::ensure!(status == 200, "the host answers {status}: {metrics}");
+    Ok(metrics)
 }
