@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 
 use super::Error;
+use super::log::LENGTH_KEPT;
 use crate::event::trace_id::TraceIds;
 
 /// SQLite's number for "free pages are given back when asked".
@@ -319,7 +320,7 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
     connection.pragma_update(None, "foreign_keys", false)?;
     // Checkpoints run on their own thread: inside a commit they would stretch it.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.pragma_update(None, "journal_size_limit", LENGTH_KEPT)?;
     connection.pragma_update(None, "cache_size", -8_000)?;
     // What is deleted is overwritten where its page is written anyway. A page that becomes free whole keeps it until it
     // is used again, or given back.
