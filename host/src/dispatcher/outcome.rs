@@ -53,6 +53,7 @@ pub(super) fn finish(pending: &Pending, clues: Clues, report: &Report, version: 
         reason,
         log: if state == State::Succeeded { String::new() } else { report.log.clone() },
         crash: report.crash.clone(),
+        journaled: pending.journaled || report.recorded,
         anew: report.only_repeated && matches!(outcome, Outcome::Retry(_)),
         decisions: report.decisions.clone(),
     }
@@ -164,6 +165,7 @@ pub(super) fn skip(pending: &Pending, reason: &str) -> Finish {
         reason: reason.to_owned(),
         log: String::new(),
         crash: None,
+        journaled: pending.journaled,
         anew: false,
         decisions: Decisions::default(),
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, Row, params};
 
 use super::queries::{EVENT_COLUMNS, event};
-use super::{Error, Store, decisions};
+use super::{Error, Store, decisions, journal};
 use crate::delivery::crash::Crash;
 use crate::delivery::{DeliveryId, State};
 use crate::event::{Event, EventId};
@@ -82,6 +82,8 @@ pub struct Finish {
     pub log: String,
     /// Where it was and what it had used, if it did not return.
     pub crash: Option<Crash>,
+    /// Whether its runs recorded something.
+    pub journaled: bool,
     /// Whether the next run has to look anew, see [`Journal`](crate::journal::Journal::only_repeated).
     pub anew: bool,
     /// What was decided about its calls, where that was not a plain yes.
@@ -135,6 +137,9 @@ impl Store {
             if changed == 1 && finish.anew {
                 let sql = "UPDATE journals SET anew = 1 WHERE delivery = ?1";
                 group.connection.prepare_cached(sql)?.execute([finish.id.0])?;
+            }
+            if changed == 1 && finish.journaled && finish.state == State::Succeeded {
+                journal::drop_long_reads(group, finish.id)?;
             }
             // Also of a run that was overtaken: it made the calls all the same.
             decisions::record(group.connection, finish.id, &finish.decisions, now_ms)?;

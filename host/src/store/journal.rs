@@ -107,6 +107,17 @@ impl Store {
     }
 }
 
+/// A longer answer of a read is of no use once the delivery has succeeded, bytes.
+const READ_KEPT_MAX: i64 = 4 << 10;
+
+/// Drops the long answers of reads: they are kept to be repeated, and no run comes any more. A report that reads all
+/// chats of a day would else leave them in the store a second time.
+pub(super) fn drop_long_reads(group: &Group<'_>, delivery: DeliveryId) -> rusqlite::Result<()> {
+    let sql =
+        "UPDATE steps SET answer = NULL WHERE delivery = ?1 AND kind = 'read' AND octet_length(answer) > ?2";
+    group.connection.prepare_cached(sql)?.execute(params![delivery.0, READ_KEPT_MAX]).map(|_| ())
+}
+
 /// Whether a run may still write: the delivery is pending, and nobody has decided on it since the run began.
 fn is_current(group: &Group<'_>, run: Run) -> rusqlite::Result<bool> {
     let mut select = group

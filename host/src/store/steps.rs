@@ -54,6 +54,7 @@ impl Reader {
 
 fn step(row: &Row<'_>) -> rusqlite::Result<StepView> {
     let (kind, answer, succeeded): (String, Option<String>, bool) = (row.get(2)?, row.get(5)?, row.get(6)?);
+    let is_answered = row.get::<_, Option<i64>>(8)?.is_some();
     let request: Option<String> = row.get(9)?;
     Ok(StepView {
         number: row.get(0)?,
@@ -61,6 +62,7 @@ fn step(row: &Row<'_>) -> rusqlite::Result<StepView> {
         once: row.get(3)?,
         about: row.get(4)?,
         state: match (&*kind, &answer) {
+            ("read", None) if is_answered => "answered",
             ("keyed" | "looked-up" | "unknown", None) => "in doubt",
             (_, None) => "unanswered",
             ("read" | "own", Some(_)) => "answered",
@@ -70,7 +72,11 @@ fn step(row: &Row<'_>) -> rusqlite::Result<StepView> {
         kind,
         at: rfc3339(row.get(7)?),
         answered_at: row.get::<_, Option<i64>>(8)?.map(rfc3339),
-        answer: answer.as_deref().map(shown),
+        answer: match &answer {
+            // Of a read whose delivery has succeeded.
+            None if is_answered => Some("(long, and not kept)".to_owned()),
+            answer => answer.as_deref().map(shown),
+        },
         request: request.map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text))),
     })
 }

@@ -104,6 +104,7 @@ impl Bench {
             reason: "a reason".to_owned(),
             log: "a log".to_owned(),
             crash: None,
+            journaled: true,
             anew: false,
             decisions: Default::default(),
         };
@@ -120,12 +121,45 @@ impl Bench {
         self.on_file(|file| file.execute_batch(&sql).expect("the journal is written"));
     }
 
+    /// Another step, with an answer of this length.
+    fn answered(&self, delivery: i64, number: u32, kind: &str, bytes: usize) {
+        let sql = format!(
+            "INSERT INTO steps (delivery, number, kind, function, arguments, about, at, answered_at, answer)
+                VALUES ({delivery}, {number}, '{kind}', 'chats.get-chat', x'00', 'a chat', 0, 1, '{}');",
+            "x".repeat(bytes)
+        );
+        self.on_file(|file| file.execute_batch(&sql).expect("the step is written"));
+    }
+
     pub(super) fn state(&self, delivery: i64) -> Option<String> {
         self.on_file(|file| {
             let mut select = file.prepare("SELECT state FROM deliveries WHERE id = ?1").expect("the select");
             select.query_row([delivery], |row| row.get(0)).ok()
         })
     }
+}
+
+#[tokio::test]
+async fn long_answers_of_reads_go_when_nothing_can_repeat_them_any_more() {
+    let bench = Bench::new();
+    let kept = |delivery| {
+        bench
+            .number(&format!("SELECT count(*) FROM steps WHERE delivery = {delivery} AND answer IS NOT NULL"))
+    };
+    for (state, expected) in [(State::Pending, 3), (State::Dead, 3), (State::Succeeded, 2)] {
+        let delivery = bench.accept("C1", state.as_str(), NOW_MS).await;
+        bench.journal(delivery);
+        bench.answered(delivery, 2, "read", 4 << 10);
+        bench.answered(delivery, 3, "read", (4 << 10) + 1);
+        bench.answered(delivery, 4, "keyed", 9_000);
+        bench.finish(delivery, state, NOW_MS).await;
+        assert_eq!(kept(delivery), expected, "{state:?}");
+    }
+    let reader = Reader::open(bench.folder.path()).expect("a reader").expect("a store");
+    let shown = reader.event(EventId(3)).expect("a query").expect("the event");
+    let steps = shown.deliveries[0].steps.as_ref().expect("steps");
+    let read = &steps[2];
+    assert_eq!((read.state, read.answer.as_deref()), ("answered", Some("(long, and not kept)")));
 }
 
 #[tokio::test]
