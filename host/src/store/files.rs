@@ -42,7 +42,7 @@ pub(super) fn publish(
     if let Err(error) = check_names(group, plugin, &call.name, room.files)? {
         return Ok(Err(error));
     }
-    if let Err(error) = make_room(group, plugin, bytes as i64, room.all_files_bytes)? {
+    if let Err(error) = make_room(group, (plugin, &call.name), bytes as i64, room.all_files_bytes)? {
         return Ok(Err(error));
     }
     let mut insert = group.connection.prepare_cached(
@@ -74,8 +74,14 @@ fn check_names(group: &Group<'_>, plugin: &str, name: &str, max: u32) -> rusqlit
     Ok(Err(Error::new(Code::Limit, text)))
 }
 
-/// Removes the plugin's oldest versions, but the newest of each name, until there is room for so many bytes.
-fn make_room(group: &Group<'_>, plugin: &str, bytes: i64, max: u64) -> rusqlite::Result<Result<(), Error>> {
+/// Removes the plugin's oldest versions, but the newest of each name other than the one that gets a new version, until
+/// there is room for so many bytes of that.
+fn make_room(
+    group: &Group<'_>,
+    (plugin, name): (&str, &str),
+    bytes: i64,
+    max: u64,
+) -> rusqlite::Result<Result<(), Error>> {
     let max = i64::try_from(max).unwrap_or(i64::MAX);
     let mut select =
         group.connection.prepare_cached("SELECT file_bytes FROM memory_use WHERE plugin = ?1")?;
@@ -86,10 +92,11 @@ fn make_room(group: &Group<'_>, plugin: &str, bytes: i64, max: u64) -> rusqlite:
     }
     let mut select = group.connection.prepare_cached(
         "SELECT id, bytes FROM files AS old WHERE plugin = ?1
-            AND EXISTS (SELECT 1 FROM files WHERE plugin = ?1 AND name = old.name AND id > old.id)
-         ORDER BY id LIMIT ?2",
+            AND (name = ?2 OR EXISTS (SELECT 1 FROM files WHERE plugin = ?1 AND name = old.name AND id > old.id))
+         ORDER BY id LIMIT ?3",
     )?;
-    let rows = select.query_map(params![plugin, REMOVED_AT_ONCE], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows =
+        select.query_map(params![plugin, name, REMOVED_AT_ONCE], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let old: Vec<(i64, i64)> = rows.collect::<rusqlite::Result<_>>()?;
     if old.iter().map(|(_, bytes)| bytes).sum::<i64>() < missing {
         let text = format!(
@@ -127,9 +134,9 @@ pub(super) fn remove(group: &Group<'_>, id: i64) -> rusqlite::Result<bool> {
     Ok(gone.is_some())
 }
 
-/// Removes a few versions that were published before a time, and links to files that are gone as long; whether there are
-/// no more.
-pub(super) fn prune(group: &Group<'_>, before_ms: i64, limit: u32) -> rusqlite::Result<bool> {
+/// Removes a few versions that were published before a time, and links whose file has been gone since before it; whether
+/// there are no more.
+pub(super) fn prune(group: &Group<'_>, before_ms: i64, now_ms: i64, limit: u32) -> rusqlite::Result<bool> {
     let mut select =
         group.connection.prepare_cached("SELECT id FROM files WHERE at < ?1 ORDER BY at LIMIT ?2")?;
     let rows = select.query_map(params![before_ms, limit], |row| row.get(0))?;
@@ -137,7 +144,7 @@ pub(super) fn prune(group: &Group<'_>, before_ms: i64, limit: u32) -> rusqlite::
     for id in &old {
         remove(group, *id)?;
     }
-    tokens::prune(group, before_ms)?;
+    tokens::prune(group, before_ms, now_ms)?;
     Ok(old.len() < limit as usize)
 }
 

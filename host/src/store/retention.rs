@@ -96,7 +96,7 @@ impl Store {
                 Job::Ratings => batch.ratings(keep)?,
                 Job::Audit => batch.audit(keep)?,
                 Job::Decisions => batch.decisions(keep)?,
-                Job::Files => files::prune(group, batch.days_ago(keep.files_days), limit)?,
+                Job::Files => files::prune(group, batch.days_ago(keep.files_days), now_ms, limit)?,
                 Job::Memory => batch.memory(group)?,
                 Job::Held => batch.held(held_before)?,
                 Job::Pages => batch.pages()?,

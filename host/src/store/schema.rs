@@ -308,6 +308,9 @@ CREATE TABLE file_tokens (
 ) STRICT;
 CREATE INDEX file_tokens_of_name ON file_tokens (plugin, name);
 ALTER TABLE memory_use ADD COLUMN file_bytes INTEGER NOT NULL DEFAULT 0;
+
+-- Since when no version is there of the file that a token is a link to.
+ALTER TABLE file_tokens ADD COLUMN missing_since INTEGER;
 ";
 
 /// Sets a write connection up and brings the tables up to date.

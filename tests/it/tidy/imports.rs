@@ -76,6 +76,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("reqwest", &["egress", "connections", "livechat", "cli", "simulator", "config"]),
     // The tests of the simulator read the config that the demo shows.
     ("toml", &["config", "simulator"]),
+    ("html5gum", &["action"]),
     ("jsonschema", &["manifest"]),
     ("cronexpr", &["schedule"]),
     ("notify", &["watcher"]),

@@ -21,6 +21,7 @@ const DASHBOARD: &str = "dashboard.json";
 
 /// A page may load itself again, which counts as something that scripts do: the sandbox allows them, so that it works,
 /// and `default-src` forbids them. It keeps its origin, else loading itself again would look like another site's doing.
+/// No policy can say that it goes nowhere else: a page that could is not published.
 const PAGE: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; \
                     frame-ancestors 'none'; sandbox allow-scripts allow-same-origin";
 /// Everything else is only looked at.

@@ -114,27 +114,76 @@ async fn old_versions_make_room_and_the_newest_ones_stay() {
 }
 
 #[tokio::test]
-async fn what_is_old_goes_with_the_links_to_what_is_gone() {
+async fn the_version_that_is_replaced_makes_room_too() {
     let bench = bench().await;
-    publish(&bench, "a.txt", "a", room()).await.expect("it is published");
-    publish(&bench, "b.txt", "b", room()).await.expect("it is published");
-    for name in ["a.txt", "b.txt"] {
+    let small = Room { all_files_bytes: 8, ..room() };
+    for content in ["12345", "678901", "2345678"] {
+        assert_eq!(publish(&bench, "a.txt", content, small).await, Ok(MemoryAnswer::Done), "{content}");
+    }
+    assert_eq!((contents(&bench, "a.txt"), bytes(&bench)), (vec!["2345678".to_owned()], (7, 7)));
+    assert_eq!(publish(&bench, "b.txt", "b", small).await, Ok(MemoryAnswer::Done));
+    assert_eq!(publish(&bench, "b.txt", "bb", small).await, Err(Code::Limit), "the newest of another stays");
+    assert_eq!((contents(&bench, "b.txt"), bytes(&bench)), (vec!["b".to_owned()], (8, 8)));
+    assert_eq!(publish(&bench, "b.txt", "c", small).await, Ok(MemoryAnswer::Done));
+    assert_eq!((contents(&bench, "b.txt"), bytes(&bench)), (vec!["c".to_owned()], (8, 8)));
+}
+
+const KEPT_MS: i64 = 90 * DAY_MS;
+
+async fn prune(bench: &Bench, now_ms: i64) {
+    while !bench.store().prune(Job::Files, Retention::default(), now_ms, 1).await.expect("a batch").is_done {}
+}
+
+/// Publishes files, and makes a link to each.
+async fn linked(names: &[&str]) -> Bench {
+    let bench = bench().await;
+    for name in names {
+        publish(&bench, name, "x", room()).await.expect("it is published");
         let made = bench.store().make_file_token(PLUGIN, name, "test".to_owned(), NOW_MS).await;
         assert!(matches!(made, Ok(FileToken::Made(_))), "{made:?}");
     }
+    bench
+}
+
+fn links(bench: &Bench, name: &str) -> i64 {
+    bench.number(&format!("SELECT count(*) FROM file_tokens WHERE name = '{name}'"))
+}
+
+#[tokio::test]
+async fn what_is_old_goes_and_a_link_to_it_holds_as_long_again() {
+    let bench = linked(&["a.txt", "b.txt"]).await;
     bench.on_file(|file| {
         file.execute_batch("UPDATE files SET at = at + 1 WHERE name = 'b.txt'").expect("SQL")
     });
-    let now_ms = NOW_MS + 90 * DAY_MS + 1;
-    bench.store().prune(Job::Files, Retention::default(), NOW_MS + 90 * DAY_MS, 10).await.expect("a batch");
+    prune(&bench, NOW_MS + KEPT_MS).await;
     assert_eq!(bench.number("SELECT count(*) FROM files"), 2, "not yet");
-    for _ in 0..3 {
-        bench.store().prune(Job::Files, Retention::default(), now_ms, 1).await.expect("a batch");
-    }
+    let gone_ms = NOW_MS + KEPT_MS + 1;
+    prune(&bench, gone_ms).await;
     assert_eq!((contents(&bench, "a.txt").len(), contents(&bench, "b.txt").len()), (0, 1));
-    assert_eq!(bench.number("SELECT count(*) FROM file_tokens WHERE name = 'a.txt'"), 0);
-    assert_eq!(bench.number("SELECT count(*) FROM file_tokens WHERE name = 'b.txt'"), 1);
     assert_eq!(bytes(&bench), (1, 1));
+    assert_eq!((links(&bench, "a.txt"), links(&bench, "b.txt")), (1, 1), "its file has only just gone");
+    prune(&bench, gone_ms + KEPT_MS).await;
+    assert_eq!((links(&bench, "a.txt"), links(&bench, "b.txt")), (1, 1), "not yet");
+    prune(&bench, gone_ms + KEPT_MS + 1).await;
+    assert_eq!((links(&bench, "a.txt"), links(&bench, "b.txt")), (0, 1));
+    assert_eq!(bench.number("SELECT count(*) FROM files"), 0);
+}
+
+#[tokio::test]
+async fn a_link_whose_file_came_back_holds_as_if_it_had_never_gone() {
+    let bench = linked(&["a.txt"]).await;
+    let forget = || bench.on_file(|file| file.execute_batch("DELETE FROM files").expect("SQL"));
+    forget();
+    prune(&bench, NOW_MS).await;
+    publish(&bench, "a.txt", "again", room()).await.expect("it is published");
+    prune(&bench, NOW_MS + 10 * DAY_MS).await;
+    forget();
+    let gone_ms = NOW_MS + 80 * DAY_MS;
+    prune(&bench, gone_ms).await;
+    prune(&bench, gone_ms + KEPT_MS).await;
+    assert_eq!(links(&bench, "a.txt"), 1, "it counts from when the file went the last time");
+    prune(&bench, gone_ms + KEPT_MS + 1).await;
+    assert_eq!(links(&bench, "a.txt"), 0);
 }
 
 #[tokio::test]

@@ -135,11 +135,14 @@ fn note(
     record(group.connection, &deed, now_ms)
 }
 
-/// Removes tokens that were made before a time, of files that are gone.
-pub(super) fn prune(group: &Group<'_>, before_ms: i64) -> rusqlite::Result<()> {
-    let mut delete = group.connection.prepare_cached(
-        "DELETE FROM file_tokens WHERE made_at < ?1 AND NOT EXISTS
+/// Notes which tokens lead to nothing now, and removes those that have done so since before a time.
+pub(super) fn prune(group: &Group<'_>, before_ms: i64, now_ms: i64) -> rusqlite::Result<()> {
+    let mut update = group.connection.prepare_cached(
+        "UPDATE file_tokens SET missing_since = CASE WHEN missing_since IS NULL THEN ?1 END
+         WHERE (missing_since IS NULL) <> EXISTS
             (SELECT 1 FROM files WHERE files.plugin = file_tokens.plugin AND files.name = file_tokens.name)",
     )?;
+    update.execute([now_ms])?;
+    let mut delete = group.connection.prepare_cached("DELETE FROM file_tokens WHERE missing_since < ?1")?;
     delete.execute([before_ms]).map(|_| ())
 }
