@@ -307,6 +307,10 @@ CREATE TABLE file_tokens (
 ) STRICT;
 CREATE INDEX file_tokens_of_name ON file_tokens (plugin, name);
 ALTER TABLE memory_use ADD COLUMN file_bytes INTEGER NOT NULL DEFAULT 0;
+
+-- When a start was last known to be alive, by the machine's clock, which goes on while the machine sleeps. NULL after a
+-- restore: what was missed since the backup is no outage.
+ALTER TABLE starts ADD COLUMN seen_at INTEGER;
 ";
 
 /// Sets a write connection up and brings the tables up to date.
