@@ -248,13 +248,13 @@ impl<'a> Look<'a> {
 }
 
 /// How long it is waited before a call is made again that has failed, after so many that were made again; `None` if it
-/// isn't. Where LiveChat names no time it is eight pauses, and twice as long each time.
+/// isn't. It is eight pauses, twice as long each time, or longer where LiveChat says so.
 fn wait(error: &Error, again: u32, pause: Duration) -> Option<Duration> {
     if again >= AGAIN_MAX || !matches!(error.code, Code::RateLimited | Code::Unavailable) {
         return None;
     }
-    let named = error.retry_after_ms.map(Duration::from_millis);
-    Some(named.unwrap_or(pause * 8 * (1_u32 << again)).min(WAIT_MAX))
+    let named = Duration::from_millis(error.retry_after_ms.unwrap_or_default());
+    Some((pause * 8 * (1_u32 << again)).max(named).min(WAIT_MAX))
 }
 
 #[cfg(test)]
@@ -270,7 +270,7 @@ mod tests {
         };
         assert_eq!(waits(Code::RateLimited, None), [Some(2), Some(4), Some(8), None]);
         assert_eq!(waits(Code::Unavailable, None), [Some(2), Some(4), Some(8), None]);
-        assert_eq!(waits(Code::RateLimited, Some(7_000)), [Some(7), Some(7), Some(7), None]);
+        assert_eq!(waits(Code::RateLimited, Some(7_000)), [Some(7), Some(7), Some(8), None]);
         assert_eq!(waits(Code::RateLimited, Some(3_600_000)), [Some(60), Some(60), Some(60), None]);
         for code in [Code::Limit, Code::Denied, Code::Credentials, Code::Other] {
             assert_eq!(waits(code, Some(1_000)), [None; 4], "{code:?}");
