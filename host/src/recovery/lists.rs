@@ -102,9 +102,11 @@ impl Archives {
         }
         self.is_near = true;
         self.calls = PAGES_MAX - 1;
-        let (reached_ms, from_ms) = (self.reached_ms(), self.span.from_ms);
-        self.begin(reached_ms.max(from_ms), ARCHIVES_PAGE);
-        Ok((reached_ms < from_ms).then_some((reached_ms, from_ms)))
+        let reached_ms = self.reached_ms();
+        let seen_to_ms = self.around.take().map_or(reached_ms, |around| around.from_ms);
+        let next_ms = reached_ms.max(self.span.from_ms);
+        self.begin(next_ms, ARCHIVES_PAGE);
+        Ok((seen_to_ms < next_ms).then_some((seen_to_ms, next_ms)))
     }
 
     /// The call for the next page.
