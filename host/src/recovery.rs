@@ -21,6 +21,7 @@ use crate::measures::Measures;
 use crate::notifier::Missed;
 use crate::store::{Outage, Routes, Store};
 
+mod lists;
 mod look;
 mod owed;
 mod report;
@@ -37,10 +38,13 @@ use owed::{Next, Owed};
 const FIRST: Duration = Duration::from_secs(10);
 /// How often it is asked whether there is something to do.
 const TURN: Duration = Duration::from_secs(5);
-/// So much before an outage is looked at, too: a webhook may have been on its way, milliseconds.
+/// So long a webhook may be on its way, with LiveChat's repetitions, milliseconds. So much before and after an outage is
+/// looked at, too; and nothing that is younger, as it may come by itself.
 const OVERLAP_MS: i64 = 2 * 60_000;
 const DAY_MS: i64 = 24 * 3_600_000;
 const HOUR_MS: i64 = 3_600_000;
+/// The longest answer that is taken from a connection; LiveChat's client has a limit of its own.
+const ANSWER_BYTES_MAX: usize = 8 << 20;
 /// The counter of what was missing.
 const MISSING: &str = "chatplug_reconcile_missing_total";
 
@@ -97,20 +101,20 @@ impl Recovery {
         };
         let Some(outage) = owed.turn(outage, Instant::now()) else { return };
         if let Err(why) = self.able() {
-            let why = why.message;
-            tracing::warn!(
-                from = %time(outage.began_ms),
-                to = %time(outage.ended_ms),
-                "webhooks may be missing that LiveChat gave up while the host was down, and nothing tells which: {why}"
-            );
+            self.tell_unknown(outage, &why.message);
             return self.over(outage).await;
         }
         if self.livechat.ready().is_err() {
             return;
         }
+        // The second look covers what is too young for the first one.
+        let to_ms = (outage.ended_ms + OVERLAP_MS).min(now_ms() - OVERLAP_MS);
+        if to_ms < outage.began_ms {
+            return;
+        }
         let Ok(_turn) = self.looking.try_lock() else { return };
-        let report = self.look(outage.began_ms - OVERLAP_MS, None).await;
-        self.tell(&report);
+        let report = self.look(outage.began_ms - OVERLAP_MS, to_ms).await;
+        self.tell(&report, owed.is_news(report.loss()));
         let next = owed.looked(report.unfinished.is_none(), Instant::now());
         if next == Next::Over || report.is_lasting {
             self.over(outage).await;
@@ -123,12 +127,22 @@ impl Recovery {
         }
     }
 
-    /// Looks because an operator asks; between two times, milliseconds since 1970.
+    /// Looks because an operator asks; between two times, milliseconds since 1970. What is younger than two minutes is left
+    /// to come by itself.
     ///
     /// # Errors
-    /// `unsupported` with the older API, `denied` without credentials, `conflict` while another look is under way.
+    /// `unsupported` with the older API, `denied` without credentials, `conflict` while another look is under way, `invalid`
+    /// if all of the time is too young.
     pub async fn ask(&self, from_ms: i64, to_ms: Option<i64>) -> Result<Report, Error> {
         self.able()?;
+        let newest_ms = now_ms() - OVERLAP_MS;
+        if from_ms > newest_ms {
+            return Err(Error::new(
+                Code::Invalid,
+                "LiveChat may still bring what happened in the last two minutes: look later, or at what was before",
+            ));
+        }
+        let to_ms = to_ms.unwrap_or(newest_ms).min(newest_ms);
         let _turn = self.looking.try_lock().map_err(|_| {
             Error::new(
                 Code::Conflict,
@@ -137,7 +151,8 @@ impl Recovery {
         })?;
         let stopped = || Error::new(Code::Unavailable, "the host stops");
         let report = self.stop.run_until_cancelled(self.look(from_ms, to_ms)).await.ok_or_else(stopped)?;
-        self.tell(&report);
+        // Who asked is told what is lost.
+        self.tell(&report, false);
         Ok(report)
     }
 
@@ -157,18 +172,13 @@ impl Recovery {
         }
     }
 
-    async fn look(&self, from_ms: i64, to_ms: Option<i64>) -> Report {
+    async fn look(&self, from_ms: i64, to_ms: i64) -> Report {
         let now_ms = now_ms();
         let (routes, us) = (self.reception)();
         // Older dedupe keys may be gone: what was known would come twice.
         let days = i64::from(self.config.load().retention.dedupe_days);
         let known_from_ms = now_ms - days * DAY_MS + HOUR_MS;
-        let span = Span {
-            from_ms: from_ms.max(known_from_ms),
-            to_ms: to_ms.unwrap_or(i64::MAX),
-            asked_from_ms: from_ms,
-            now_ms,
-        };
+        let span = Span { from_ms: from_ms.max(known_from_ms), to_ms, asked_from_ms: from_ms, now_ms };
         let organization = match self.config.load().livechat.organization.clone() {
             Some(organization) => Some(organization),
             None => self.store.organization().await.ok().flatten(),
@@ -177,8 +187,25 @@ impl Recovery {
         Look::new(self, span, routes, us, organization).run().await
     }
 
-    /// Tells of what was found.
-    fn tell(&self, report: &Report) {
+    /// Tells that nothing can be found out about an outage, unless no plugin waits for anything.
+    fn tell_unknown(&self, outage: Outage, why: &str) {
+        let (from, to) = (time(outage.began_ms), time(outage.ended_ms));
+        let what =
+            "webhooks may be missing that LiveChat gave up while the host was down, and nothing tells which";
+        tracing::warn!(%from, %to, "{what}: {why}");
+        if self.waits_for(|_| true) {
+            self.missed.found(0, format!("from {from} to {to} {what}: {why}"), now_ms());
+        }
+    }
+
+    /// Whether a plugin waits for one of these event types.
+    fn waits_for(&self, is_one: impl Fn(&str) -> bool) -> bool {
+        let (routes, _) = (self.reception)();
+        routes.iter().any(|(event_type, plugins)| is_one(event_type) && !plugins.is_empty())
+    }
+
+    /// Tells of what was found; of what is lost where that is news.
+    fn tell(&self, report: &Report, is_loss_news: bool) {
         for (event_type, count) in &report.recovered {
             self.measures.counter(MISSING, &[("type", event_type)]).increment(*count);
         }
@@ -188,12 +215,10 @@ impl Recovery {
             (Some(why), _) => {
                 tracing::warn!(missing, calls, conversations, "did not see all that was missed: {why}")
             }
-            (None, 0) => tracing::info!(calls, conversations, "no webhook was missed"),
-            (None, _) => {
-                tracing::warn!(missing, calls, conversations, "missed webhooks are recovered: {report}")
-            }
+            (None, 0) if !is_loss_news => tracing::info!(calls, conversations, "no webhook was missed"),
+            (None, _) => tracing::warn!(missing, calls, conversations, "what webhooks were missed: {report}"),
         }
-        if missing > 0 || report.unfinished.is_some() {
+        if missing > 0 || is_loss_news || report.unfinished.is_some() {
             self.missed.found(missing, report.to_string(), now_ms());
         }
     }

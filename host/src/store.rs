@@ -259,7 +259,7 @@ impl Store {
             .and_then(|()| backup::check_opened(&connection, &path))
             .map_err(|error| backup::damaged(error, &path))?;
         let traces = schema::traces(&connection)?;
-        let (epoch, uptime) = Epoch::begin(&connection, clock.now_ms())?;
+        let (epoch, uptime) = Epoch::begin(&connection, &clock)?;
         let (sender, batches) = mpsc::channel(COMMITTED_BATCHES_MAX);
         let (gap, failure) = (Arc::new(AtomicBool::new(false)), Failure::none());
         let writing = Writing {

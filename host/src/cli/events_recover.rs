@@ -21,7 +21,7 @@ pub struct RecoverArgs {
     /// What happened then or later: a time such as 2026-11-28T10:00:00Z, or how long ago, such as 6h; by default a day ago
     #[arg(long, value_name = "TIME", value_parser = since)]
     pub from: Option<Timestamp>,
-    /// What happened then or before; by default until now
+    /// What happened then or before; by default, and at the latest, until two minutes ago
     #[arg(long, value_name = "TIME", value_parser = since)]
     pub to: Option<Timestamp>,
 }
@@ -49,7 +49,7 @@ pub async fn run(
     } else {
         print(&report, out)?;
     }
-    Ok(report.unfinished.is_none())
+    Ok(report.unfinished.is_none() && report.not_seen.is_empty())
 }
 
 fn print(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {

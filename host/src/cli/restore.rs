@@ -28,6 +28,13 @@ pub fn run(data_dir: &Path, args: &RestoreArgs, json: bool, out: &mut dyn Write)
         let before = text::escape(&before.display().to_string());
         writeln!(out, "The store that was there is {before}; delete it when nobody needs it.")?;
     }
+    if let Some(until) = &restored.until {
+        writeln!(
+            out,
+            "What came after {until} is missing. With the host running, `chatplug events recover --from {until}` brings what \
+             LiveChat lists of it; the plugins then act on it again, on what they had done before, too."
+        )?;
+    }
     if restored.store.pending > 0 {
         writeln!(
             out,

@@ -23,6 +23,8 @@ pub(super) struct Owed {
     looks: u32,
     failures: u32,
     due: Instant,
+    /// What can't be recovered of it, as it was told last.
+    told: String,
     /// Nothing is looked at before.
     first: Instant,
 }
@@ -39,15 +41,22 @@ pub(super) enum Next {
 impl Owed {
     /// Nothing has been done, and nothing is done before `first`.
     pub(super) fn new(first: Instant) -> Owed {
-        Owed { outage: None, looks: 0, failures: 0, due: first, first }
+        Owed { outage: None, looks: 0, failures: 0, due: first, told: String::new(), first }
     }
 
     /// The outage to look at now. One that has become longer is another one.
     pub(super) fn turn(&mut self, outage: Option<Outage>, now: Instant) -> Option<Outage> {
         if self.outage != outage {
-            *self = Owed { outage, looks: 0, failures: 0, due: self.first.max(now), first: self.first };
+            *self = Owed { outage, due: self.first.max(now), ..Owed::new(self.first) };
         }
         outage.filter(|_| now >= self.due)
+    }
+
+    /// Whether it has to be told that this can't be recovered: not if it is nothing, nor what was told before.
+    pub(super) fn is_news(&mut self, loss: String) -> bool {
+        let is_news = !loss.is_empty() && loss != self.told;
+        self.told = loss;
+        is_news
     }
 
     /// It was looked.
@@ -102,6 +111,20 @@ mod tests {
         }
         assert_eq!(waits[..9], [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]);
         assert_eq!(waits.len(), FAILURES_MAX as usize);
+    }
+
+    #[test]
+    fn what_is_lost_is_told_once_for_each_outage() {
+        let (mut owed, now) = owed();
+        let now = now + Duration::from_secs(30);
+        owed.turn(Some(OUTAGE), now);
+        let news = |owed: &mut Owed, loss: &str| owed.is_news(loss.to_owned());
+        assert!(!news(&mut owed, ""));
+        assert!(news(&mut owed, "a type"));
+        assert!(!news(&mut owed, "a type"));
+        assert!(news(&mut owed, "a type and a chat"));
+        owed.turn(Some(Outage { ended_ms: 3, ..OUTAGE }), now);
+        assert!(news(&mut owed, "a type and a chat"));
     }
 
     #[test]

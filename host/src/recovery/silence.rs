@@ -5,8 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::look::ANSWER_BYTES_MAX;
-use super::{HOUR_MS, Recovery, now_ms, time};
+use super::{ANSWER_BYTES_MAX, HOUR_MS, Recovery, now_ms, time};
 use crate::action::livechat::Call;
 use crate::action::{Error, Origin};
 use crate::livechat::webhook::listed::{self, Summary};
@@ -17,11 +16,13 @@ const EVERY: Duration = Duration::from_secs(3600);
 const ON_ITS_WAY_MS: i64 = 5 * 60_000;
 /// The newest chats that are looked at.
 const CHATS: u32 = 20;
+/// The event types of which a list of chats shows that there must have been some.
+const SHOWN: [&str; 2] = ["incoming_chat", "incoming_event"];
 
 /// What was seen.
 pub(super) struct Watch {
     due: Instant,
-    is_silent: bool,
+    pub(super) is_silent: bool,
 }
 
 impl Watch {
@@ -31,11 +32,14 @@ impl Watch {
     }
 
     pub(super) async fn turn(&mut self, recovery: &Recovery) {
-        if self.is_silent && self.has_brought(recovery, now_ms()).await {
+        // Where nobody can ask, or no webhook has to come, nothing would end it.
+        let is_shown = |event_type: &str| SHOWN.contains(&event_type);
+        let can_tell = recovery.able().is_ok() && recovery.waits_for(is_shown);
+        if self.is_silent && (!can_tell || self.has_brought(recovery, now_ms()).await) {
             self.is_silent = false;
             recovery.missed.is_heard();
         }
-        if Instant::now() < self.due || recovery.able().is_err() || recovery.livechat.ready().is_err() {
+        if Instant::now() < self.due || !can_tell || recovery.livechat.ready().is_err() {
             return;
         }
         self.due = Instant::now() + EVERY;
@@ -67,8 +71,7 @@ impl Watch {
             .call(&Origin::of_host(now_ms, ANSWER_BYTES_MAX), call)
             .await
             .map_err(|failure| failure.into_error())?;
-        let (routes, _) = (recovery.reception)();
-        let wants = |event_type: &str| routes.contains_key(event_type);
+        let wants = |event_type: &str| recovery.waits_for(|waited_for| waited_for == event_type);
         let told_ms = |chat: &Summary| {
             let began = chat.began_ms.filter(|_| wants("incoming_chat"));
             let said = chat.newest_ms.filter(|_| wants("incoming_event"));

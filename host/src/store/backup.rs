@@ -41,6 +41,8 @@ pub struct Restored {
     pub store: Checked,
     /// Where the store is that was there before.
     pub before: Option<PathBuf>,
+    /// When the host of the backup last took webhooks, RFC 3339: what came later is missing.
+    pub until: Option<String>,
 }
 
 /// Copies the store of a data folder to a file that doesn't exist yet, beside a running host or without one. The
@@ -158,7 +160,7 @@ pub fn restore(file: &Path, data_dir: &Path, now_ms: i64) -> Result<Restored, Er
     keep_owner(&copy, &place, data_dir);
     // By SQLite: a part of what was checked may stand in a log beside the file.
     copy_into(&checked, &part)?;
-    let store = finish(&part)?;
+    let (store, until) = finish(&part)?;
     let before = match place.exists() {
         true => Some(set_aside(&place, now_ms)?),
         false => None,
@@ -172,7 +174,7 @@ pub fn restore(file: &Path, data_dir: &Path, now_ms: i64) -> Result<Restored, Er
     }
     fs::rename(&part, &place).map_err(at(&place))?;
     sync(data_dir)?;
-    Ok(Restored { store, before })
+    Ok(Restored { store, before, until })
 }
 
 /// Whoever restores, the host's user has to be able to open it: it belongs to who owned the one that it takes the place
@@ -188,17 +190,37 @@ fn keep_owner(copy: &File, place: &Path, data_dir: &Path) {
 /// Numbers that the store gave after the copy was made are not given again: what a service knows by them (the id of a
 /// message, the key of a request) would be taken for something that was done already.
 ///
-/// Answers what the copy holds.
-fn finish(copy: &Path) -> Result<Checked, Error> {
+/// Answers what the copy holds, and until when.
+fn finish(copy: &Path) -> Result<(Checked, Option<String>), Error> {
     let connection = Connection::open(copy)?;
     connection.pragma_update(None, "journal_mode", "DELETE")?;
     let sql = "UPDATE sqlite_sequence SET seq = seq + ?1 WHERE name = 'deliveries'";
     connection.execute(sql, [NUMBERS_SKIPPED])?;
     let store = count(&connection)?;
+    let until = forget_outages(&connection)?.map(super::queries::rfc3339);
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.close().map_err(|(_, error)| error)?;
     sync(copy)?;
-    Ok(store)
+    Ok((store, until))
+}
+
+/// Since the backup the host was no outage: it took webhooks, and plugins acted on them. What is missing of that comes back
+/// only if the operator wants it.
+///
+/// Answers when the host last took webhooks, by the copy; milliseconds since 1970.
+fn forget_outages(copy: &Connection) -> Result<Option<i64>, Error> {
+    if schema::version(copy)? < 2 {
+        // It has neither starts nor outages.
+        return Ok(copy.query_row("SELECT max(received_at) FROM events", [], |row| row.get(0))?);
+    }
+    let until = copy.query_row(
+        "SELECT coalesce((SELECT began_at FROM outage),
+                         (SELECT coalesce(seen_at, alive_at) FROM starts ORDER BY epoch DESC LIMIT 1))",
+        [],
+        |row| row.get(0),
+    )?;
+    copy.execute_batch("DELETE FROM outage; UPDATE starts SET seen_at = NULL;")?;
+    Ok(until)
 }
 
 /// Gives the store a second name, under which it stays. It keeps the first one until the copy takes it.

@@ -11,8 +11,10 @@ use crate::event::rating::Signal;
 use crate::event::recovered::{Recovered, Told};
 use crate::event::{EventId, NewEvent};
 
-/// For so long LiveChat repeats a webhook that was not answered; after a longer silence of the host some may be lost.
-const REPEATED_MS: i64 = 60_000;
+/// After a silence of the host this long some webhooks may be lost, milliseconds. LiveChat repeats one three times within
+/// about a minute, and doesn't say how it spaces them: all of it may lie in a shorter silence. Two signs of life that are
+/// missing are no late one any more.
+const REPEATED_MS: i64 = 20_000;
 /// Where the newest events are looked through for the organization.
 const LOOKED_AT: i64 = 1_000;
 
@@ -113,7 +115,7 @@ impl Store {
                 recovering.hear(group, told)?;
             }
             if let Some(signal) = conversation.rating
-                && !is_rated_so(group, &signal)?
+                && !is_known(group, &signal)?
             {
                 recovering.rate(group, &signal)?;
             }
@@ -160,10 +162,12 @@ impl Recovering<'_> {
     }
 }
 
-/// Whether it is known already that a thread is rated like this.
-fn is_rated_so(group: &mut Group<'_>, signal: &Signal) -> rusqlite::Result<bool> {
+/// Whether it is known already that a thread is rated like this, or something was heard of its rating after LiveChat was
+/// asked.
+fn is_known(group: &mut Group<'_>, signal: &Signal) -> rusqlite::Result<bool> {
     let thread = signal.thread_id.as_deref().unwrap_or_default();
-    Ok(history(group, &signal.chat_id, thread)?.rating().agrees(signal))
+    let history = history(group, &signal.chat_id, thread)?;
+    Ok(history.rating().agrees(signal) || history.is_newer_than(signal))
 }
 
 #[cfg(test)]

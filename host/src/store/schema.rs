@@ -311,6 +311,9 @@ ALTER TABLE memory_use ADD COLUMN file_bytes INTEGER NOT NULL DEFAULT 0;
 
 -- Since when no version is there of the file that a token is a link to.
 ALTER TABLE file_tokens ADD COLUMN missing_since INTEGER;
+-- When a start was last known to be alive, by the machine's clock, which goes on while the machine sleeps. NULL after a
+-- restore: what was missed since the backup is no outage.
+ALTER TABLE starts ADD COLUMN seen_at INTEGER;
 ";
 
 /// Sets a write connection up and brings the tables up to date.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::clock::Clock;
 use super::{Error, Store, recovery};
 use crate::delivery::Uptime;
 
@@ -21,16 +22,18 @@ pub(super) struct Epoch(i64);
 
 impl Epoch {
     /// Records a start, and answers when the host was up before it.
-    pub(super) fn begin(connection: &Connection, now_ms: i64) -> Result<(Epoch, Uptime), Error> {
+    pub(super) fn begin(connection: &Connection, clock: &Clock) -> Result<(Epoch, Uptime), Error> {
+        let (now_ms, machine_ms) = (clock.now_ms(), clock.machine_ms());
         let oldest = now_ms.saturating_sub(KEPT.as_millis() as i64);
         connection.execute_batch("BEGIN IMMEDIATE")?;
-        let before = connection
-            .query_row("SELECT alive_at FROM starts ORDER BY epoch DESC LIMIT 1", [], |row| row.get(0))
+        let before: Option<Option<i64>> = connection
+            .query_row("SELECT seen_at FROM starts ORDER BY epoch DESC LIMIT 1", [], |row| row.get(0))
             .optional()?;
-        if let Some(alive_ms) = before {
-            recovery::note_gap(connection, alive_ms, now_ms)?;
+        if let Some(seen_ms) = before.flatten() {
+            recovery::note_gap(connection, seen_ms, machine_ms)?;
         }
-        connection.execute("INSERT INTO starts (started_at, alive_at) VALUES (?1, ?1)", [now_ms])?;
+        let sql = "INSERT INTO starts (started_at, alive_at, seen_at) VALUES (?1, ?1, ?2)";
+        connection.execute(sql, [now_ms, machine_ms])?;
         let epoch = Epoch(connection.last_insert_rowid());
         // One that ended before that time is needed: the downtime behind it may reach into it.
         connection.execute(
@@ -52,14 +55,22 @@ impl Epoch {
         Ok(newest == Some(self.0))
     }
 
-    /// Records that the host is alive. If that could not be recorded for long, nor could webhooks.
-    pub(super) fn is_alive(self, connection: &Connection, now_ms: i64) -> rusqlite::Result<()> {
-        let mut select = connection.prepare_cached("SELECT alive_at FROM starts WHERE epoch = ?1")?;
-        if let Some(alive_ms) = select.query_row([self.0], |row| row.get(0)).optional()? {
-            recovery::note_gap(connection, alive_ms, now_ms)?;
+    /// Records that the host is alive. If that could not be recorded for long, nor could webhooks; nor could they while
+    /// the machine slept, which only its own clock shows.
+    pub(super) fn is_alive(
+        self,
+        connection: &Connection,
+        now_ms: i64,
+        machine_ms: i64,
+    ) -> rusqlite::Result<()> {
+        let mut select = connection.prepare_cached("SELECT seen_at FROM starts WHERE epoch = ?1")?;
+        let before: Option<Option<i64>> = select.query_row([self.0], |row| row.get(0)).optional()?;
+        if let Some(seen_ms) = before.flatten() {
+            recovery::note_gap(connection, seen_ms, machine_ms)?;
         }
-        let mut update = connection.prepare_cached("UPDATE starts SET alive_at = ?2 WHERE epoch = ?1")?;
-        update.execute([self.0, now_ms]).map(|_| ())
+        let mut update =
+            connection.prepare_cached("UPDATE starts SET alive_at = ?2, seen_at = ?3 WHERE epoch = ?1")?;
+        update.execute([self.0, now_ms, machine_ms]).map(|_| ())
     }
 }
 

@@ -128,7 +128,7 @@ impl Writing {
             }
         }
         // The downtime begins here, not at the last beat. If the disk doesn't take it nothing is lost.
-        let _ = self.epoch.is_alive(&self.connection, self.clock.now_ms());
+        let _ = self.epoch.is_alive(&self.connection, self.clock.now_ms(), self.clock.machine_ms());
         Ok(())
     }
 
@@ -178,8 +178,8 @@ fn beat(epoch: Epoch, clock: Clock, queue: mpsc::WeakSender<Box<dyn Command>>) -
             return;
         }
         beaten = Instant::now();
-        let now_ms = clock.now_ms();
-        let work = move |group: &mut Group<'_>| epoch.is_alive(group.connection, now_ms);
+        let (now_ms, machine_ms) = (clock.now_ms(), clock.machine_ms());
+        let work = move |group: &mut Group<'_>| epoch.is_alive(group.connection, now_ms, machine_ms);
         let (reply, _) = oneshot::channel();
         if let Some(queue) = queue.upgrade() {
             // A full queue is served by a host that is alive: the next beat records it.

@@ -77,10 +77,10 @@ fn on_chat(event: &Event, settings: &Settings, incoming: IncomingChat) -> Result
         return Ok(());
     }
     waiting::on_chat(settings, routing.thread_id, age_ms(event, now_ms()))?;
-    if event.attempt == 1 && !routing.thread_id.is_empty() {
+    if event.attempt == 1 && !event.recovered() && !routing.thread_id.is_empty() {
         return routing.route(&incoming.chat, event.at_ms());
     }
-    // Time has passed, and somebody may have written meanwhile; or the webhook's format has no threads.
+    // Time has passed, and the chat may have ended, or somebody may have written meanwhile; or the webhook's format has no threads.
     let Some(chat) = active(routing.chat_id, routing.thread_id)? else { return Ok(()) };
     Routing { thread_id: &chat.thread.id, ..routing }.route(&chat, event.at_ms())
 }
@@ -134,14 +134,19 @@ fn may_be_customers_message(event: &ChatEvent) -> bool {
         && event.author_id.as_deref().is_some_and(|id| !id.contains('@'))
 }
 
-/// Whether it is too late to route: the host learned of it after an outage, or it waited.
+/// Whether it is too late to route: the host learned of it long after, or it waited.
 fn is_past(event: &Event, now_ms: u64) -> bool {
-    let age_ms = age_ms(event, now_ms);
-    let past = event.recovered() || age_ms > TOO_OLD_MS;
+    let past = is_late(event, now_ms);
     if past {
-        info!("left the chat alone: its event is {} s old{}", age_ms / 1000, recovered_words(event));
+        let age_s = age_ms(event, now_ms) / 1000;
+        info!("left the chat alone: its event is {age_s} s old{}", recovered_words(event));
     }
     past
+}
+
+/// What was recovered after a short outage may be young: it goes by the age alone.
+fn is_late(event: &Event, now_ms: u64) -> bool {
+    age_ms(event, now_ms) > TOO_OLD_MS
 }
 
 fn age_ms(event: &Event, now_ms: u64) -> u64 {
@@ -163,6 +168,28 @@ mod tests {
 
     /// The section to paste, as the README shows it.
     const README: &str = include_str!("../README.md");
+
+    #[test]
+    fn what_is_too_late_goes_by_its_age() {
+        let event = |flag: &str| Event {
+            id: "ev-1".to_owned(),
+            event_type: "incoming_chat".to_owned(),
+            source: "livechat".to_owned(),
+            organization: None,
+            occurred_at_ms: Some(1_000),
+            received_at_ms: 500_000,
+            chat_id: None,
+            thread_id: None,
+            attempt: 1,
+            flags: vec![flag.to_owned()],
+            payload_json: "{}".to_owned(),
+            extra_json: "{}".to_owned(),
+        };
+        for flag in ["recovered", "possible-duplicate"] {
+            assert!(!is_late(&event(flag), 1_000 + TOO_OLD_MS), "{flag}");
+            assert!(is_late(&event(flag), 1_001 + TOO_OLD_MS), "{flag}");
+        }
+    }
 
     #[test]
     fn the_readmes_section_is_right() {

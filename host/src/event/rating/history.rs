@@ -59,6 +59,14 @@ impl History {
         let comment = newest(&self.comment).filter(|_| !withdrawn).and_then(|heard| heard.value.clone());
         Rating { score: score.and_then(|heard| heard.value), comment }
     }
+
+    /// Whether something was heard of the rating since a signal was said.
+    pub fn is_newer_than(&self, signal: &Signal) -> bool {
+        let (Said::At(said_ms) | Said::Before(said_ms)) = signal.said;
+        let of_score = self.score.iter().map(|heard| heard.at_ms);
+        let of_comment = self.comment.iter().map(|heard| heard.at_ms);
+        of_score.chain(of_comment).any(|at_ms| at_ms >= said_ms)
+    }
 }
 
 /// A value that was heard; `None` is its removal.

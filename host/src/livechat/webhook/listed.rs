@@ -143,7 +143,7 @@ pub fn conversation(chat: &str, scope: &Scope<'_>) -> Result<Conversation, Unrea
     let end = listed.end();
     let (before, after) = rest.split_at(end.map_or(rest.len(), |end| end.saturating_sub(first.len())));
     told.extend(before.iter().filter_map(|said| listed.incoming_event(said)));
-    if listed.is_within(listed.last_ms) {
+    if listed.goes_on_within() {
         told.extend(listed.tags());
     }
     told.extend(end.and_then(|end| listed.deactivated(end)));
@@ -175,6 +175,11 @@ impl<'a> Said<'a> {
             at_ms: at_ms.unwrap_or(before_ms),
             system: is_system.then(|| object.text("system_message_type").unwrap_or_default()),
         }
+    }
+
+    /// Whether it says how the conversation was rated.
+    fn is_rating(&self) -> bool {
+        self.system.as_deref().is_some_and(|kind| kind.starts_with("rating."))
     }
 
     /// Whether it says that the conversation has ended.
@@ -215,6 +220,11 @@ impl<'a> Listed<'a> {
 
     fn is_within(&self, at_ms: i64) -> bool {
         (self.scope.from_ms..=self.scope.to_ms).contains(&at_ms)
+    }
+
+    /// Whether it went on in the time that is of interest: what has no time of its own may have happened then.
+    fn goes_on_within(&self) -> bool {
+        self.last_ms >= self.scope.from_ms && self.began_ms <= self.scope.to_ms
     }
 
     /// What was there when the conversation began, and what came then.
@@ -272,7 +282,8 @@ impl<'a> Listed<'a> {
                 tag.get(),
                 self.thread()
             );
-            self.told(self.webhook("thread_tagged", &payload)?.events.swap_remove(0), self.last_ms)
+            let at_ms = self.last_ms.min(self.scope.to_ms);
+            self.told(self.webhook("thread_tagged", &payload)?.events.swap_remove(0), at_ms)
         };
         tags.filter_map(told).collect()
     }
@@ -291,7 +302,9 @@ impl<'a> Listed<'a> {
     /// What the properties say; when it was said they don't.
     fn rating(&self) -> Option<Signal> {
         let rating = self.thread.object("properties").raw("rating")?;
-        if !(self.scope.wants)(CHAT_RATED) || !self.is_within(self.last_ms) {
+        // A system message says when: what comes after the time that is of interest is left to its own.
+        let is_later = |said: &Said<'_>| said.at_ms > self.scope.to_ms && said.is_rating();
+        if !(self.scope.wants)(CHAT_RATED) || !self.goes_on_within() || self.said.iter().any(is_later) {
             return None;
         }
         let payload = format!(

@@ -1,6 +1,6 @@
 use super::*;
 use crate::store::Store;
-use crate::store::tests::{Bench, NOW_MS};
+use crate::store::tests::{Bench, DAY_MS, NOW_MS};
 
 /// A copy of the files of a store, as a snapshot of the disk has them: an entry of memory is in the log only.
 fn snapshot(bench: &Bench, to: &Path) {
@@ -58,4 +58,34 @@ async fn what_is_restored_belongs_to_who_owned_the_store_before() {
     for path in [&place, &bench.folder.path().join("lock")] {
         assert_eq!(fs::metadata(path).expect("the file").uid(), owner, "{}", path.display());
     }
+}
+
+#[tokio::test]
+async fn the_time_since_the_backup_is_no_outage_and_is_told() {
+    let mut bench = Bench::new();
+    // One that nobody has looked at.
+    bench.close();
+    bench.set_clock(NOW_MS + DAY_MS);
+    bench.open();
+    let owed = bench.store().outage().await.expect("a look").expect("it was down for a day");
+    let folder = tempfile::tempdir().expect("a folder");
+    let copies = ["owed.db", "looked-at.db"].map(|name| folder.path().join(name));
+    backup(bench.folder.path(), &copies[0]).expect("a copy");
+    bench.store().outage_is_over(owed).await.expect("it is noted");
+    backup(bench.folder.path(), &copies[1]).expect("a copy");
+    bench.close();
+
+    bench.set_clock(NOW_MS + 3 * DAY_MS);
+    for (copy, until_ms) in copies.iter().zip([NOW_MS, NOW_MS + DAY_MS]) {
+        let restored = restore(copy, bench.folder.path(), until_ms).expect("it is restored");
+        assert_eq!(restored.until, Some(crate::store::queries::rfc3339(until_ms)));
+        bench.open();
+        assert_eq!(bench.store().outage().await.expect("a look"), None, "{}", copy.display());
+        bench.close();
+    }
+    // From then on outages are noted again.
+    bench.set_clock(NOW_MS + 4 * DAY_MS);
+    bench.open();
+    let outage = bench.store().outage().await.expect("a look").map(|outage| outage.began_ms);
+    assert_eq!(outage, Some(NOW_MS + 3 * DAY_MS));
 }

@@ -1,5 +1,7 @@
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use super::super::tests::{Bench, NOW_MS, PLUGIN};
-use super::super::{NewWebhook, Route};
+use super::super::{Clock, Meters, NewWebhook, Route};
 use super::*;
 use crate::event::rating::{Part, Said, Scale};
 use crate::event::types::CHAT_RATED;
@@ -100,6 +102,16 @@ async fn a_rating_that_is_known_is_none() {
 }
 
 #[tokio::test]
+async fn what_is_listed_of_a_rating_gives_way_to_what_came_since_it_was_asked_for() {
+    let bench = Bench::new();
+    let live = Some(signal(1, Said::At(NOW_MS + 2_000)));
+    assert_eq!(webhook(&bench, message(false), live, NOW_MS + 2_500).await, (2, 0));
+    let listed = |asked_ms| Some(signal(0, Said::Before(asked_ms)));
+    assert_eq!(look(&bench, vec![], listed(NOW_MS + 1_000), NOW_MS + 3_000).await, [""; 0]);
+    assert_eq!(look(&bench, vec![], listed(NOW_MS + 600_000), NOW_MS + 601_000).await, [CHAT_RATED]);
+}
+
+#[tokio::test]
 async fn an_outage_is_owed_until_it_was_looked_at() {
     let mut bench = Bench::new();
     assert_eq!(bench.store().outage().await.unwrap(), None, "the first start");
@@ -123,6 +135,23 @@ async fn an_outage_is_owed_until_it_was_looked_at() {
     assert_eq!(bench.store().outage().await.unwrap(), Some(longer), "another one came meanwhile");
     bench.store().outage_is_over(longer).await.unwrap();
     assert_eq!(bench.store().outage().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_machine_that_slept_was_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let machine_ms = Arc::new(AtomicI64::new(NOW_MS));
+    let machine = machine_ms.clone();
+    let clock = Clock::beside(|| NOW_MS, move || machine.load(Ordering::Relaxed));
+    let open = || Store::open_with(folder.path(), Meters::none(), clock.clone()).unwrap();
+    let opened = open();
+    machine_ms.store(NOW_MS + REPEATED_MS, Ordering::Relaxed);
+    // The last sign of life of this start.
+    opened.close();
+    let opened = open();
+    let slept = Outage { began_ms: NOW_MS, ended_ms: NOW_MS + REPEATED_MS };
+    assert_eq!(opened.store.outage().await.unwrap(), Some(slept));
+    opened.close();
 }
 
 #[test]

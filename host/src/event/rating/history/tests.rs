@@ -46,6 +46,18 @@ fn play(signals: &str) -> String {
     words.join(" ")
 }
 
+#[test]
+fn it_is_known_whether_something_was_heard_since() {
+    let mut history = History::default();
+    assert!(!history.is_newer_than(&signal(Part::Set(0), Part::Unmentioned, Said::Before(0))), "nothing was");
+    history.hear(&signal(Part::Set(1), Part::Unmentioned, Said::At(5)));
+    history.hear(&signal(Part::Unmentioned, Part::Set("slow".to_owned()), Said::Before(9)));
+    for (said_ms, expected) in [(4, true), (9, true), (10, false)] {
+        let listed = signal(Part::Set(0), Part::Unmentioned, Said::Before(said_ms));
+        assert_eq!(history.is_newer_than(&listed), expected, "{said_ms}");
+    }
+}
+
 fn check(signals: &str, changes: &str) {
     assert_eq!(play(signals), changes, "after {signals}");
 }

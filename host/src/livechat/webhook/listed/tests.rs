@@ -115,6 +115,12 @@ fn what_goes_on_has_not_ended_and_what_is_late_is_left_to_its_time() {
     check(&chat(&[], json!({"active": false})), ALL, 0, &["incoming_chat 0", "chat_deactivated 0"]);
     let later = chat(&[message(1, 3_601)], json!({"active": false}));
     check(&later, ALL, 0, &["incoming_chat 0"]);
+    // What has no time of its own may have happened before that; a rating that a system message tells did not.
+    let more = json!({"tags": ["sales"], "properties": {"rating": {"score": 0}}});
+    let before = ["incoming_chat 0", "incoming_event T_1 30", "thread_tagged 3600", "property Set(0)"];
+    check(&chat(&[message(1, 30), message(2, 3_700)], more.clone()), ALL, 0, &before);
+    let rated = system(2, 3_700, "rating.chat_rated", json!({"score": "bad"}));
+    check(&chat(&[message(1, 30), rated], more), ALL, 0, &before[..3]);
     // Out of order, and one without a time.
     let mut untimed = message(2, 0);
     untimed.as_object_mut().unwrap().remove("created_at");
