@@ -111,6 +111,7 @@ impl Stage {
             attempts: 1,
             crashes: 0,
             run: 0,
+            journaled: false,
             anew: false,
             decisions: Default::default(),
             version: None,
