@@ -134,19 +134,15 @@ fn may_be_customers_message(event: &ChatEvent) -> bool {
         && event.author_id.as_deref().is_some_and(|id| !id.contains('@'))
 }
 
-/// Whether it is too late to route: the host learned of it long after, or it waited.
+/// Whether it is too late to route: the host learned of it long after, or it waited. What was recovered after a short outage
+/// may be young: it goes by its age, too.
 fn is_past(event: &Event, now_ms: u64) -> bool {
-    let past = is_late(event, now_ms);
+    let age_ms = age_ms(event, now_ms);
+    let past = age_ms > TOO_OLD_MS;
     if past {
-        let age_s = age_ms(event, now_ms) / 1000;
-        info!("left the chat alone: its event is {age_s} s old{}", recovered_words(event));
+        info!("left the chat alone: its event is {} s old{}", age_ms / 1000, recovered_words(event));
     }
     past
-}
-
-/// What was recovered after a short outage may be young: it goes by the age alone.
-fn is_late(event: &Event, now_ms: u64) -> bool {
-    age_ms(event, now_ms) > TOO_OLD_MS
 }
 
 fn age_ms(event: &Event, now_ms: u64) -> u64 {
@@ -168,28 +164,6 @@ mod tests {
 
     /// The section to paste, as the README shows it.
     const README: &str = include_str!("../README.md");
-
-    #[test]
-    fn what_is_too_late_goes_by_its_age() {
-        let event = |flag: &str| Event {
-            id: "ev-1".to_owned(),
-            event_type: "incoming_chat".to_owned(),
-            source: "livechat".to_owned(),
-            organization: None,
-            occurred_at_ms: Some(1_000),
-            received_at_ms: 500_000,
-            chat_id: None,
-            thread_id: None,
-            attempt: 1,
-            flags: vec![flag.to_owned()],
-            payload_json: "{}".to_owned(),
-            extra_json: "{}".to_owned(),
-        };
-        for flag in ["recovered", "possible-duplicate"] {
-            assert!(!is_late(&event(flag), 1_000 + TOO_OLD_MS), "{flag}");
-            assert!(is_late(&event(flag), 1_001 + TOO_OLD_MS), "{flag}");
-        }
-    }
 
     #[test]
     fn the_readmes_section_is_right() {
