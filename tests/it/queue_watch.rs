@@ -141,6 +141,7 @@ async fn a_large_team_is_counted_beside_a_service_that_is_slow_and_refuses() {
     let chance = |fault, per_mille| Chance { operation: "*".to_owned(), fault, per_mille };
     let busy = Fault::TooManyRequests { retry_after: Some("1".to_owned()) };
     let slow = Fault::StallBeforeSaving(Some(Duration::from_millis(200)));
+    stage.host.wait_for_plugin("queue-watch", "active");
     stage.livechat.faults().set_chances(3, vec![chance(busy, 300), chance(slow, 700)]);
     let board = sample(&stage).await;
     assert_eq!(values(&board, &COUNTS), json!([450, 150, 2, 2]), "{board:#}");
