@@ -1,7 +1,10 @@
-//! quality-report in a real host: a day of 240 chats, counted by hand.
+//! quality-report in a real host: a day of 240 chats, counted by hand, and a day of many more beside a service that is
+//! slow and refuses.
+
+use std::time::Duration;
 
 use chatplug::simulator::livechat::{EndedBy, Opening};
-use chatplug::simulator::{Fault, Livechat, Times};
+use chatplug::simulator::{Chance, Fault, Livechat, Times};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::browser::photograph;
@@ -22,11 +25,14 @@ fn opening(name: &str) -> Opening {
     Opening { group_id: 3, first_message: Some("Hello?".to_owned()), ..Opening::by(name) }
 }
 
-/// One chat a minute. The customer asks at once. Smith answers half of them after 30 s, Olga a quarter after 60, Sam a
+/// So many chats are told at a time by hand.
+const BATCH: i64 = 240;
+
+/// One chat each `spacing` seconds, 60 in the scene that was counted. The customer asks at once. Smith answers half of them after 30 s, Olga a quarter after 60, Sam a
 /// quarter after 90; the customer asks again 30 s later and is answered in two thirds of that time; the agent ends the chat
 /// after 300 s. Each twelfth chat nobody answers, though Sam is there, and it is over after 120 s.
-fn tell(livechat: &Livechat, number: i64) {
-    let begin = number * 60;
+fn tell(livechat: &Livechat, number: i64, spacing: i64) {
+    let begin = number * spacing;
     let (agent, wait) = match number % 4 {
         0 | 1 => (SMITH, 30),
         2 => (OLGA, 60),
@@ -93,6 +99,18 @@ async fn published(stage: &Stage, name: &str) -> Option<String> {
     Some(answer.text().await.expect("text"))
 }
 
+/// Has the report of the day made.
+fn report(stage: &Stage) {
+    let args = ["plugins", "command", "quality-report", "report", "--from", "2025-06-02"];
+    let output = stage.host.cli(&args);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn is_published(stage: &Stage) -> bool {
+    stage.host.log().contains("published 2025-06-02.html and 2025-06-02.csv")
+}
+
 /// The README's numbers are those of the unit test of the plugin, by the same hand.
 const TABLE: &str = "\
 from,to,timezone,provisional,agent,chats,unanswered,first_response_s,response_s,duration_s,rated_good,rated_bad,good_percent,reopened,resolved_percent,score,tags\r
@@ -106,18 +124,13 @@ from,to,timezone,provisional,agent,chats,unanswered,first_response_s,response_s,
 async fn a_day_of_240_chats_is_published_as_it_was_counted_by_hand() {
     // Five pages and a few chats, so two slices.
     let stage = Stage::before_webhooks("quality-report", 0, "").await;
-    (0..240).for_each(|number| tell(&stage.livechat, number));
+    (0..BATCH).for_each(|number| tell(&stage.livechat, number, 60));
     tell_others(&stage.livechat);
     let busy = Fault::TooManyRequests { retry_after: Some("1".to_owned()) };
     stage.livechat.faults().set("list_archives", busy, Times::Next(2));
     stage.host.wait_for_plugin("quality-report", "active");
-    let args = ["plugins", "command", "quality-report", "report", "--from", "2025-06-02"];
-    let output = stage.host.cli(&args);
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    stage.host.wait_for("the report", || {
-        stage.host.log().contains("published 2025-06-02.html and 2025-06-02.csv").then_some(())
-    });
+    report(&stage);
+    stage.host.wait_for("the report", || is_published(&stage).then_some(()));
     assert_eq!(published(&stage, "2025-06-02.csv").await.expect("a table"), TABLE);
     let page = published(&stage, "2025-06-02.html").await.expect("a page");
     for part in ["<b>82.3</b><span>score</span>", "<td>240.0</td>\n<td>241.0</td>\n<td>+1.0</td>"] {
@@ -133,6 +146,71 @@ async fn a_day_of_240_chats_is_published_as_it_was_counted_by_hand() {
     assert!(slices >= 1, "it worked through the pages in several events");
     assert_eq!(published(&stage, "latest.html").await, None, "the night's alone");
     photograph(&stage.host, "/files/quality-report/2025-06-02.html", (1280, 1600), "quality-report");
+}
+
+/// How many times the chats that were counted by hand are told: more if the environment says so, as in
+/// `CHATPLUG_CHATS=20000 cargo xtask test`.
+fn batches() -> i64 {
+    let chats = std::env::var("CHATPLUG_CHATS").ok().and_then(|text| text.parse().ok()).unwrap_or(BATCH);
+    (chats + BATCH - 1) / BATCH
+}
+
+/// The table of so many times the chats that were counted by hand: means and shares stay.
+fn table_of(batches: i64) -> String {
+    let day = "2025-06-02,2025-06-02,Europe/Warsaw,no";
+    let n = |count: i64| count * batches;
+    format!(
+        "{}\r\n\
+         {day},all chats,{},{},49.1,40.9,285.0,{},{},50.0,{},95.8,82.3,\"sales: {}; urgent: {}\"\r\n\
+         {day},olga@example.com,{},0,60.0,50.0,300.0,{},0,100.0,0,100.0,100.0,sales: {}\r\n\
+         {day},sam@example.com,{},{},90.0,75.0,240.0,0,{},0.0,0,100.0,56.3,\r\n\
+         {day},smith@example.com,{},0,30.0,25.0,300.0,{},{},50.0,{},91.7,82.9,\"sales: {}; urgent: {}\"\r\n",
+        TABLE.lines().next().expect("a headline"),
+        n(240),
+        n(20),
+        n(24),
+        n(24),
+        n(10),
+        n(40),
+        n(30),
+        n(60),
+        n(12),
+        n(20),
+        n(60),
+        n(20),
+        n(12),
+        n(120),
+        n(12),
+        n(12),
+        n(10),
+        n(20),
+        n(30),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_chats_are_counted_once_beside_a_service_that_is_slow_and_refuses() {
+    assert_eq!(table_of(1), TABLE);
+    let stage = Stage::before_webhooks("quality-report", 0, "").await;
+    (0..batches() * BATCH).for_each(|number| tell(&stage.livechat, number, 2));
+    stage.host.wait_for_plugin("quality-report", "active");
+    let chance = |fault, per_mille| Chance { operation: "*".to_owned(), fault, per_mille };
+    let busy = Fault::TooManyRequests { retry_after: Some("1".to_owned()) };
+    let slow = Fault::StallBeforeSaving(Some(Duration::from_millis(200)));
+    stage.livechat.faults().set_chances(20_000, vec![chance(busy, 50), chance(slow, 950)]);
+    report(&stage);
+    let mut slices = 0;
+    while !is_published(&stage) {
+        // Each slice is waited for by itself: all of them take longer than a wait may.
+        stage.host.wait_for("another slice", || {
+            let done = stage.host.log().matches(" chats so far").count();
+            (done > slices || is_published(&stage)).then(|| slices = done)
+        });
+    }
+    assert_eq!(published(&stage, "2025-06-02.csv").await.expect("a table"), table_of(batches()));
+    let refused = stage.livechat.faults().hits().by_fault()["429"];
+    assert!(refused >= 1, "nothing was refused");
+    eprintln!("{} chats in {slices} slices, {refused} refusals", batches() * BATCH);
 }
 
 #[tokio::test(flavor = "multi_thread")]

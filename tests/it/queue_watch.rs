@@ -1,9 +1,9 @@
 //! queue-watch in a real host: a day's queue, compared with what can be counted by hand.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chatplug::simulator::livechat::{EndedBy, Opening, RoutingStatus};
-use chatplug::simulator::{Fault, Times};
+use chatplug::simulator::{Chance, Fault, Times};
 use chatplug_tests::plugin;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -18,14 +18,19 @@ const OLGA: &str = "olga@example.com";
 const SETTINGS: &str = "hours = []\npoll_s = 600\nalerts = { queued_above = 20, samples = 2 }\n";
 
 async fn stage(settings: &str) -> Stage {
+    let stage = stage_before_webhooks(settings).await;
+    stage.send_webhooks();
+    stage
+}
+
+/// No webhook tells of what happens.
+async fn stage_before_webhooks(settings: &str) -> Stage {
     let mut config = readme_section("queue-watch", 0);
     let section = config["plugin"]["queue-watch"].as_table_mut().expect("a section");
     let changed: Table = settings.parse().expect("settings are TOML");
     section["settings"].as_table_mut().expect("settings").extend(changed);
     section.insert("schedules".to_owned(), "sample = false".parse::<Table>().expect("TOML").into());
-    let stage = Stage::with(config, plugin("queue-watch")).await;
-    stage.send_webhooks();
-    stage
+    Stage::with(config, plugin("queue-watch")).await
 }
 
 fn open(stage: &Stage, number: usize, group_id: i64) -> String {
@@ -115,6 +120,32 @@ async fn two_hundred_chats_are_counted_as_by_hand_and_webhooks_keep_the_count() 
     stage.expect_no_secrets();
     let link = stage.host.json(&["files", "token", "queue-watch", "board.html"]);
     photograph(&stage.host, link["path"].as_str().expect("a path"), (1920, 1080), "queue-watch");
+}
+
+/// How many chats there were today: more if the environment says so, as in `CHATPLUG_CHATS=20000 cargo xtask test`.
+fn chats() -> usize {
+    std::env::var("CHATPLUG_CHATS").ok().and_then(|text| text.parse().ok()).unwrap_or(600)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_team_is_counted_beside_a_service_that_is_slow_and_refuses() {
+    let stage = stage_before_webhooks(SETTINGS).await;
+    // All but the last 450 are over; of these each third waits in Billing.
+    for number in 0..chats() {
+        let group = if number % 3 == 0 { 3 } else { 1 };
+        let chat_id = open(&stage, number, group);
+        if number + 450 < chats() {
+            stage.livechat.end_chat(&chat_id, &EndedBy::Customer).expect("an end");
+        }
+    }
+    let chance = |fault, per_mille| Chance { operation: "*".to_owned(), fault, per_mille };
+    let busy = Fault::TooManyRequests { retry_after: Some("1".to_owned()) };
+    let slow = Fault::StallBeforeSaving(Some(Duration::from_millis(200)));
+    stage.livechat.faults().set_chances(3, vec![chance(busy, 300), chance(slow, 700)]);
+    let board = sample(&stage).await;
+    assert_eq!(values(&board, &COUNTS), json!([450, 150, 2, 2]), "{board:#}");
+    assert_eq!(board["chats_per_agent"]["value"][SMITH], 300);
+    assert!(stage.livechat.faults().hits().by_fault()["429"] >= 1, "nothing was refused");
 }
 
 #[tokio::test(flavor = "multi_thread")]
