@@ -14,16 +14,17 @@ pub enum Change {
     Away,
     /// Their hours have begun, and the plugin had set them away: they are set back.
     Back,
-    /// The plugin had set them away, and somebody else has changed that: it is forgotten.
+    /// The plugin had set them away, and in their hours they accept chats by themselves: it is forgotten.
     Forget,
 }
 
-/// What is done about an agent: `is_ours` is whether the plugin itself had set them away.
+/// What is done about an agent: `is_ours` is whether the plugin itself had set them away. That goes on for those who aren't
+/// there when their hours begin: they are set back when they have come.
 pub fn change(is_open: bool, status: &Status, is_ours: bool) -> Option<Change> {
     match (is_open, status) {
         (false, Status::AcceptingChats) => Some(Change::Away),
         (true, Status::NotAcceptingChats) if is_ours => Some(Change::Back),
-        (true, _) if is_ours => Some(Change::Forget),
+        (true, Status::AcceptingChats) if is_ours => Some(Change::Forget),
         _ => None,
     }
 }
@@ -39,7 +40,10 @@ pub struct OnDuty<'a> {
     pub status: Status,
 }
 
-/// Everybody who goes by a timetable, by their id. `of_groups` has the people of each group that a timetable names, and
+/// Everybody who goes by a timetable, by their id.
+pub type Roster<'a> = BTreeMap<String, OnDuty<'a>>;
+
+/// Everybody who goes by a timetable, and how. `of_groups` has the people of each group that a timetable names, and
 /// `of_all` everybody, if a timetable names agents. Who is named by a timetable goes by it alone; who is in several groups
 /// works while one of them does. Bots have to be named.
 pub fn roster<'a>(
@@ -47,8 +51,8 @@ pub fn roster<'a>(
     at: Timestamp,
     of_groups: &BTreeMap<i64, Vec<RoutingStatus>>,
     of_all: &[RoutingStatus],
-) -> BTreeMap<String, OnDuty<'a>> {
-    let mut roster: BTreeMap<String, OnDuty<'a>> = BTreeMap::new();
+) -> Roster<'a> {
+    let mut roster = Roster::new();
     for timetable in &settings.timetables {
         let is_open = timetable.is_open(at);
         let people = timetable.groups.iter().flat_map(|group| of_groups.get(group).into_iter().flatten());
@@ -104,8 +108,8 @@ mod tests {
             (true, AcceptingChats, true, Some(Change::Forget)),
             (true, NotAcceptingChats, false, None),
             (true, NotAcceptingChats, true, Some(Change::Back)),
-            (true, Offline, true, Some(Change::Forget)),
-            (true, Status::Other("asleep".into()), true, Some(Change::Forget)),
+            (true, Offline, true, None),
+            (true, Status::Other("asleep".into()), true, None),
             (false, Status::Other("asleep".into()), true, None),
         ] {
             assert_eq!(change(is_open, &status, is_ours), expected, "{is_open} {status} {is_ours}");
@@ -134,7 +138,7 @@ mod tests {
 
     #[test]
     fn days_of_work_leave_alone_what_people_chose_themselves() {
-        use Status::{AcceptingChats as On, NotAcceptingChats as Off};
+        use Status::{AcceptingChats as On, NotAcceptingChats as Off, Offline};
         // Away at the end, back at the start.
         assert_eq!(play(&[(true, None), (false, None), (true, None)]), [On, Off, On]);
         // Away by hand before the end: not set back.
@@ -144,6 +148,16 @@ mod tests {
         // Back, then away by hand in the hours, over night, and not set back.
         let steps = [(false, None), (true, None), (true, Some(Off)), (false, None), (true, None)];
         assert_eq!(play(&steps), [Off, On, Off, Off, Off]);
+        // Goes home, and comes when the hours have begun long ago: back then, and away for lunch like everybody.
+        let steps =
+            [(false, None), (false, Some(Offline)), (true, None), (true, Some(Off)), (true, Some(Off))];
+        assert_eq!(play(&steps), [Off, Offline, Offline, On, Off]);
+        // Comes late, and accepts chats by themselves.
+        let steps = [(false, None), (true, Some(Offline)), (true, Some(On)), (true, Some(Off))];
+        assert_eq!(play(&steps), [Off, Offline, On, Off]);
+        // Away by hand before the end, and comes late: not set back.
+        let steps = [(true, Some(Off)), (false, None), (true, Some(Offline)), (true, Some(Off))];
+        assert_eq!(play(&steps), [Off, Off, Offline, Off]);
     }
 
     fn agents(ids: &[&str]) -> Vec<RoutingStatus> {

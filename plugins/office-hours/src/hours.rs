@@ -43,8 +43,9 @@ impl Hours {
     }
 }
 
-/// What the clock of a zone has shown by an instant, at most. Where the clocks go back it stands still until the time that
-/// was there already is over: what opens or closes then does so once.
+/// What the clock of a zone has shown by an instant, at most. Where the clocks go back it stands still, just before the
+/// change, until the time that was there already is over: what begins or ends in it does so once, the first time, and what
+/// begins or ends right behind it does so when that time comes.
 pub fn shown(zone: &Zone, at: Timestamp) -> DateTime {
     let local = at.to_zoned(zone.0.clone());
     let ambiguous = zone.0.to_ambiguous_timestamp(local.datetime());
@@ -52,7 +53,9 @@ pub fn shown(zone: &Zone, at: Timestamp) -> DateTime {
         AmbiguousOffset::Fold { before, after } if local.offset() == after => {
             let behind = at.checked_add(jiff::SignedDuration::from_nanos(1)).unwrap_or(at);
             let changed = zone.0.preceding(behind).next().map_or(at, |change| change.timestamp());
-            before.to_datetime(changed)
+            // Not the change itself: by the clock from before it is the first moment behind the time that comes twice.
+            let last = changed.checked_sub(jiff::SignedDuration::from_nanos(1)).unwrap_or(changed);
+            before.to_datetime(last)
         }
         _ => local.datetime(),
     }

@@ -5,14 +5,16 @@ pub mod hours;
 mod look;
 pub mod settings;
 mod slack;
+pub mod sweep;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chatplug_sdk::objects::{RoutingStatus, Status};
-use chatplug_sdk::payload::Commanded;
+use chatplug_sdk::payload::{Commanded, TimerDue};
 use chatplug_sdk::prelude::*;
 use jiff::Timestamp;
 
+use crate::look::Look;
 use crate::settings::Settings;
 
 struct OfficeHours;
@@ -34,11 +36,12 @@ impl Plugin for OfficeHours {
 
     fn handle(event: Event, settings: Settings) -> Result<(), Failure> {
         settings.check().map_err(Failure::Reject)?;
+        let look = Look { settings: &settings, at: now(), event_id: &event.id };
         match event.event_type.as_str() {
-            "routing_status_set" => on_status(&event.payload_as()?, &settings),
-            "schedule" => look::if_due(&settings, now()),
-            "timer" => look::everybody(&settings, now()),
-            "command" => on_command(&event.payload_as()?, &settings),
+            "routing_status_set" => on_status(&event.payload_as()?, &look),
+            "schedule" => look.if_due(),
+            "timer" => on_timer(&event.payload_as()?, &look),
+            "command" => on_command(&event.payload_as()?, &look),
             other => {
                 Err(Failure::reject(format!("{other} is not for this plugin: leave it out of `events`")))
             }
@@ -46,26 +49,33 @@ impl Plugin for OfficeHours {
     }
 }
 
-fn on_status(set: &RoutingStatus, settings: &Settings) -> Result<(), Failure> {
+fn on_status(set: &RoutingStatus, look: &Look<'_>) -> Result<(), Failure> {
     match set.status {
-        Status::AcceptingChats => look::agent(settings, &set.agent_id, now()),
+        Status::AcceptingChats => look.agent(&set.agent_id),
         _ => Ok(()),
     }
 }
 
-fn on_command(command: &Commanded, settings: &Settings) -> Result<(), Failure> {
+fn on_timer(due: &TimerDue, look: &Look<'_>) -> Result<(), Failure> {
+    if due.key.starts_with(slack::TELL) {
+        return slack::tell(look.settings, &due.payload_as::<String>()?);
+    }
+    look.go_on(due.payload_as::<Option<_>>()?.as_ref())
+}
+
+fn on_command(command: &Commanded, look: &Look<'_>) -> Result<(), Failure> {
     match command.command.as_str() {
-        "apply" => return look::everybody(settings, now()),
-        "check" => info!("{}", cost(settings)),
+        "apply" => return look.everybody(),
+        "check" => info!("{}", cost(look.settings)),
         _ => {}
     }
     let at = match command.argument("at") {
-        None => now(),
+        None => look.at,
         Some(text) => text.parse().map_err(|_| {
             Failure::reject(format!("`{text}` is not a time; write it like 2026-12-24T17:00:00Z"))
         })?,
     };
-    info!("{at}: {}", duty::phase(settings, at));
+    info!("{at}: {}", duty::phase(look.settings, at));
     Ok(())
 }
 

@@ -185,6 +185,27 @@ mod tests {
     }
 
     #[test]
+    fn a_holiday_begins_and_ends_once_where_clocks_go_back_at_midnight() {
+        let text = r#"{"name":"a","timezone":"Asia/Beirut","groups":[1],"hours":[{"from":"00:00","to":"24:00"}],
+            "holidays":["HOLIDAY"]}"#;
+        let check = |holiday: &str, at: &str, expected: bool| {
+            let timetable: Timetable =
+                serde_json::from_str(&text.replace("HOLIDAY", holiday)).expect("a timetable");
+            let at: Timestamp = at.parse().expect("a timestamp");
+            assert_eq!(timetable.is_open(at), expected, "holiday on {holiday}, at {at}");
+        };
+        // The last hour of the 24th comes twice, from 20:00Z and from 21:00Z.
+        check("2026-10-24", "2026-10-24T20:59:59Z", false);
+        check("2026-10-24", "2026-10-24T21:00:00Z", false);
+        check("2026-10-24", "2026-10-24T21:59:59Z", false);
+        check("2026-10-24", "2026-10-24T22:00:00Z", true);
+        check("2026-10-25", "2026-10-24T20:59:59Z", true);
+        check("2026-10-25", "2026-10-24T21:00:00Z", true);
+        check("2026-10-25", "2026-10-24T21:59:59Z", true);
+        check("2026-10-25", "2026-10-24T22:00:00Z", false);
+    }
+
+    #[test]
     fn the_schema_knows_the_shape_of_days_and_times() {
         let text = schemars::schema_for!(Settings).as_value().to_string();
         for part in ["additionalProperties\":false", "24:00", "{4}-[0-9]{2}", "look_every_minutes"] {

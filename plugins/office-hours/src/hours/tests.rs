@@ -99,6 +99,48 @@ fn where_clocks_go_back_each_begins_and_ends_once() {
 }
 
 #[test]
+fn what_begins_or_ends_right_behind_the_hour_that_comes_twice_does_so_when_it_is_over() {
+    // 03:00 is there at 02:00Z only: at 01:00Z the clocks go from 03:00 back to 02:00.
+    let from = "2026-10-24T12:00:00Z";
+    let ends = r#"{"days":["sun"],"from":"01:00","to":"03:00"}"#;
+    let expected = [("2026-10-24T23:00:00Z", true), ("2026-10-25T02:00:00Z", false)];
+    check_changes("Europe/Berlin", ends, from, &expected);
+    let begins = r#"{"days":["sun"],"from":"03:00","to":"05:00"}"#;
+    let expected = [("2026-10-25T02:00:00Z", true), ("2026-10-25T04:00:00Z", false)];
+    check_changes("Europe/Berlin", begins, from, &expected);
+
+    let from = "2026-10-31T12:00:00Z";
+    let ends = r#"{"days":["sun"],"from":"00:30","to":"02:00"}"#;
+    let expected = [("2026-11-01T04:30:00Z", true), ("2026-11-01T07:00:00Z", false)];
+    check_changes("America/New_York", ends, from, &expected);
+    let begins = r#"{"days":["sun"],"from":"02:00","to":"04:00"}"#;
+    let expected = [("2026-11-01T07:00:00Z", true), ("2026-11-01T09:00:00Z", false)];
+    check_changes("America/New_York", begins, from, &expected);
+
+    // The half hour before 02:00.
+    let begins = r#"{"days":["sun"],"from":"02:00","to":"03:00"}"#;
+    let expected = [("2026-04-04T15:30:00Z", true), ("2026-04-04T16:30:00Z", false)];
+    check_changes("Australia/Lord_Howe", begins, "2026-04-04T10:00:00Z", &expected);
+}
+
+#[test]
+fn where_clocks_go_back_at_midnight_the_day_ends_once() {
+    // In Beirut the last hour of the Saturday comes twice, from 20:00Z and from 21:00Z.
+    let from = "2026-10-24T12:00:00Z";
+    let saturday = r#"{"days":["sat"],"from":"09:00","to":"24:00"}"#;
+    check_changes("Asia/Beirut", saturday, from, &[("2026-10-24T22:00:00Z", false)]);
+    let sunday = r#"{"days":["sun"],"from":"00:00","to":"02:00"}"#;
+    let expected = [("2026-10-24T22:00:00Z", true), ("2026-10-25T00:00:00Z", false)];
+    check_changes("Asia/Beirut", sunday, from, &expected);
+    let late = r#"{"days":["sat"],"from":"23:30","to":"24:00"}"#;
+    let expected = [("2026-10-24T20:30:00Z", true), ("2026-10-24T22:00:00Z", false)];
+    check_changes("Asia/Beirut", late, from, &expected);
+    // From day to day it is open on.
+    let always = r#"{"from":"00:00","to":"24:00"}"#;
+    check_changes("Asia/Beirut", always, from, &[]);
+}
+
+#[test]
 fn hours_overlap_on_a_day_that_both_have() {
     let hours = |text: &str| serde_json::from_str::<Hours>(text).expect("hours");
     let morning = hours(r#"{"days":["mon","tue"],"from":"09:00","to":"12:00"}"#);
