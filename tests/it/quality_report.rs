@@ -148,6 +148,24 @@ async fn a_day_of_240_chats_is_published_as_it_was_counted_by_hand() {
     photograph(&stage.host, "/files/quality-report/2025-06-02.html", (1280, 1600), "quality-report");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_is_published_without_those_of_livechat_that_cannot_be_had() {
+    let stage = Stage::before_webhooks("quality-report", 0, "").await;
+    (0..12).for_each(|number| tell(&stage.livechat, number, 60));
+    stage.livechat.faults().set("total_chats", Fault::ErrorBeforeSaving, Times::UntilCleared);
+    stage.host.wait_for_plugin("quality-report", "active");
+    report(&stage);
+    stage.host.wait_for("the report", || is_published(&stage).then_some(()));
+    let table = published(&stage, "2025-06-02.csv").await.expect("a table");
+    assert!(table.contains(",no,all chats,12,1,"), "{table}");
+    let page = published(&stage, "2025-06-02.html").await.expect("a page");
+    assert!(page.contains("Not compared: chats. "), "the others are compared: {page}");
+    assert!(page.contains("<td>chats</td>\n<td>12.0</td>\n<td>–</td>\n<td>–</td>"), "{page}");
+    stage.expect_logged(&["published 2025-06-02.html", ", not compared: chats"]);
+    let asked = stage.livechat.requests().of_operation("total_chats").len();
+    assert!(asked >= 5, "it was asked for {asked} times only");
+}
+
 /// How many times the chats that were counted by hand are told: more if the environment says so, as in
 /// `CHATPLUG_CHATS=20000 cargo xtask test`.
 fn batches() -> i64 {

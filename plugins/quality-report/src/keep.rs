@@ -10,6 +10,7 @@ use chatplug_sdk::{Error, memory};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::compare::Asked;
 use crate::figures::{Figures, Tally};
 use crate::gather::{Place, Slice};
 use crate::range::{Range, as_text};
@@ -41,12 +42,15 @@ pub(crate) struct Run {
     pub(crate) pages: u32,
     /// How many chats of this report were counted.
     pub(crate) chats: u64,
+    /// Since when LiveChat is asked for its own reports of these days.
+    #[serde(default)]
+    pub(crate) asked: Option<Asked>,
 }
 
 impl Run {
     /// A run that makes these reports.
     pub(crate) fn new(ranges: Vec<Range>, today: Date, is_nightly: bool) -> Run {
-        Run { ranges, today, is_nightly, made: 0, place: Place::Start, pages: 0, chats: 0 }
+        Run { ranges, today, is_nightly, made: 0, place: Place::Start, pages: 0, chats: 0, asked: None }
     }
 
     /// Goes on behind a slice.
@@ -60,6 +64,7 @@ impl Run {
     pub(crate) fn next_report(&mut self) -> bool {
         self.ranges.remove(0);
         (self.made, self.place, self.pages, self.chats) = (self.made + 1, Place::Start, 0, 0);
+        self.asked = None;
         !self.ranges.is_empty()
     }
 }
