@@ -1,6 +1,7 @@
 //! quality-report in a real host: a day of 240 chats, counted by hand, and a day of many more beside a service that is
 //! slow and refuses.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chatplug::simulator::livechat::{EndedBy, Opening};
@@ -109,6 +110,15 @@ fn report(stage: &Stage) {
 
 fn is_published(stage: &Stage) -> bool {
     stage.host.log().contains("published 2025-06-02.html and 2025-06-02.csv")
+}
+
+/// How often the report of each day was published.
+fn publications(log: &str) -> BTreeMap<&str, usize> {
+    let days = log.split("published ").skip(1).filter_map(|rest| Some(rest.split_once(".html")?.0));
+    days.filter(|day| day.len() == 10).fold(BTreeMap::new(), |mut counts, day| {
+        *counts.entry(day).or_default() += 1;
+        counts
+    })
 }
 
 /// The README's numbers are those of the unit test of the plugin, by the same hand.
@@ -244,6 +254,13 @@ async fn the_night_publishes_three_days_and_wrong_days_are_refused() {
     });
     let table = published(&stage, "latest.csv").await.expect("a table");
     assert!(table.contains(",yes,all chats,0,0,"), "yesterday is provisional: {table}");
+    // The oldest day is final. Later nights leave it out, and publish yesterday again.
+    stage.host.wait_for("nights that remember what is final", || {
+        let log = stage.host.log();
+        let counts = publications(&log);
+        let ((_, oldest), (_, newest)) = (counts.first_key_value()?, counts.last_key_value()?);
+        (*newest >= oldest + 4).then_some(())
+    });
     for (args, part) in [
         (vec![], "needs --from VALUE"),
         (vec!["--from", "june"], "`june` is not a day"),

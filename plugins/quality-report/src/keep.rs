@@ -13,13 +13,16 @@ use serde::{Deserialize, Serialize};
 use crate::compare::Asked;
 use crate::figures::{Figures, Tally};
 use crate::gather::{Place, Slice};
-use crate::range::{Range, as_text};
+use crate::range::{Range, as_text, settle};
 
 /// How long a run is remembered that doesn't come to its end.
 const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
 
 /// The most agents of a report. Each costs a host call or two at its end.
 pub(crate) const AGENTS_MAX: u32 = 400;
+
+/// Where the days are that the nights have to publish.
+const OWED: &str = "owed";
 
 /// The agent that isn't one: all chats.
 const ALL: &str = "";
@@ -101,6 +104,25 @@ pub(crate) fn set_run(id: &str, run: &Run) -> Result<(), Error> {
 /// Forgets a run.
 pub(crate) fn end_run(id: &str) -> Result<(), Error> {
     memory::delete(&run_key(id))
+}
+
+/// The days that the nights still have to publish.
+pub(crate) fn owed() -> Result<Vec<Range>, Error> {
+    Ok(memory::get(OWED)?.unwrap_or_default())
+}
+
+/// Remembers them.
+pub(crate) fn set_owed(owed: &[Range]) -> Result<(), Error> {
+    memory::set(OWED, owed)
+}
+
+/// A night has published a day. If another night begins at this moment, what is lost of the two changes does no harm: a day
+/// that is owed again is published again, and the days of a night that weren't noted the next one finds missing.
+pub(crate) fn settle_day(published: Range, today: Date) -> Result<(), Error> {
+    let before = owed()?;
+    let mut owed = before.clone();
+    settle(&mut owed, published, today);
+    if owed == before { Ok(()) } else { set_owed(&owed) }
 }
 
 /// Adds pages to the sums of the report under way.

@@ -26,7 +26,7 @@ use crate::compare::{Asked, Patience, Reports};
 use crate::gather::{Asking, Place, Within, gather};
 use crate::keep::Run;
 use crate::measure::Measured;
-use crate::range::Range;
+use crate::range::{Night, Range};
 use crate::report::{Report, decimal};
 use crate::settings::Settings;
 
@@ -57,9 +57,7 @@ impl Plugin for QualityReport {
         settings.check().map_err(Failure::Reject)?;
         let today = range::day(&settings.timezone, now());
         match event.event_type.as_str() {
-            "schedule" => {
-                begin(&event, &settings, || Ok(Run::new(Range::nightly(today), today, true)))
-            }
+            "schedule" => begin(&event, &settings, || night(today)),
             "command" => on_command(&event, &settings, today),
             "timer" => {
                 let due: TimerDue = event.payload_as()?;
@@ -85,6 +83,23 @@ fn on_command(event: &Event, settings: &Settings, today: Date) -> Result<(), Fai
     let range = Range::named(command.required("from")?, command.argument("to"), today);
     let range = range.map_err(Failure::Reject)?;
     begin(event, settings, || Ok(Run::new(vec![range], today, false)))
+}
+
+/// What the night has to publish. The plugin remembers itself what was published: the host says how many times of the schedule
+/// were missed, but an operator may have given it other times, and a run may have ended early.
+fn night(today: Date) -> Result<Run, Failure> {
+    let Night { days, beyond } = Night::of(today, &keep::owed()?);
+    keep::set_owed(&days)?;
+    if let (Some(last), true) = (days.last(), days.len() > 1 + range::PROVISIONAL_DAYS as usize) {
+        info!("earlier nights left days that were not reported: now {} days are, from {}", days.len(), last.from);
+    }
+    if let Some(Range { from, to }) = beyond {
+        warn!(
+            "days from {from} to {to} have no final report, which is too long ago for the night: chatplug plugins command \
+             quality-report report --from {from} --to {to} makes one of all of them"
+        );
+    }
+    Ok(Run::new(days, today, true))
 }
 
 /// Begins a run, or goes on with what an earlier attempt at the same event began.
@@ -123,6 +138,9 @@ fn go_on(id: &str, settings: &Settings, mut run: Run, attempt: u32) -> Result<()
     if run.place == Place::End {
         let patience = patience(id, &mut run, attempt)?;
         publish(id, settings, &run, range, patience)?;
+        if run.is_nightly {
+            keep::settle_day(range, run.today)?;
+        }
         if !run.next_report() {
             return Ok(keep::end_run(id)?);
         }

@@ -11,7 +11,7 @@ use crate::figures::{Figures, Tally};
 use crate::gather::{Asking, Place, Slice, Within, gather};
 use crate::keep::{Run, Sum, by_agent};
 use crate::measure::{Measured, measure};
-use crate::range::Range;
+use crate::range::{Night, Range};
 use crate::report::Report;
 use crate::score::Score;
 use crate::settings::{Settings, Zone};
@@ -367,7 +367,7 @@ fn twenty_thousand_chats_count_once_whatever_interrupts_the_run() {
 
 #[test]
 fn each_report_of_a_run_begins_anew() {
-    let nights = Range::nightly("2026-06-04".parse().expect("a day"));
+    let nights = Night::of("2026-06-04".parse().expect("a day"), &[]).days;
     let mut run = Run::new(nights.clone(), "2026-06-04".parse().expect("a day"), true);
     for (number, range) in nights.iter().enumerate() {
         assert_eq!((run.ranges.first(), run.made as usize), (Some(range), number));
