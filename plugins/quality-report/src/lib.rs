@@ -91,7 +91,11 @@ fn night(today: Date) -> Result<Run, Failure> {
     let Night { days, beyond } = Night::of(today, &keep::owed()?);
     keep::set_owed(&days)?;
     if let (Some(last), true) = (days.last(), days.len() > 1 + range::PROVISIONAL_DAYS as usize) {
-        info!("earlier nights left days that were not reported: now {} days are, from {}", days.len(), last.from);
+        info!(
+            "earlier nights left days that were not reported: now {} days are, from {}",
+            days.len(),
+            last.from
+        );
     }
     if let Some(Range { from, to }) = beyond {
         warn!(

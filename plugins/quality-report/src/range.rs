@@ -242,8 +242,9 @@ mod tests {
         use Happens::{DiesBehindItsFirstReport, Everything, Nothing};
         const NIGHTS: u32 = 8;
         for way in 0..3_u32.pow(NIGHTS) {
-            let middle = (0..NIGHTS)
-                .map(|night| [Nothing, DiesBehindItsFirstReport, Everything][(way / 3_u32.pow(night) % 3) as usize]);
+            let middle = (0..NIGHTS).map(|night| {
+                [Nothing, DiesBehindItsFirstReport, Everything][(way / 3_u32.pow(night) % 3) as usize]
+            });
             let nights: Vec<Happens> = [Everything].into_iter().chain(middle).chain([Everything]).collect();
             let mut final_reports: Vec<Range> = Vec::new();
             let mut owed: Vec<Range> = Vec::new();

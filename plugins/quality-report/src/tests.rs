@@ -214,7 +214,11 @@ fn the_page_has_no_scripts_and_shows_what_differs() {
     let hostile = "<script>alert(1)</script>\"'&";
     tally.all.tags.insert(hostile.to_owned(), 999);
     tally.agents.insert(format!("{hostile}@example.com"), Figures { chats: 1, ..Figures::default() });
-    let html = page::page(&Report { is_provisional: true, not_compared: vec!["ratings", "response"], ..report(tally) });
+    let html = page::page(&Report {
+        is_provisional: true,
+        not_compared: vec!["ratings", "response"],
+        ..report(tally)
+    });
     for part in [
         "<title>Quality report, 2026-06-01</title>",
         "Days in Europe/Warsaw. Provisional",

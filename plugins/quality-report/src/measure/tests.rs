@@ -89,8 +89,7 @@ fn what_livechat_says_by_itself_is_no_answer() {
         let chat = measured(&[(5, CUSTOMER, json!({})), greeting.clone()], json!({}));
         assert!(chat.is_unanswered && chat.responses.is_empty(), "{properties}");
         assert!(chat.agents.iter().eq([ann]), "{properties}: those who were there");
-        let chat =
-            measured(&[(5, CUSTOMER, json!({})), greeting, (65, ann, json!({}))], json!({}));
+        let chat = measured(&[(5, CUSTOMER, json!({})), greeting, (65, ann, json!({}))], json!({}));
         assert!(!chat.is_unanswered && chat.agents.iter().eq([ann]), "{properties}");
         assert_eq!(waits(&chat), [(ann, 60)], "{properties}: the greeting ends no wait");
     }
