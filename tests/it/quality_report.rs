@@ -1,6 +1,7 @@
 //! quality-report in a real host: a day of 240 chats, counted by hand, and a day of many more beside a service that is
 //! slow and refuses.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chatplug::simulator::livechat::{EndedBy, Opening};
@@ -111,6 +112,15 @@ fn is_published(stage: &Stage) -> bool {
     stage.host.log().contains("published 2025-06-02.html and 2025-06-02.csv")
 }
 
+/// How often the report of each day was published.
+fn publications(log: &str) -> BTreeMap<&str, usize> {
+    let days = log.split("published ").skip(1).filter_map(|rest| Some(rest.split_once(".html")?.0));
+    days.filter(|day| day.len() == 10).fold(BTreeMap::new(), |mut counts, day| {
+        *counts.entry(day).or_default() += 1;
+        counts
+    })
+}
+
 /// The README's numbers are those of the unit test of the plugin, by the same hand.
 const TABLE: &str = "\
 from,to,timezone,provisional,agent,chats,unanswered,first_response_s,response_s,duration_s,rated_good,rated_bad,good_percent,reopened,resolved_percent,score,tags\r
@@ -146,6 +156,24 @@ async fn a_day_of_240_chats_is_published_as_it_was_counted_by_hand() {
     assert!(slices >= 1, "it worked through the pages in several events");
     assert_eq!(published(&stage, "latest.html").await, None, "the night's alone");
     photograph(&stage.host, "/files/quality-report/2025-06-02.html", (1280, 1600), "quality-report");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_is_published_without_those_of_livechat_that_cannot_be_had() {
+    let stage = Stage::before_webhooks("quality-report", 0, "").await;
+    (0..12).for_each(|number| tell(&stage.livechat, number, 60));
+    stage.livechat.faults().set("total_chats", Fault::ErrorBeforeSaving, Times::UntilCleared);
+    stage.host.wait_for_plugin("quality-report", "active");
+    report(&stage);
+    stage.host.wait_for("the report", || is_published(&stage).then_some(()));
+    let table = published(&stage, "2025-06-02.csv").await.expect("a table");
+    assert!(table.contains(",no,all chats,12,1,"), "{table}");
+    let page = published(&stage, "2025-06-02.html").await.expect("a page");
+    assert!(page.contains("Not compared: chats. "), "the others are compared: {page}");
+    assert!(page.contains("<td>chats</td>\n<td>12.0</td>\n<td>–</td>\n<td>–</td>"), "{page}");
+    stage.expect_logged(&["published 2025-06-02.html", ", not compared: chats"]);
+    let asked = stage.livechat.requests().of_operation("total_chats").len();
+    assert!(asked >= 5, "it was asked for {asked} times only");
 }
 
 /// How many times the chats that were counted by hand are told: more if the environment says so, as in
@@ -230,6 +258,13 @@ async fn the_night_publishes_three_days_and_wrong_days_are_refused() {
     });
     let table = published(&stage, "latest.csv").await.expect("a table");
     assert!(table.contains(",yes,all chats,0,0,"), "yesterday is provisional: {table}");
+    // The oldest day is final. Later nights leave it out, and publish yesterday again.
+    stage.host.wait_for("nights that remember what is final", || {
+        let log = stage.host.log();
+        let counts = publications(&log);
+        let ((_, oldest), (_, newest)) = (counts.first_key_value()?, counts.last_key_value()?);
+        (*newest >= oldest + 4).then_some(())
+    });
     for (args, part) in [
         (vec![], "needs --from VALUE"),
         (vec!["--from", "june"], "`june` is not a day"),

@@ -18,7 +18,7 @@ const OTHER_TAGS: &str = "(other tags)";
 pub(crate) struct Figures {
     /// Conversations: threads of LiveChat's chats.
     pub(crate) chats: u64,
-    /// Those in which the customer wrote and nobody answered.
+    /// Those in which the customer wrote, and nobody answered.
     pub(crate) unanswered: u64,
     /// Those of which the chat was opened again within 24 hours.
     pub(crate) reopened: u64,

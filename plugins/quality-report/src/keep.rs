@@ -10,15 +10,19 @@ use chatplug_sdk::{Error, memory};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::compare::Asked;
 use crate::figures::{Figures, Tally};
 use crate::gather::{Place, Slice};
-use crate::range::{Range, as_text};
+use crate::range::{Range, as_text, settle};
 
 /// How long a run is remembered that doesn't come to its end.
 const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
 
 /// The most agents of a report. Each costs a host call or two at its end.
 pub(crate) const AGENTS_MAX: u32 = 400;
+
+/// Where the days are that the nights have to publish.
+const OWED: &str = "owed";
 
 /// The agent that isn't one: all chats.
 const ALL: &str = "";
@@ -41,12 +45,15 @@ pub(crate) struct Run {
     pub(crate) pages: u32,
     /// How many chats of this report were counted.
     pub(crate) chats: u64,
+    /// Since when LiveChat is asked for its own reports of these days.
+    #[serde(default)]
+    pub(crate) asked: Option<Asked>,
 }
 
 impl Run {
     /// A run that makes these reports.
     pub(crate) fn new(ranges: Vec<Range>, today: Date, is_nightly: bool) -> Run {
-        Run { ranges, today, is_nightly, made: 0, place: Place::Start, pages: 0, chats: 0 }
+        Run { ranges, today, is_nightly, made: 0, place: Place::Start, pages: 0, chats: 0, asked: None }
     }
 
     /// Goes on behind a slice.
@@ -60,6 +67,7 @@ impl Run {
     pub(crate) fn next_report(&mut self) -> bool {
         self.ranges.remove(0);
         (self.made, self.place, self.pages, self.chats) = (self.made + 1, Place::Start, 0, 0);
+        self.asked = None;
         !self.ranges.is_empty()
     }
 }
@@ -96,6 +104,25 @@ pub(crate) fn set_run(id: &str, run: &Run) -> Result<(), Error> {
 /// Forgets a run.
 pub(crate) fn end_run(id: &str) -> Result<(), Error> {
     memory::delete(&run_key(id))
+}
+
+/// The days that the nights still have to publish.
+pub(crate) fn owed() -> Result<Vec<Range>, Error> {
+    Ok(memory::get(OWED)?.unwrap_or_default())
+}
+
+/// Remembers them.
+pub(crate) fn set_owed(owed: &[Range]) -> Result<(), Error> {
+    memory::set(OWED, owed)
+}
+
+/// A night has published a day. If another night begins at this moment, what is lost of the two changes does no harm: a day
+/// that is owed again is published again, and the days of a night that weren't noted the next one finds missing.
+pub(crate) fn settle_day(published: Range, today: Date) -> Result<(), Error> {
+    let before = owed()?;
+    let mut owed = before.clone();
+    settle(&mut owed, published, today);
+    if owed == before { Ok(()) } else { set_owed(&owed) }
 }
 
 /// Adds pages to the sums of the report under way.

@@ -22,11 +22,11 @@ use chatplug_sdk::prelude::*;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::compare::Reports;
+use crate::compare::{Asked, Patience, Reports};
 use crate::gather::{Asking, Place, Within, gather};
 use crate::keep::Run;
 use crate::measure::Measured;
-use crate::range::Range;
+use crate::range::{Night, Range};
 use crate::report::{Report, decimal};
 use crate::settings::Settings;
 
@@ -57,13 +57,13 @@ impl Plugin for QualityReport {
         settings.check().map_err(Failure::Reject)?;
         let today = range::day(&settings.timezone, now());
         match event.event_type.as_str() {
-            "schedule" => begin(&event.id, &settings, Run::new(Range::nightly(today), today, true)),
+            "schedule" => begin(&event, &settings, || night(today)),
             "command" => on_command(&event, &settings, today),
             "timer" => {
                 let due: TimerDue = event.payload_as()?;
                 let id: String = due.payload_as()?;
                 match keep::run(&id)? {
-                    Some(run) => go_on(&id, &settings, run),
+                    Some(run) => go_on(&id, &settings, run, event.attempt),
                     None => Ok(()),
                 }
             }
@@ -81,23 +81,50 @@ fn on_command(event: &Event, settings: &Settings, today: Date) -> Result<(), Fai
         return Ok(());
     }
     let range = Range::named(command.required("from")?, command.argument("to"), today);
-    begin(&event.id, settings, Run::new(vec![range.map_err(Failure::Reject)?], today, false))
+    let range = range.map_err(Failure::Reject)?;
+    begin(event, settings, || Ok(Run::new(vec![range], today, false)))
+}
+
+/// What the night has to publish. The plugin remembers itself what was published: the host says how many times of the schedule
+/// were missed, but an operator may have given it other times, and a run may have ended early.
+fn night(today: Date) -> Result<Run, Failure> {
+    let Night { days, beyond } = Night::of(today, &keep::owed()?);
+    keep::set_owed(&days)?;
+    if let (Some(last), true) = (days.last(), days.len() > 1 + range::PROVISIONAL_DAYS as usize) {
+        info!(
+            "earlier nights left days that were not reported: now {} days are, from {}",
+            days.len(),
+            last.from
+        );
+    }
+    if let Some(Range { from, to }) = beyond {
+        warn!(
+            "days from {from} to {to} have no final report, which is too long ago for the night: chatplug plugins command \
+             quality-report report --from {from} --to {to} makes one of all of them"
+        );
+    }
+    Ok(Run::new(days, today, true))
 }
 
 /// Begins a run, or goes on with what an earlier attempt at the same event began.
-fn begin(id: &str, settings: &Settings, run: Run) -> Result<(), Failure> {
-    let run = match keep::run(id)? {
+fn begin(
+    event: &Event,
+    settings: &Settings,
+    run: impl FnOnce() -> Result<Run, Failure>,
+) -> Result<(), Failure> {
+    let run = match keep::run(&event.id)? {
         Some(begun) => begun,
         None => {
-            keep::set_run(id, &run)?;
+            let run = run()?;
+            keep::set_run(&event.id, &run)?;
             run
         }
     };
-    go_on(id, settings, run)
+    go_on(&event.id, settings, run, event.attempt)
 }
 
 /// Does a slice, and has the host come back for the next one.
-fn go_on(id: &str, settings: &Settings, mut run: Run) -> Result<(), Failure> {
+fn go_on(id: &str, settings: &Settings, mut run: Run, attempt: u32) -> Result<(), Failure> {
     let Some(range) = run.ranges.first().copied() else { return Ok(keep::end_run(id)?) };
     let (from, to) = range.bounds(&settings.timezone).map_err(Failure::Reject)?;
     let mut wait_ms = 0;
@@ -113,7 +140,11 @@ fn go_on(id: &str, settings: &Settings, mut run: Run) -> Result<(), Failure> {
         wait_ms = slice.wait_ms;
     }
     if run.place == Place::End {
-        publish(id, settings, &run, range)?;
+        let patience = patience(id, &mut run, attempt)?;
+        publish(id, settings, &run, range, patience)?;
+        if run.is_nightly {
+            keep::settle_day(range, run.today)?;
+        }
         if !run.next_report() {
             return Ok(keep::end_run(id)?);
         }
@@ -150,7 +181,28 @@ fn begun(followed: &[&Measured]) -> Result<BTreeMap<String, i64>, Error> {
     Ok(begun)
 }
 
-fn publish(id: &str, settings: &Settings, run: &Run, range: Range) -> Result<(), Failure> {
+/// For how long LiveChat's reports are waited for. Since when is kept, as an attempt may end while it asks.
+fn patience(id: &str, run: &mut Run, attempt: u32) -> Result<Patience, Failure> {
+    let now_ms = now().as_millisecond();
+    let asked = match run.asked {
+        Some(asked) => asked,
+        None => {
+            let asked = Asked { since_ms: now_ms, attempt };
+            run.asked = Some(asked);
+            keep::set_run(id, run)?;
+            asked
+        }
+    };
+    Ok(Patience::of(asked, attempt, now_ms))
+}
+
+fn publish(
+    id: &str,
+    settings: &Settings,
+    run: &Run,
+    range: Range,
+    patience: Patience,
+) -> Result<(), Failure> {
     let (from, to) = range.bounds(&settings.timezone).map_err(Failure::Reject)?;
     let query = Query::new().days(&from.to_string(), &to.to_string()).timezone(&settings.timezone.name);
     let tally = keep::total(id, run)?;
@@ -161,11 +213,13 @@ fn publish(id: &str, settings: &Settings, run: &Run, range: Range) -> Result<(),
             keep::AGENTS_MAX
         );
     }
+    let reports = Reports::read(&query, patience)?;
     let report = Report {
         range,
         zone: settings.timezone.name.clone(),
         is_provisional: range.is_provisional(run.today),
-        compared: Reports::read(&query)?.compare(&tally.all),
+        compared: reports.compare(&tally.all),
+        not_compared: reports.missing(),
         tally,
         score: settings.score.clone(),
     };
@@ -176,7 +230,12 @@ fn publish(id: &str, settings: &Settings, run: &Run, range: Range) -> Result<(),
         files::publish(&format!("{name}.html"), MediaType::Html, &page)?;
     }
     let score = report.all().score.map_or_else(|| "none".to_owned(), decimal);
-    info!("published {0}.html and {0}.csv: {1} chats, score {score}", range.name(), report.tally.all.chats);
+    let not_compared = match report.not_compared.join(", ") {
+        none if none.is_empty() => none,
+        names => format!(", not compared: {names}"),
+    };
+    let chats = report.tally.all.chats;
+    info!("published {0}.html and {0}.csv: {chats} chats, score {score}{not_compared}", range.name());
     Ok(())
 }
 

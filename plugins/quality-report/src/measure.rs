@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chatplug_sdk::objects::{Chat, ChatEvent, ChatEventKind};
 use jiff::Timestamp;
+use serde_json::Value;
 
 /// A tag, or the id of an agent, that is longer than this (in bytes) is none of LiveChat's.
 const NAME_BYTES_MAX: usize = 200;
@@ -19,7 +20,8 @@ pub(crate) struct Measured {
     pub(crate) begun_ms: i64,
     /// When it ended: its last event that isn't about a rating.
     pub(crate) ended_ms: i64,
-    /// The people of the team who said something in it, or who were in it if nobody did.
+    /// The people of the team who said something in it, or who were in it if nobody did. What LiveChat says in their names
+    /// isn't theirs.
     pub(crate) agents: BTreeSet<String>,
     /// How long the customer waited, each time that somebody answered.
     pub(crate) responses: Vec<Response>,
@@ -86,7 +88,8 @@ pub(crate) fn measure(chat: &Chat) -> Option<Measured> {
             None => {}
         }
     }
-    measured.is_unanswered = has_customer_written && measured.agents.is_empty();
+    // What was said before the customer wrote is no answer.
+    measured.is_unanswered = has_customer_written && measured.responses.is_empty();
     if measured.agents.is_empty() {
         measured.agents = thread.user_ids.iter().filter(|id| is_person(id)).cloned().collect();
     }
@@ -98,15 +101,21 @@ enum Speaker<'a> {
     Agent(&'a str),
 }
 
-/// Who says something that both sides see. Bots are nobody here.
+/// Who says something that both sides see. Bots are nobody here, and what LiveChat says by itself is nothing.
 fn speaker<'a>(chat: &Chat, event: &'a ChatEvent) -> Option<Speaker<'a>> {
     let says =
         matches!(event.kind, ChatEventKind::Message | ChatEventKind::File | ChatEventKind::RichMessage);
     let author = event.author_id.as_deref().filter(|_| says && !event.is_internal())?;
-    if is_person(author) {
-        return Some(Speaker::Agent(author));
+    if chat.customer().is_some_and(|customer| customer.id == author) {
+        return Some(Speaker::Customer);
     }
-    chat.customer().filter(|customer| customer.id == author).map(|_| Speaker::Customer)
+    (is_person(author) && !is_automatic(event)).then_some(Speaker::Agent(author))
+}
+
+/// Whether LiveChat sent it by itself in an agent's name: the welcome message, or a greeting.
+fn is_automatic(event: &ChatEvent) -> bool {
+    let marks = ["welcome_message", "greeting_id"].map(|name| event.properties.get("lc2", name));
+    marks.into_iter().flatten().any(|mark| !matches!(mark, Value::Null | Value::Bool(false)))
 }
 
 /// People's ids are e-mail addresses; those of bots and customers aren't.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::compare::Compared;
-use crate::report::{Report, Row, decimal, percent};
+use crate::report::{Report, Row, decimal, difference, percent};
 
 mod chart;
 
@@ -32,7 +32,7 @@ pub(crate) fn page(report: &Report) -> String {
     charts(&mut html, report);
     html.push_str("</section>\n");
     html.push_str(&table(report));
-    html.push_str(&comparison(&report.compared));
+    html.push_str(&comparison(&report.compared, &report.not_compared));
     line(&mut html, "p", &report.score.described());
     html.push_str("</body>\n</html>\n");
     html
@@ -127,25 +127,33 @@ fn table(report: &Report) -> String {
 }
 
 /// What LiveChat's reports say beside it.
-fn comparison(compared: &[Compared]) -> String {
+fn comparison(compared: &[Compared], not_compared: &[&str]) -> String {
     let mut html = String::from(
         "<h2>Compared with LiveChat's reports</h2>\n<table class=\"narrow\">\n<thead><tr><th>Total</th><th>Here</th>\
          <th>LiveChat</th><th>Difference</th></tr></thead>\n<tbody>\n",
     );
     for one in compared {
-        let differs = one.difference().is_some_and(|difference| difference.abs() >= 0.05);
+        let shown = one.difference().map(difference);
+        let differs = shown.as_ref().is_some_and(|shown| *shown != difference(0.0));
         html.push_str(if differs { "<tr class=\"differs\">" } else { "<tr>" });
         for cell in [
             one.name.to_owned(),
             or_none(one.ours, decimal),
             or_none(one.theirs, decimal),
-            or_none(one.difference(), |difference| format!("{difference:+.1}")),
+            shown.unwrap_or_else(|| NONE.to_owned()),
         ] {
             line(&mut html, "td", &cell);
         }
         html.push_str("</tr>\n");
     }
     html.push_str("</tbody>\n</table>\n");
+    if !not_compared.is_empty() {
+        let text = format!(
+            "Not compared: {}. LiveChat's reports could not be asked; the log says why.",
+            not_compared.join(", ")
+        );
+        line(&mut html, "p", &text);
+    }
     line(
         &mut html,
         "p",

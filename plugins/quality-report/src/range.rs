@@ -9,6 +9,9 @@ use crate::settings::Zone;
 /// The most days of a report.
 const DAYS_MAX: i32 = 92;
 
+/// The most days of a night, each with a report of its own.
+const NIGHT_DAYS_MAX: i32 = 31;
+
 /// For so many days behind the last one ratings and re-openings are waited for.
 pub(crate) const PROVISIONAL_DAYS: i32 = 2;
 
@@ -57,13 +60,6 @@ impl Range {
         Ok(range)
     }
 
-    /// What is published in the night: yesterday, and the days before it whose numbers may have changed.
-    pub(crate) fn nightly(today: Date) -> Vec<Range> {
-        let back = |days: i32| today.checked_sub(days.days()).unwrap_or(today);
-        let days = (1..=1 + PROVISIONAL_DAYS).map(back);
-        days.map(|day| Range { from: day, to: day }).collect()
-    }
-
     /// Whether the numbers may still change: ratings and re-openings come late.
     pub(crate) fn is_provisional(&self, today: Date) -> bool {
         days_between(self.to, today) <= PROVISIONAL_DAYS
@@ -85,6 +81,42 @@ impl Range {
     /// The days in words.
     pub(crate) fn title(&self) -> String {
         if self.from == self.to { self.from.to_string() } else { format!("{} to {}", self.from, self.to) }
+    }
+}
+
+/// What a night publishes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Night {
+    /// The days, the newest first: each has a report of its own.
+    pub(crate) days: Vec<Range>,
+    /// Days without a final report that are too old: nobody makes it unasked.
+    pub(crate) beyond: Option<Range>,
+}
+
+impl Night {
+    /// Yesterday, and what earlier nights left: the days that are `owed`, which have no report or one whose numbers may have
+    /// changed, and all days behind them, on which no night came. Before the first night nothing is owed; it publishes the
+    /// days whose numbers may have changed.
+    pub(crate) fn of(today: Date, owed: &[Range]) -> Night {
+        let back = |days: i32| today.checked_sub(days.days()).unwrap_or(today);
+        // Each night owes its own yesterday: two nights later it is final.
+        let last = owed.iter().map(|day| day.to).max();
+        let since = last.map_or(back(1 + PROVISIONAL_DAYS), |last| last.tomorrow().unwrap_or(last));
+        let is_left = |day: Date| day >= since || owed.iter().any(|owed| owed.to == day);
+        let days = (1..=NIGHT_DAYS_MAX).map(back).filter(|day| is_left(*day) || *day == back(1));
+        let first = owed.iter().map(|day| day.from).fold(since, Date::min);
+        let beyond = Range { from: first, to: back(NIGHT_DAYS_MAX + 1) };
+        Night {
+            days: days.map(|day| Range { from: day, to: day }).collect(),
+            beyond: (beyond.from <= beyond.to).then_some(beyond),
+        }
+    }
+}
+
+/// Takes a day that a night published off those that are owed, if its numbers don't change any more.
+pub(crate) fn settle(owed: &mut Vec<Range>, published: Range, today: Date) {
+    if !published.is_provisional(today) {
+        owed.retain(|day| *day != published);
     }
 }
 
@@ -133,12 +165,109 @@ mod tests {
 
     #[test]
     fn a_night_publishes_yesterday_and_the_two_days_before_it_again() {
-        let nightly = Range::nightly(date("2026-06-03"));
-        let names: Vec<String> = nightly.iter().map(Range::name).collect();
+        let night = Night::of(date("2026-06-03"), &[]);
+        let names: Vec<String> = night.days.iter().map(Range::name).collect();
         assert_eq!(names, ["2026-06-02", "2026-06-01", "2026-05-31"]);
         let provisional: Vec<bool> =
-            nightly.iter().map(|range| range.is_provisional(date("2026-06-03"))).collect();
+            night.days.iter().map(|range| range.is_provisional(date("2026-06-03"))).collect();
         assert_eq!(provisional, [true, true, false]);
+    }
+
+    fn days(days: &[&str]) -> Vec<Range> {
+        days.iter().map(|day| Range { from: date(day), to: date(day) }).collect()
+    }
+
+    #[test]
+    fn a_night_publishes_what_earlier_nights_left() {
+        #[track_caller]
+        fn check(today: &str, owed: &[&str], expected: &[&str]) {
+            let night = Night::of(date(today), &days(owed));
+            assert_eq!((night.days, night.beyond), (days(expected), None), "{today}");
+        }
+        // The night before it came.
+        check("2026-06-06", &["2026-06-04", "2026-06-03"], &["2026-06-05", "2026-06-04", "2026-06-03"]);
+        // The host was down from Friday evening to Wednesday.
+        check(
+            "2026-06-10",
+            &["2026-06-04", "2026-06-03"],
+            &[
+                "2026-06-09",
+                "2026-06-08",
+                "2026-06-07",
+                "2026-06-06",
+                "2026-06-05",
+                "2026-06-04",
+                "2026-06-03",
+            ],
+        );
+        // A run came to its first day only.
+        check(
+            "2026-06-06",
+            &["2026-06-04", "2026-06-03", "2026-06-02"],
+            &["2026-06-05", "2026-06-04", "2026-06-03", "2026-06-02"],
+        );
+        // The second one of this night.
+        check("2026-06-06", &["2026-06-05", "2026-06-04"], &["2026-06-05", "2026-06-04"]);
+        // A clock, or a zone, that was ahead.
+        check("2026-06-06", &["2030-01-01", "2026-06-05"], &["2026-06-05"]);
+        check("2026-06-06", &["2026-06-06"], &["2026-06-05"]);
+    }
+
+    #[test]
+    fn what_was_missed_too_long_ago_is_left_to_the_operator() {
+        #[track_caller]
+        fn check(owed: &[&str], from: &str, beyond: Option<(&str, &str)>) {
+            let night = Night::of(date("2026-06-10"), &days(owed));
+            assert_eq!(night.days.first().map(Range::name).as_deref(), Some("2026-06-09"));
+            assert_eq!(night.days.last().map(Range::name).as_deref(), Some(from));
+            assert_eq!(night.beyond, beyond.map(|(from, to)| Range { from: date(from), to: date(to) }));
+            assert!(night.days.len() <= 31);
+        }
+        check(&["2026-05-10"], "2026-05-10", None);
+        check(&["2026-05-10", "2026-05-09"], "2026-05-10", Some(("2026-05-09", "2026-05-09")));
+        check(&["2025-06-10"], "2026-05-10", Some(("2025-06-10", "2026-05-09")));
+    }
+
+    /// What a night does, in the test below.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Happens {
+        Nothing,
+        DiesBehindItsFirstReport,
+        Everything,
+    }
+
+    /// Tries all ways in which eight nights may go.
+    #[test]
+    fn whatever_nights_are_missed_each_day_gets_one_final_report() {
+        use Happens::{DiesBehindItsFirstReport, Everything, Nothing};
+        const NIGHTS: u32 = 8;
+        for way in 0..3_u32.pow(NIGHTS) {
+            let middle = (0..NIGHTS).map(|night| {
+                [Nothing, DiesBehindItsFirstReport, Everything][(way / 3_u32.pow(night) % 3) as usize]
+            });
+            let nights: Vec<Happens> = [Everything].into_iter().chain(middle).chain([Everything]).collect();
+            let mut final_reports: Vec<Range> = Vec::new();
+            let mut owed: Vec<Range> = Vec::new();
+            let mut today = date("2026-06-03");
+            for happens in nights {
+                if happens != Nothing {
+                    let night = Night::of(today, &owed);
+                    owed = night.days.clone();
+                    let all = night.days.len();
+                    let published = if happens == Everything { all } else { 1 };
+                    for day in &night.days[..published] {
+                        settle(&mut owed, *day, today);
+                        final_reports.extend((!day.is_provisional(today)).then_some(*day));
+                    }
+                }
+                today = today.tomorrow().expect("a day");
+            }
+            final_reports.sort_by_key(|day| day.from);
+            // The last night was that of 2026-06-12; the two days before it are provisional.
+            let expected = (0..10).map(|number| date("2026-05-31").saturating_add(i64::from(number).days()));
+            let expected: Vec<Range> = expected.map(|day| Range { from: day, to: day }).collect();
+            assert_eq!(final_reports, expected, "way {way}");
+        }
     }
 
     #[test]

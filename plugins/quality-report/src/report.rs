@@ -20,6 +20,8 @@ pub(crate) struct Report {
     pub(crate) score: Score,
     /// The totals beside LiveChat's.
     pub(crate) compared: Vec<Compared>,
+    /// Which of LiveChat's reports there are none of.
+    pub(crate) not_compared: Vec<&'static str>,
 }
 
 /// A line of it.
@@ -57,7 +59,27 @@ pub(crate) fn decimal(number: f64) -> String {
     format!("{number:.1}")
 }
 
+/// A difference with its sign and one decimal. One that isn't seen has no sign.
+pub(crate) fn difference(number: f64) -> String {
+    let shown = format!("{number:+.1}");
+    match shown.as_str() {
+        "+0.0" | "-0.0" => decimal(0.0),
+        _ => shown,
+    }
+}
+
 /// A share in percent, with one decimal.
 pub(crate) fn percent(share: f64) -> String {
     decimal(share * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_that_is_not_seen_has_no_sign() {
+        let shown = [0.0, -0.0, 1e-9, -1e-9, -0.04, 0.04, -0.06, 0.06, 1.0, -12.34].map(difference);
+        assert_eq!(shown, ["0.0", "0.0", "0.0", "0.0", "0.0", "0.0", "-0.1", "+0.1", "+1.0", "-12.3"]);
+    }
 }

@@ -11,7 +11,7 @@ use crate::figures::{Figures, Tally};
 use crate::gather::{Asking, Place, Slice, Within, gather};
 use crate::keep::{Run, Sum, by_agent};
 use crate::measure::{Measured, measure};
-use crate::range::Range;
+use crate::range::{Night, Range};
 use crate::report::Report;
 use crate::score::Score;
 use crate::settings::{Settings, Zone};
@@ -183,11 +183,15 @@ fn a_day_of_240_chats_is_what_was_counted_by_hand() {
 }
 
 fn report(tally: Tally) -> Report {
-    let compared = vec![Compared { name: "chats", ours: Some(240.0), theirs: Some(241.0) }];
+    let compared = vec![
+        Compared { name: "chats", ours: Some(240.0), theirs: Some(241.0) },
+        Compared { name: "first response, s", ours: Some(49.1), theirs: Some(49.099) },
+    ];
     let range =
         Range { from: "2026-06-01".parse().expect("a day"), to: "2026-06-01".parse().expect("a day") };
     let zone = "Europe/Warsaw".to_owned();
-    Report { range, zone, is_provisional: false, tally, score: Score::default(), compared }
+    let score = Score::default();
+    Report { range, zone, is_provisional: false, tally, score, compared, not_compared: Vec::new() }
 }
 
 #[test]
@@ -210,7 +214,11 @@ fn the_page_has_no_scripts_and_shows_what_differs() {
     let hostile = "<script>alert(1)</script>\"'&";
     tally.all.tags.insert(hostile.to_owned(), 999);
     tally.agents.insert(format!("{hostile}@example.com"), Figures { chats: 1, ..Figures::default() });
-    let html = page::page(&Report { is_provisional: true, ..report(tally) });
+    let html = page::page(&Report {
+        is_provisional: true,
+        not_compared: vec!["ratings", "response"],
+        ..report(tally)
+    });
     for part in [
         "<title>Quality report, 2026-06-01</title>",
         "Days in Europe/Warsaw. Provisional",
@@ -218,6 +226,8 @@ fn the_page_has_no_scripts_and_shows_what_differs() {
         "<b>49 s</b><span>first response</span>",
         "<b>4 min 45 s</b><span>duration</span>",
         "<td>+1.0</td>",
+        "<td>0.0</td>",
+        "Not compared: ratings, response. LiveChat&#39;s reports could not be asked",
         "&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;",
         "@media print",
         "30 × share of good ratings",
@@ -227,6 +237,8 @@ fn the_page_has_no_scripts_and_shows_what_differs() {
     assert!(!html.to_lowercase().contains("<script") && !html.contains("http"), "{html}");
     assert_eq!(html.matches("<svg").count(), 5);
     assert_eq!(html.matches("<tr class=\"differs\">").count(), 1);
+    assert!(!html.contains("-0.0"), "{html}");
+    assert!(!page::page(&report(counted())).contains("Not compared"));
 }
 
 #[test]
@@ -359,7 +371,7 @@ fn twenty_thousand_chats_count_once_whatever_interrupts_the_run() {
 
 #[test]
 fn each_report_of_a_run_begins_anew() {
-    let nights = Range::nightly("2026-06-04".parse().expect("a day"));
+    let nights = Night::of("2026-06-04".parse().expect("a day"), &[]).days;
     let mut run = Run::new(nights.clone(), "2026-06-04".parse().expect("a day"), true);
     for (number, range) in nights.iter().enumerate() {
         assert_eq!((run.ranges.first(), run.made as usize), (Some(range), number));

@@ -77,6 +77,37 @@ fn what_nobody_answered_counts_for_those_who_were_there() {
 }
 
 #[test]
+fn what_livechat_says_by_itself_is_no_answer() {
+    let ann = "ann@example.com";
+    let automatic = |properties: Value| json!({ "properties": { "lc2": properties } });
+    for properties in [
+        json!({ "welcome_message": true }),
+        json!({ "greeting_id": 17 }),
+        json!({ "greeting_id": "17", "greeting_unique_id": "QS3JE7" }),
+    ] {
+        let greeting = (8, "ben@example.com", automatic(properties.clone()));
+        let chat = measured(&[(5, CUSTOMER, json!({})), greeting.clone()], json!({}));
+        assert!(chat.is_unanswered && chat.responses.is_empty(), "{properties}");
+        assert!(chat.agents.iter().eq([ann]), "{properties}: those who were there");
+        let chat = measured(&[(5, CUSTOMER, json!({})), greeting, (65, ann, json!({}))], json!({}));
+        assert!(!chat.is_unanswered && chat.agents.iter().eq([ann]), "{properties}");
+        assert_eq!(waits(&chat), [(ann, 60)], "{properties}: the greeting ends no wait");
+    }
+    let by_hand = automatic(json!({ "welcome_message": false, "greeting_id": null, "form_type": "prechat" }));
+    let chat = measured(&[(5, CUSTOMER, json!({})), (25, ann, by_hand)], json!({}));
+    assert_eq!((waits(&chat), chat.is_unanswered), (vec![(ann, 20)], false));
+}
+
+#[test]
+fn what_was_said_before_the_customer_wrote_is_no_answer() {
+    let ann = "ann@example.com";
+    let chat = measured(&[(2, ann, json!({})), (5, CUSTOMER, json!({}))], json!({}));
+    assert!(chat.is_unanswered && chat.responses.is_empty() && chat.agents.iter().eq([ann]));
+    let chat = measured(&[(2, ann, json!({})), (5, CUSTOMER, json!({})), (9, ann, json!({}))], json!({}));
+    assert_eq!((waits(&chat), chat.is_unanswered), (vec![(ann, 4)], false));
+}
+
+#[test]
 fn odd_shapes_do_no_harm() {
     let odd = json!({ "rating": { "score": 7 } });
     let chat = measured(
