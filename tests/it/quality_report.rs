@@ -225,10 +225,7 @@ async fn many_chats_are_counted_once_beside_a_service_that_is_slow_and_refuses()
     let chance = |fault, per_mille| Chance { operation: "*".to_owned(), fault, per_mille };
     let busy = Fault::TooManyRequests { retry_after: Some("1".to_owned()) };
     let slow = Fault::StallBeforeSaving(Some(Duration::from_millis(200)));
-<<<<<<< HEAD
     stage.livechat.faults().set("list_archives", busy.clone(), Times::Next(2));
-=======
->>>>>>> fix-oh
     stage.livechat.faults().set_chances(20_000, vec![chance(busy, 50), chance(slow, 950)]);
     report(&stage);
     let mut slices = 0;
