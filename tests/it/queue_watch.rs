@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use chatplug::simulator::livechat::{EndedBy, Opening, RoutingStatus};
-use chatplug::simulator::{Chance, Fault, Times};
-use chatplug_tests::plugin;
+use chatplug::simulator::{Chance, Fault, Slack, Times};
+use chatplug_tests::{PATIENCE, plugin};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use toml::Table;
@@ -25,12 +25,64 @@ async fn stage(settings: &str) -> Stage {
 
 /// No webhook tells of what happens.
 async fn stage_before_webhooks(settings: &str) -> Stage {
+    Stage::with(config(settings, ON_COMMAND), plugin("queue-watch")).await
+}
+
+const ON_COMMAND: &str = "sample = false";
+const EACH_SECOND: &str = "sample = { every_s = 1 }";
+
+fn config(settings: &str, schedules: &str) -> Table {
     let mut config = readme_section("queue-watch", 0);
     let section = config["plugin"]["queue-watch"].as_table_mut().expect("a section");
     let changed: Table = settings.parse().expect("settings are TOML");
     section["settings"].as_table_mut().expect("settings").extend(changed);
-    section.insert("schedules".to_owned(), "sample = false".parse::<Table>().expect("TOML").into());
-    Stage::with(config, plugin("queue-watch")).await
+    section.insert("schedules".to_owned(), schedules.parse::<Table>().expect("TOML").into());
+    config["connections"]["slack"]
+        .as_table_mut()
+        .expect("a section")
+        .insert("allow_private".to_owned(), true.into());
+    config
+}
+
+/// Has the host take samples by itself from now on.
+fn sample_each_second(stage: &Stage, settings: &str) {
+    stage.set_config(&config(settings, EACH_SECOND));
+}
+
+/// The number of the newest board; `None` before the first.
+fn newest(stage: &Stage) -> Option<i64> {
+    let output = stage.host.cli(&["--json", "files", "history", "queue-watch", "dashboard.json"]);
+    let versions: Value = serde_json::from_slice(&output.stdout).ok()?;
+    versions[0]["version"].as_i64()
+}
+
+/// Waits until so many more boards were published.
+fn wait_for_boards(stage: &Stage, more: usize) {
+    for _ in 0..more {
+        let before = newest(stage);
+        stage.host.wait_for("another board", || (newest(stage) > before).then_some(()));
+    }
+}
+
+/// Waits for a board that is as it should be; there is one each second.
+async fn wait_for_board(stage: &Stage, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    let began = Instant::now();
+    loop {
+        let board: Value = get(stage, "/dashboard").await.parse().expect("JSON");
+        if is_so(&board) {
+            return board;
+        }
+        assert!(began.elapsed() < PATIENCE, "waited for {what} in vain: {board:#}");
+        wait_for_boards(stage, 1);
+    }
+}
+
+/// Waits until the team was told so many times, and the host knows; answers what.
+async fn told(stage: &Stage, count: usize) -> Vec<String> {
+    let is_told = |slack: &Slack| slack.posts().len() >= count;
+    stage.slack.wait_for("a message to the team", PATIENCE, is_told).await.expect("it is told");
+    stage.settled().await;
+    stage.slack.posts().into_iter().map(|post| post.text).collect()
 }
 
 fn open(stage: &Stage, number: usize, group_id: i64) -> String {
@@ -92,7 +144,10 @@ async fn two_hundred_chats_are_counted_as_by_hand_and_webhooks_keep_the_count() 
     stage.livechat.end_chat(&sams[0], &EndedBy::Customer).expect("an end");
     stage.livechat.end_chat(&queued[3], &EndedBy::Customer).expect("an end");
     open(&stage, 1_000, 2);
+    // LiveChat's clock is behind: by it, this one came before the poll.
+    stage.livechat.shift_clock(SignedDuration::from_secs(-120));
     open(&stage, 1_000, 3);
+    stage.livechat.shift_clock(SignedDuration::from_secs(120));
     stage.livechat.agent_transfers(&sams[1], SAM, 3).expect("a transfer");
     stage.livechat.set_routing_status(OLGA, RoutingStatus::AcceptingChats);
     let board = sample(&stage).await;
@@ -104,17 +159,15 @@ async fn two_hundred_chats_are_counted_as_by_hand_and_webhooks_keep_the_count() 
     assert_eq!(stage.livechat.requests().of_operation("list_routing_statuses").len(), 1);
 
     // It was above the threshold twice: the team is told, one time.
+    assert_eq!(told(&stage, 1).await, ["23 customers wait in the queue (more than 20)."]);
     sample(&stage).await;
-    let posts: Vec<String> = stage.slack.posts().iter().map(|post| post.text.clone()).collect();
-    assert_eq!(posts, ["23 customers wait in the queue (more than 20)."]);
     for chat_id in &queued[4..10] {
         stage.livechat.end_chat(chat_id, &EndedBy::Customer).expect("an end");
     }
     sample(&stage).await;
     assert_eq!(stage.slack.posts().len(), 1);
     sample(&stage).await;
-    let posts: Vec<String> = stage.slack.posts().iter().map(|post| post.text.clone()).collect();
-    assert_eq!(posts[1..], ["The queue is short again: 17 wait (no more than 20)."]);
+    assert_eq!(told(&stage, 2).await[1..], ["The queue is short again: 17 wait (no more than 20)."]);
     let page = get(&stage, "/files/queue-watch/board.html").await;
     assert!(page.contains("<h2>Waiting in the queue</h2><b>17</b>"), "{page}");
     stage.expect_no_secrets();
@@ -165,13 +218,127 @@ async fn what_livechat_does_not_tell_is_unknown_and_no_alert() {
     assert!(page.contains("<h2>Waiting in the queue</h2><b class=\"unknown\">unknown</b>"), "{page}");
 }
 
+/// A time zone in which it is about noon, so that today stays today.
+fn zone_at_noon() -> String {
+    match 12 - jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).hour() {
+        // What is behind UTC has a plus in these names.
+        hours @ ..0 => format!("Etc/GMT+{}", -hours),
+        0 => "Etc/GMT".to_owned(),
+        hours => format!("Etc/GMT-{hours}"),
+    }
+}
+
+/// An agent answers the customer's first message after some seconds.
+fn answer(stage: &Stage, number: usize, (group, agent): (i64, &str), seconds: i64) -> String {
+    let chat_id = open(stage, number, group);
+    stage.livechat.shift_clock(SignedDuration::from_secs(seconds));
+    stage.livechat.agent_says(&chat_id, agent, "Good morning").expect("an answer");
+    stage.livechat.shift_clock(SignedDuration::from_secs(-seconds));
+    chat_id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_groups_only_their_chats_count_whoever_tells_of_them() {
+    let zone = zone_at_noon();
+    let stage = stage(&format!("hours = []\npoll_s = 600\ngroups = [1]\ntimezone = \"{zone}\"\n")).await;
+    let began = Instant::now();
+    let ours: Vec<String> = (0..3).map(|number| open(&stage, number, 1)).collect();
+    let theirs = open(&stage, 0, 2);
+    answer(&stage, 10, (1, SMITH), 30);
+    answer(&stage, 10, (2, SAM), 300);
+    let board = sample(&stage).await;
+    // Of the group's people Smith accepts chats.
+    assert_eq!(values(&board, &COUNTS), json!([4, 0, 1, 2]), "{board:#}");
+    assert_eq!(board["chats_per_agent"]["value"], json!({ SMITH: 4 }));
+    let answered = board["first_response_today_s"]["value"].as_u64().expect("a number");
+    assert!((30..=31 + began.elapsed().as_secs()).contains(&answered), "{answered}");
+    let asked = stage.livechat.requests().of_operation("first_response_time");
+    let body = asked[0].body.as_ref().expect("a body");
+    assert_eq!((asked.len(), &body["timezone"]), (1, &json!(zone)), "{body}");
+
+    // From now on only webhooks tell: of all groups.
+    open(&stage, 20, 1);
+    open(&stage, 20, 2);
+    open(&stage, 20, 3);
+    stage.livechat.agent_transfers(&ours[0], SMITH, 3).expect("a transfer out");
+    stage.livechat.agent_transfers(&theirs, SAM, 1).expect("a transfer in");
+    stage.livechat.agent_joins(&ours[0], SAM).expect("somebody comes elsewhere");
+    let board = sample(&stage).await;
+    assert_eq!(values(&board, &COUNTS), json!([5, 0, 1, 2]), "{board:#}");
+    assert_eq!(board["chats_per_agent"]["value"], json!({ SMITH: 5 }));
+    assert_eq!(stage.livechat.requests().of_operation("list_chats").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_board_goes_on_while_livechat_has_nobody_ask() {
+    let settings = "hours = []\npoll_s = 30\n";
+    let stage = stage(settings).await;
+    open(&stage, 1, 1);
+    let busy = Fault::TooManyRequests { retry_after: Some("2".to_owned()) };
+    stage.livechat.faults().set("*", busy, Times::UntilCleared);
+    sample_each_second(&stage, settings);
+    wait_for_boards(&stage, 3);
+    let board = wait_for_board(&stage, "a reason", |board| {
+        board["active_chats"]["unknown_because"] == "LiveChat was asked, and has not answered yet"
+    })
+    .await;
+    assert_eq!(values(&board, &COUNTS), json!([null, null, null, null]), "{board:#}");
+    // The timers were not set again and again meanwhile: what waits for LiveChat comes.
+    stage.livechat.faults().clear();
+    let is_known = |board: &Value| values(board, &COUNTS) == json!([1, 0, 2, 2]);
+    wait_for_board(&stage, "what LiveChat tells", is_known).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_board_goes_on_while_slack_has_nobody_ask_and_the_team_is_told_once() {
+    let settings = "hours = []\nalerts = { queued_above = 0, samples = 1 }\n";
+    let stage = stage(settings).await;
+    let chat_id = open(&stage, 1, 3);
+    let busy = Fault::TooManyRequests { retry_after: Some("2".to_owned()) };
+    stage.slack.faults().set("webhook", busy, Times::UntilCleared);
+    sample_each_second(&stage, settings);
+    stage
+        .slack
+        .wait_for("a message that is refused", PATIENCE, |slack| !slack.requests().all().is_empty())
+        .await
+        .expect("it is tried");
+    wait_for_boards(&stage, 3);
+    assert!(stage.slack.posts().is_empty());
+    stage.slack.faults().clear();
+    let is_told = |slack: &Slack| !slack.posts().is_empty();
+    stage.slack.wait_for("the alert", PATIENCE, is_told).await.expect("it is told");
+    wait_for_boards(&stage, 2);
+    let texts = |stage: &Stage| stage.slack.posts().into_iter().map(|post| post.text).collect::<Vec<_>>();
+    assert_eq!(texts(&stage), ["1 customers wait in the queue (more than 0)."]);
+    stage.livechat.end_chat(&chat_id, &EndedBy::Customer).expect("an end");
+    let is_over = |slack: &Slack| slack.posts().len() == 2;
+    stage.slack.wait_for("the end of it", PATIENCE, is_over).await.expect("it is told");
+    assert_eq!(texts(&stage)[1..], ["The queue is short again: 0 wait (no more than 0)."]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_the_hours_is_told_though_slack_fails_at_first() {
+    let alerts = "alerts = { queued_above = 0, samples = 1 }\n";
+    let stage = stage(&format!("hours = []\n{alerts}")).await;
+    open(&stage, 1, 3);
+    sample(&stage).await;
+    assert_eq!(told(&stage, 1).await.len(), 1);
+    stage.slack.faults().set("webhook", Fault::ErrorBeforeSaving, Times::Next(2));
+    sample_each_second(&stage, &format!("{}{alerts}", hours_half_a_day_away()));
+    let is_told = |slack: &Slack| slack.posts().len() == 2;
+    stage.slack.wait_for("the end of the hours", PATIENCE, is_told).await.expect("it is told");
+    stage.expect_logged(&["the team could not be told"]);
+    assert!(stage.slack.posts()[1].text.contains("the office hours have ended"));
+}
+
+fn hours_half_a_day_away() -> String {
+    let hour = (jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).hour() + 12) % 24;
+    format!("timezone = \"UTC\"\nhours = [{{ from = \"{hour:02}:00\", to = \"{hour:02}:01\" }}]\n")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn outside_the_office_hours_nothing_is_asked() {
-    // An hour that is half a day away.
-    let hour = (jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).hour() + 12) % 24;
-    let hours =
-        format!("timezone = \"UTC\"\nhours = [{{ from = \"{hour:02}:00\", to = \"{hour:02}:01\" }}]\n");
-    let stage = stage(&hours).await;
+    let stage = stage(&hours_half_a_day_away()).await;
     open(&stage, 1, 1);
     let board = sample(&stage).await;
     assert_eq!(

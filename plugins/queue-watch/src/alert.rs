@@ -8,38 +8,44 @@ use crate::settings::Alerts;
 /// The connection's name in the manifest and in the operator's config.
 pub const CONNECTION: &str = "slack";
 
-/// How one threshold stands.
+/// Of which thresholds the team was told, and not yet that it is over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
-    /// Samples on the other side of what was told, one after the other.
-    pub samples: u32,
-    /// Whether the team was told, and not yet that it is over.
-    pub is_told: bool,
+pub struct Told {
+    /// How many wait.
+    pub queued: bool,
+    /// How long.
+    pub waiting: bool,
 }
 
-impl Standing {
-    /// After one more sample: `is_over` says whether it is above the threshold, `None` that nobody knows, which changes
-    /// nothing. And whether the team has to be told of a change.
-    pub fn after(self, is_over: Option<bool>, needed: u32) -> (Standing, bool) {
-        let Some(is_over) = is_over else { return (self, false) };
-        if is_over == self.is_told {
-            return (Standing { samples: 0, ..self }, false);
+/// Samples on the other side of what was told, one after the other, up to as many as are needed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// What was told then: once something else is told, they begin anew.
+    pub told: Told,
+    /// Of how many wait.
+    pub queued: u32,
+    /// Of how long.
+    pub waiting: u32,
+}
+
+impl Counts {
+    /// Those that go on from what was told.
+    fn since(self, told: Told) -> Counts {
+        Counts {
+            told,
+            queued: if self.told.queued == told.queued { self.queued } else { 0 },
+            waiting: if self.told.waiting == told.waiting { self.waiting } else { 0 },
         }
-        let samples = self.samples + 1;
-        if samples < needed.max(1) {
-            return (Standing { samples, ..self }, false);
-        }
-        (Standing { samples: 0, is_told: is_over }, true)
     }
 }
 
-/// Both thresholds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standings {
-    /// How many wait.
-    pub queued: Standing,
-    /// How long.
-    pub waiting: Standing,
+/// What the team has to be told, and what it was told of then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wish {
+    /// What it was told of once it is told this.
+    pub told: Told,
+    /// Sentences.
+    pub texts: Vec<String>,
 }
 
 /// What a sample says for the alerts; `None` is not known.
@@ -52,6 +58,11 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// Whether anything is known.
+    pub fn is_known(&self) -> bool {
+        *self != Sample::default()
+    }
+
     /// Whether each threshold is exceeded; `None` where there is none, or nobody knows.
     pub fn over(&self, alerts: &Alerts) -> [Option<bool>; 2] {
         let over = |value: Option<u64>, limit: Option<u64>| Some(value? > limit?);
@@ -59,38 +70,56 @@ impl Sample {
     }
 }
 
-/// How it stands after a sample, and what to tell.
-pub fn next(before: Standings, sample: Sample, alerts: &Alerts) -> (Standings, Vec<String>) {
-    let [queued_over, waiting_over] = sample.over(alerts);
-    let (queued, tell_queued) = before.queued.after(queued_over, alerts.samples);
-    let (waiting, tell_waiting) = before.waiting.after(waiting_over, alerts.samples);
-    let mut told = Vec::new();
+/// The count after one more sample: `is_over` says whether it is above the threshold, `None` that there is none. And
+/// whether the team has to be told of a change.
+fn count(before: u32, is_told: bool, is_over: Option<bool>, needed: u32) -> (u32, bool) {
+    let needed = needed.max(1);
+    match is_over {
+        Some(is_over) if is_over != is_told => {
+            let samples = before.saturating_add(1).min(needed);
+            (samples, samples == needed)
+        }
+        _ => (0, false),
+    }
+}
+
+/// The counts after a sample of which something is known, and what to tell. It is to be told with each sample until
+/// the team was told, or it isn't so any more.
+pub fn next(told: Told, before: Counts, sample: Sample, alerts: &Alerts) -> (Counts, Option<Wish>) {
+    let ([queued_over, waiting_over], before) = (sample.over(alerts), before.since(told));
+    let (queued, tell_queued) = count(before.queued, told.queued, queued_over, alerts.samples);
+    let (waiting, tell_waiting) = count(before.waiting, told.waiting, waiting_over, alerts.samples);
+    let mut wish = Wish { told, texts: Vec::new() };
     if tell_queued {
+        wish.told.queued = !told.queued;
         let (count, limit) = (sample.queued.unwrap_or_default(), alerts.queued_above.unwrap_or_default());
-        told.push(match queued.is_told {
+        wish.texts.push(match wish.told.queued {
             true => format!("{count} customers wait in the queue (more than {limit})."),
             false => format!("The queue is short again: {count} wait (no more than {limit})."),
         });
     }
     if tell_waiting {
+        wish.told.waiting = !told.waiting;
         let (seconds, limit) =
             (sample.waiting_s.unwrap_or_default(), alerts.waiting_above_s.unwrap_or_default());
-        told.push(match waiting.is_told {
+        wish.texts.push(match wish.told.waiting {
             true => format!("A customer has waited in the queue for {seconds} s (more than {limit} s)."),
             false => format!(
                 "Nobody waits for too long any more: the longest is {seconds} s (no more than {limit} s)."
             ),
         });
     }
-    (Standings { queued, waiting }, told)
+    (Counts { told, queued, waiting }, Some(wish).filter(|wish| wish.told != told))
 }
 
 /// What to tell when the office hours end while something is told of.
-pub fn closing(before: Standings) -> Option<String> {
-    let is_told = before.queued.is_told || before.waiting.is_told;
-    is_told.then(|| {
-        "The queue was too long until now; it is not watched any more, as the office hours have ended."
-            .to_owned()
+pub fn closing(told: Told) -> Option<Wish> {
+    (told != Told::default()).then(|| Wish {
+        told: Told::default(),
+        texts: vec![
+            "The queue was too long until now; it is not watched any more, as the office hours have ended."
+                .to_owned(),
+        ],
     })
 }
 
@@ -106,20 +135,39 @@ mod tests {
     const ALERTS: Alerts =
         Alerts { queued_above: Some(3), waiting_above_s: Some(60), samples: 3, channel: None };
 
-    /// After which of the samples something is told, and what.
-    fn told(samples: &[(Option<u64>, Option<u64>)], alerts: &Alerts) -> Vec<(usize, String)> {
-        let (mut standings, mut all) = (Standings::default(), Vec::new());
-        for (number, &(queued, waiting_s)) in samples.iter().enumerate() {
-            let (next, texts) = next(standings, Sample { queued, waiting_s }, alerts);
-            standings = next;
-            all.extend(texts.into_iter().map(|text| (number + 1, text)));
+    /// After which of the samples something is told, and what. Slack takes nothing at the samples `refused`.
+    fn told_but(
+        refused: &[usize],
+        samples: &[(Option<u64>, Option<u64>)],
+        alerts: &Alerts,
+    ) -> Vec<(usize, String)> {
+        let (mut told, mut counts, mut all) = (Told::default(), Counts::default(), Vec::new());
+        for (number, &(queued, waiting_s)) in (1..).zip(samples) {
+            let sample = Sample { queued, waiting_s };
+            if !sample.is_known() {
+                continue;
+            }
+            let (after, wish) = next(told, counts, sample, alerts);
+            counts = after;
+            if let Some(wish) = wish.filter(|_| !refused.contains(&number)) {
+                told = wish.told;
+                all.extend(wish.texts.into_iter().map(|text| (number, text)));
+            }
         }
         all
     }
 
+    fn told(samples: &[(Option<u64>, Option<u64>)], alerts: &Alerts) -> Vec<(usize, String)> {
+        told_but(&[], samples, alerts)
+    }
+
+    fn queued_but(refused: &[usize], samples: &[Option<u64>]) -> Vec<usize> {
+        let samples: Vec<_> = samples.iter().map(|queued| (*queued, queued.map(|_| 0))).collect();
+        told_but(refused, &samples, &ALERTS).into_iter().map(|(number, _)| number).collect()
+    }
+
     fn queued(samples: &[Option<u64>]) -> Vec<usize> {
-        let samples: Vec<_> = samples.iter().map(|queued| (*queued, Some(0))).collect();
-        told(&samples, &ALERTS).into_iter().map(|(number, _)| number).collect()
+        queued_but(&[], samples)
     }
 
     #[test]
@@ -160,9 +208,18 @@ mod tests {
     }
 
     #[test]
+    fn what_could_not_be_told_is_told_with_a_later_sample_if_it_is_still_so() {
+        let (over, under) = (Some(4), Some(3));
+        assert_eq!(queued_but(&[3, 4], &[over; 6]), [5]);
+        assert_eq!(queued_but(&[3], &[over, over, over, None, over]), [5]);
+        assert_eq!(queued_but(&[3], &[over, over, over, under, under, under, under]), [] as [usize; 0]);
+        assert_eq!(queued_but(&[6], &[over, over, over, under, under, under, under, under]), [3, 7]);
+    }
+
+    #[test]
     fn the_end_of_the_hours_ends_what_was_told() {
-        assert_eq!(closing(Standings::default()), None);
-        let told = Standing { samples: 0, is_told: true };
-        assert!(closing(Standings { waiting: told, ..Standings::default() }).is_some());
+        assert_eq!(closing(Told::default()), None);
+        let wish = closing(Told { waiting: true, ..Told::default() }).expect("something to tell");
+        assert_eq!((wish.told, wish.texts.len()), (Told::default(), 1));
     }
 }

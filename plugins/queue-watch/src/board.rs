@@ -19,7 +19,8 @@ mod source {
         "the queue state that LiveChat shows of a chat: in its list, in incoming_chat and chat_transferred";
     pub(super) const STATUSES: &str =
         "LiveChat's routing statuses, and routing_status_set since; people, without bots";
-    pub(super) const QUEUED: &str = "LiveChat's report queued_visitors, today";
+    pub(super) const QUEUED: &str =
+        "LiveChat's report queued_visitors, today, or the longest wait now where that is longer";
     pub(super) const FIRST: &str = "LiveChat's report first_response_time, today";
     pub(super) const RESPONSE: &str = "LiveChat's report response_time, today";
 }
@@ -40,12 +41,12 @@ pub struct Figure<T> {
 }
 
 /// What LiveChat's reports say of today.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reports {
-    /// When they were read, milliseconds since 1970.
-    pub at_ms: u64,
     /// The day that they are of, `2026-06-01`.
     pub day: String,
+    /// Whether there is no hurry to read them again: nothing failed that may pass.
+    pub is_whole: bool,
     /// The longest that somebody waited in the queue, seconds.
     pub longest_s: Part,
     /// How long the first answer took on average, seconds.
@@ -54,20 +55,13 @@ pub struct Reports {
     pub response_s: Part,
 }
 
-/// A number of a report, or why it isn't known.
+/// A number of a report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Part {
-    /// The number.
-    Is(u64),
-    /// Why there is none.
-    Unknown(String),
-}
-
-impl Default for Part {
-    fn default() -> Self {
-        Part::Unknown("it was not asked for yet".to_owned())
-    }
+pub struct Part {
+    /// When it was read, milliseconds since 1970.
+    pub at_ms: u64,
+    /// It, or why it isn't known.
+    pub value: Known<u64>,
 }
 
 /// What is known at a time.
@@ -138,12 +132,16 @@ impl Board {
             )
         };
         let report = |part: &dyn Fn(&Reports) -> &Part, source| {
-            let value = seen.reports.as_ref().map_err(Clone::clone).and_then(|reports| match part(reports) {
-                Part::Is(number) => Ok(*number),
-                Part::Unknown(why) => Err(why.clone()),
-            });
-            figure(value, seen.reports.as_ref().ok().map(|reports| reports.at_ms), source)
+            let found = seen.reports.as_ref().map(part);
+            let value = found.map_err(Clone::clone).and_then(|part| part.value.clone());
+            figure(value, found.ok().map(|part| part.at_ms), source)
         };
+        let waiting_longest_s = of_waits(&|waits| waits.iter().copied().max().unwrap_or_default());
+        let mut waiting_longest_today_s = report(&|reports| &reports.longest_s, source::QUEUED);
+        // LiveChat counts who has waited, not who still waits.
+        waiting_longest_today_s.value = waiting_longest_today_s
+            .value
+            .map(|seconds| seconds.max(waiting_longest_s.value.unwrap_or_default()));
         Board {
             title: title.to_owned(),
             at: seen.at.to_string(),
@@ -154,8 +152,8 @@ impl Board {
             ),
             queued_chats: of_waits(&|waits| waits.len() as u64),
             waiting_average_s: of_waits(&|waits| waits.iter().sum::<u64>() / (waits.len() as u64).max(1)),
-            waiting_longest_s: of_waits(&|waits| waits.iter().copied().max().unwrap_or_default()),
-            waiting_longest_today_s: report(&|reports| &reports.longest_s, source::QUEUED),
+            waiting_longest_s,
+            waiting_longest_today_s,
             agents_accepting: count("accepting_chats"),
             agents_not_accepting: count("not_accepting_chats"),
             chats_per_agent: per_agent(seen),
@@ -250,12 +248,13 @@ pub(crate) mod tests {
             ("dan@example.com", "offline"),
         ];
         let statuses = statuses.map(|(id, status)| (id.to_owned(), status.to_owned())).into();
+        let part = |value: Known<u64>| Part { at_ms: millis(ten()) - 600_000, value };
         let reports = Reports {
-            at_ms: millis(ten()) - 600_000,
             day: "2026-06-01".to_owned(),
-            longest_s: Part::Is(321),
-            first_response_s: Part::Is(17),
-            response_s: Part::Unknown("nobody was answered yet today".to_owned()),
+            is_whole: true,
+            longest_s: part(Ok(321)),
+            first_response_s: part(Ok(17)),
+            response_s: part(Err("nobody was answered yet today".to_owned())),
         };
         let at_ms = millis(ten()) - 30_000;
         Seen {
@@ -282,6 +281,22 @@ pub(crate) mod tests {
         );
         assert_eq!((board.first_response_today_s.value, board.response_today_s.value), (Some(17), None));
         assert_eq!(board.sample(), Sample { queued: Some(3), waiting_s: Some(101) });
+    }
+
+    #[test]
+    fn the_longest_wait_today_is_at_least_the_longest_now() {
+        let longest = |reported: Known<u64>, chats: Known<Chats>| {
+            let mut seen = Seen { chats, ..seen() };
+            if let Ok(reports) = &mut seen.reports {
+                reports.longest_s.value = reported;
+            }
+            Board::of("Queue", &seen).waiting_longest_today_s.value
+        };
+        let late = "late".to_owned();
+        assert_eq!(longest(Ok(60), seen().chats), Some(101), "who has waited for 101 s still waits");
+        assert_eq!(longest(Ok(102), seen().chats), Some(102));
+        assert_eq!(longest(Ok(60), Err(late.clone())), Some(60));
+        assert_eq!(longest(Err(late), seen().chats), None, "somebody may have waited for longer before");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! queue-watch: a board of the queue as it is now, and an alert when it is too long.
 
 pub mod alert;
+pub mod ask;
 pub mod board;
 pub mod hours;
 pub mod look;
@@ -8,29 +9,36 @@ pub mod page;
 pub mod price;
 pub mod settings;
 pub mod state;
+pub mod turn;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chatplug_sdk::objects::RoutingStatus;
 use chatplug_sdk::payload::{
-    ChatDeactivated, ChatTransferred, Commanded, IncomingChat, UserAdded, UserRemoved,
+    ChatDeactivated, ChatTransferred, Commanded, IncomingChat, TimerDue, UserAdded, UserRemoved,
 };
 use chatplug_sdk::prelude::*;
 use jiff::Timestamp;
 
-use crate::alert::Standings;
-use crate::board::{Board, timestamp};
-use crate::look::{NEWS_OF, STATUS_OF, StatusNews};
+use crate::alert::{Counts, Told, Wish};
+use crate::board::{Board, Known, millis, timestamp};
+use crate::look::{ChatNews, NEWS_OF, STATUS_OF, StatusNews};
 use crate::price::Price;
 use crate::settings::{SAMPLE_S, Settings};
-use crate::state::News;
+use crate::state::{Groups, News, told_ms};
+use crate::turn::Turns;
 
 /// The figures, for programs; the host shows them at `/dashboard`, too.
 const DASHBOARD: &str = "dashboard.json";
 /// The page for a screen on a wall.
 const BOARD: &str = "board.html";
 
-const STANDINGS: &str = "alerts";
+/// What the team was told of.
+const TOLD: &str = "told";
+/// What it has to be told.
+const TO_TELL: &str = "to-tell";
+/// The samples since something changed.
+const COUNTS: &str = "counts";
 /// Whether the board of the time outside the office hours was published.
 const CLOSED: &str = "closed";
 
@@ -57,7 +65,8 @@ impl Plugin for QueueWatch {
 
     fn handle(event: Event, settings: Settings) -> Result<(), Failure> {
         match event.event_type.as_str() {
-            "schedule" => sample(&settings),
+            "schedule" => sample(&settings, now()),
+            "timer" => on_timer(&settings, &event.payload_as()?),
             "command" => on_command(&settings, &event.payload_as()?),
             "routing_status_set" => on_status(&event, &settings, &event.payload_as()?),
             _ => on_chat(&event, &settings),
@@ -67,7 +76,7 @@ impl Plugin for QueueWatch {
 
 fn on_command(settings: &Settings, command: &Commanded) -> Result<(), Failure> {
     if command.command == "sample" {
-        return sample(settings);
+        return sample_at_once(settings, now());
     }
     info!("{}", Price::of(settings).text());
     Ok(())
@@ -76,21 +85,21 @@ fn on_command(settings: &Settings, command: &Commanded) -> Result<(), Failure> {
 /// Something happened in a chat: it is noted for the next sample.
 fn on_chat(event: &Event, settings: &Settings) -> Result<(), Failure> {
     let Some(chat_id) = event.chat_id.as_deref() else { return Ok(()) };
-    let at_ms = event.at_ms();
-    if !settings.is_open(timestamp(at_ms)) {
+    if !settings.is_open(timestamp(event.at_ms())) {
         return Ok(());
     }
+    let (at_ms, groups) = (counts_from(event), Groups(&settings.groups));
     let key = format!("{NEWS_OF}{chat_id}");
     let mut news: News = memory::get(&key)?.unwrap_or_default();
     match event.event_type.as_str() {
-        "incoming_chat" => news.begin(&event.payload_as::<IncomingChat>()?, at_ms),
-        "chat_transferred" => news.transfer(&event.payload_as::<ChatTransferred>()?, at_ms),
+        "incoming_chat" => news.begin(&event.payload_as::<IncomingChat>()?, at_ms, groups),
+        "chat_transferred" => news.transfer(&event.payload_as::<ChatTransferred>()?, at_ms, groups),
         "chat_deactivated" => {
             let _: ChatDeactivated = event.payload_as()?;
             news.end(at_ms);
         }
-        "user_added_to_chat" => news.come(&event.payload_as::<UserAdded>()?, at_ms),
-        "user_removed_from_chat" => news.go(&event.payload_as::<UserRemoved>()?, at_ms),
+        "user_added_to_chat" => news.come(&event.payload_as::<UserAdded>()?, at_ms, groups),
+        "user_removed_from_chat" => news.go(&event.payload_as::<UserRemoved>()?, at_ms, groups),
         other => {
             return Err(Failure::reject(format!("{other} is not for this plugin: leave it out of `events`")));
         }
@@ -99,53 +108,125 @@ fn on_chat(event: &Event, settings: &Settings) -> Result<(), Failure> {
 }
 
 fn on_status(event: &Event, settings: &Settings, set: &RoutingStatus) -> Result<(), Failure> {
-    let news = StatusNews { at_ms: event.at_ms(), status: set.status.as_str().to_owned() };
+    let news = StatusNews { at_ms: counts_from(event), status: set.status.as_str().to_owned() };
     Ok(memory::set_for(&format!("{STATUS_OF}{}", set.agent_id), &news, look::lifetime(settings))?)
 }
 
-/// Looks at the queue, publishes the board, and tells the team if it has to be told.
-fn sample(settings: &Settings) -> Result<(), Failure> {
+fn counts_from(event: &Event) -> u64 {
+    told_ms(event.recovered(), event.at_ms(), event.received_at_ms)
+}
+
+/// Does what waits for others, each in its own event.
+fn on_timer(settings: &Settings, due: &TimerDue) -> Result<(), Failure> {
     let at = now();
+    match due.key.as_str() {
+        turn::TELL => tell(settings)?,
+        // It may have waited for LiveChat until after the hours.
+        _ if !settings.is_open(at) => {}
+        turn::POLL => ask::poll(settings, at, &look::news()?)?,
+        turn::REPORTS => ask::reports(settings, at)?,
+        other => return Err(Failure::reject(format!("the timer `{other}` is none of this version's"))),
+    }
+    turn::end(&due.key, due.payload_as()?)
+}
+
+/// Publishes the board from what is known, and has the host come back for what is due. A sample never waits for others.
+fn sample(settings: &Settings, at: Timestamp) -> Result<(), Failure> {
     if !settings.is_open(at) {
         return close(settings, at);
     }
-    memory::delete(CLOSED)?;
-    let board = Board::of(&settings.title, &look::look(settings, at)?);
+    let now_ms = millis(at);
+    for (work, every_ms) in [
+        (turn::POLL, u64::from(settings.poll_s()) * 1_000),
+        (turn::REPORTS, look::reports_every_ms(settings, at)?),
+    ] {
+        if Turns::of(work)?.is_due(now_ms, every_ms) {
+            turn::begin(work, now_ms)?;
+        }
+    }
+    show(settings, at, &look::news()?)
+}
+
+/// The same for somebody who waits for the board: what is due is asked before.
+fn sample_at_once(settings: &Settings, at: Timestamp) -> Result<(), Failure> {
+    if !settings.is_open(at) {
+        return close(settings, at);
+    }
+    let (now_ms, news) = (millis(at), look::news()?);
+    if Turns::of(turn::POLL)?.is_wanted(now_ms, u64::from(settings.poll_s()) * 1_000) {
+        ask::poll(settings, at, &news)?;
+        turn::end(turn::POLL, now_ms)?;
+    }
+    if Turns::of(turn::REPORTS)?.is_wanted(now_ms, look::reports_every_ms(settings, at)?) {
+        ask::reports(settings, at)?;
+        turn::end(turn::REPORTS, now_ms)?;
+    }
+    show(settings, at, &news)
+}
+
+fn show(settings: &Settings, at: Timestamp, news: &Known<ChatNews>) -> Result<(), Failure> {
+    if memory::get::<bool>(CLOSED)?.is_some() {
+        memory::delete(CLOSED)?;
+    }
+    let board = Board::of(&settings.title, &look::look(settings, at, news)?);
     publish(settings, &board)?;
-    let before: Standings = memory::get(STANDINGS)?.unwrap_or_default();
-    let (after, texts) = alert::next(before, board.sample(), &settings.alerts);
-    tell(settings, &texts, before, after)
+    let told: Told = memory::get(TOLD)?.unwrap_or_default();
+    let before: Option<Wish> = memory::get(TO_TELL)?;
+    let sample = board.sample();
+    if !sample.is_known() {
+        // What waits to be told still waits.
+        let wish = before.clone().filter(|wish| wish.told != told);
+        return see_that_it_is_told(before, wish, millis(at));
+    }
+    let counts: Counts = memory::get(COUNTS)?.unwrap_or_default();
+    let (after, wish) = alert::next(told, counts, sample, &settings.alerts);
+    if after != counts {
+        memory::set(COUNTS, &after)?;
+    }
+    see_that_it_is_told(before, wish, millis(at))
 }
 
 /// Outside the office hours there is one board that says so.
 fn close(settings: &Settings, at: Timestamp) -> Result<(), Failure> {
-    if memory::get::<bool>(CLOSED)? == Some(true) {
+    if memory::get::<bool>(CLOSED)? != Some(true) {
+        publish(settings, &Board::closed(&settings.title, at))?;
+        memory::delete(COUNTS)?;
+        memory::set(CLOSED, &true)?;
+    }
+    let told: Told = memory::get(TOLD)?.unwrap_or_default();
+    see_that_it_is_told(memory::get(TO_TELL)?, alert::closing(told), millis(at))
+}
+
+/// Keeps what the team has to be told, and has the host come back for it. It is told with each sample until it succeeds.
+fn see_that_it_is_told(before: Option<Wish>, wish: Option<Wish>, now_ms: u64) -> Result<(), Failure> {
+    match &wish {
+        Some(now) if before != wish => memory::set(TO_TELL, now)?,
+        None if before.is_some() => memory::delete(TO_TELL)?,
+        _ => {}
+    }
+    if wish.is_some() && Turns::of(turn::TELL)?.is_due(now_ms, 0) {
+        turn::begin(turn::TELL, now_ms)?;
+    }
+    Ok(())
+}
+
+/// Tells the team what it has to be told, if it still has to. Only then it counts as told.
+fn tell(settings: &Settings) -> Result<(), Failure> {
+    let Some(wish) = memory::get::<Wish>(TO_TELL)? else { return Ok(()) };
+    if memory::get::<Told>(TOLD)?.unwrap_or_default() == wish.told {
         return Ok(());
     }
-    publish(settings, &Board::closed(&settings.title, at))?;
-    let before: Standings = memory::get(STANDINGS)?.unwrap_or_default();
-    tell(settings, &Vec::from_iter(alert::closing(before)), before, Standings::default())?;
-    Ok(memory::set(CLOSED, &true)?)
+    if let Err(error) = alert::post(settings.alerts.channel.as_deref(), &wish.texts) {
+        warn!("the team could not be told: {error}");
+        return Ok(());
+    }
+    info!("told the team: {}", wish.texts.join(" "));
+    Ok(memory::set(TOLD, &wish.told)?)
 }
 
 fn publish(settings: &Settings, board: &Board) -> Result<(), Failure> {
     files::publish_json(DASHBOARD, board)?;
     files::publish(BOARD, MediaType::Html, page::page(board, &settings.alerts, &settings.timezone.0))?;
-    Ok(())
-}
-
-/// Tells the team. What can't be told now is told with a later sample.
-fn tell(settings: &Settings, texts: &[String], before: Standings, after: Standings) -> Result<(), Failure> {
-    if !texts.is_empty() {
-        if let Err(error) = alert::post(settings.alerts.channel.as_deref(), texts) {
-            warn!("the team could not be told: {error}");
-            return Ok(());
-        }
-        info!("told the team: {}", texts.join(" "));
-    }
-    if after != before {
-        memory::set(STANDINGS, &after)?;
-    }
     Ok(())
 }
 

@@ -1,237 +1,255 @@
-//! Asking LiveChat, seldom enough, and keeping what it said in the plugin's memory.
+//! What the plugin's memory says of the queue now: what LiveChat said last, and what webhooks have told since. LiveChat is
+//! not asked here.
 
 use std::time::Duration;
 
-use chatplug_sdk::objects::Report;
 use chatplug_sdk::prelude::*;
 use jiff::Timestamp;
 
-use crate::board::{Known, Part, Reports, Seen, day, millis};
-use crate::settings::Settings;
-use crate::state::{Agents, Chats, News, is_person};
+use crate::ask::Problems;
+use crate::board::{Known, Reports, Seen, day, millis};
+use crate::settings::{SAMPLE_S, Settings};
+use crate::state::{Agents, Chats, News};
+use crate::turn::{self, Turns};
 
-/// Pages of active chats that are read, a hundred on each.
-const PAGES: u32 = 5;
-/// People whose status is kept, so that it fits into one value of the memory.
-const PEOPLE: usize = 500;
-/// What one look goes through of the news.
-const NEWS: u32 = 500;
+/// Chats of which news is read: each is a call of the host.
+const CHATS_CHANGED: usize = 600;
+/// Agents of which news is read.
+const AGENTS_CHANGED: usize = 250;
+// What a sample or a command may call; what else it asks for, keeps and publishes comes to less than a hundred calls.
+const _: () = assert!(CHATS_CHANGED + AGENTS_CHANGED + 100 <= 1_000);
 
-const CHATS: &str = "chats";
-const AGENTS: &str = "agents";
-const REPORTS: &str = "reports";
-/// When LiveChat was asked for the chats last, whether it answered or not.
-const POLLED: &str = "polled";
-const REPORTED: &str = "reported";
+/// Where the chats are kept.
+pub const CHATS: &str = "chats";
+/// And the agents' status.
+pub const AGENTS: &str = "agents";
+/// And today's reports.
+pub const REPORTS: &str = "today";
+/// And why something isn't there.
+pub const PROBLEMS: &str = "problems";
 /// What webhooks have told of a chat.
 pub const NEWS_OF: &str = "news/";
 /// And of an agent's status.
 pub const STATUS_OF: &str = "status/";
 
+/// What webhooks have told of chats, by their ids.
+pub type ChatNews = Vec<(String, News)>;
+
 /// How an agent's status became.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusNews {
-    /// When, milliseconds since 1970.
+    /// When it came, milliseconds since 1970.
     pub at_ms: u64,
     /// What it is.
     pub status: String,
 }
 
-/// Looks at everything, and asks LiveChat for what is due.
+/// What webhooks have told of chats lately.
 ///
 /// # Errors
-/// The plugin's memory can't be read or written.
-pub fn look(settings: &Settings, at: Timestamp) -> Result<Seen, Failure> {
+/// The plugin's memory can't be read.
+pub fn news() -> Result<Known<ChatNews>, Failure> {
+    read_all(NEWS_OF, CHATS_CHANGED, "chats")
+}
+
+/// What is known.
+///
+/// # Errors
+/// The plugin's memory can't be read.
+pub fn look(settings: &Settings, at: Timestamp, news: &Known<ChatNews>) -> Result<Seen, Failure> {
     let now_ms = millis(at);
-    let (news, mut problem) = (read_all::<News>(NEWS_OF)?, None);
-    if is_due(POLLED, now_ms, u64::from(settings.poll_s()) * 1_000)? {
-        problem = poll(settings, now_ms, &news)?;
-    }
     let counts = |at_ms: u64| now_ms.saturating_sub(at_ms) <= settings.counts_ms();
-    let why = || problem.clone().unwrap_or_else(|| "LiveChat has not told it for too long".to_owned());
+    let problems: Problems = memory::get(PROBLEMS)?.unwrap_or_default();
+    let turns = Turns::of(turn::POLL)?;
     let chats = match memory::get::<Chats>(CHATS)?.filter(|chats| counts(chats.at_ms)) {
-        Some(chats) => Ok(chats.with(news)),
-        None => Err(why()),
+        Some(chats) => news.as_ref().map(|news| chats.with(news)).map_err(Clone::clone),
+        None => Err(why(problems.chats, turns, now_ms)),
     };
     let agents = match memory::get::<Agents>(AGENTS)?.filter(|agents| counts(agents.at_ms)) {
-        Some(agents) => Ok(with_news(agents)?),
-        None => Err(why()),
+        Some(agents) => {
+            read_all(STATUS_OF, AGENTS_CHANGED, "agents' statuses")?.map(|news| with(agents, news))
+        }
+        None => Err(why(problems.agents, turns, now_ms)),
     };
-    Ok(Seen { at, chats, agents, reports: reports(settings, at)? })
+    let today = day(at, &settings.timezone.0);
+    let reports = match memory::get::<Reports>(REPORTS)?.filter(|known| known.day == today) {
+        Some(reports) => Ok(reports),
+        None => Err(why(None, Turns::of(turn::REPORTS)?, now_ms)),
+    };
+    Ok(Seen { at, chats, agents, reports })
 }
 
-/// Whether something that is done again and again is due; then it counts as done. A little early is in time: samples
-/// don't come to the millisecond.
-fn is_due(key: &str, now_ms: u64, every_ms: u64) -> Result<bool, Failure> {
-    let last: Option<u64> = memory::get(key)?;
-    let is_due = last.is_none_or(|last| now_ms < last || now_ms - last + every_ms / 10 >= every_ms);
-    if is_due {
-        memory::set(key, &now_ms)?;
-    }
-    Ok(is_due)
+/// Why something isn't known. The last reason that LiveChat gave stands until it tells.
+fn why(problem: Option<String>, turns: Turns, now_ms: u64) -> String {
+    let silent = match (turns.is_under_way(now_ms), turns.is_first()) {
+        (true, _) => "LiveChat was asked, and has not answered yet",
+        (false, true) => "LiveChat was not asked yet",
+        (false, false) => "LiveChat has not told it for too long",
+    };
+    problem.unwrap_or_else(|| silent.to_owned())
 }
 
-/// Asks for the chats and the statuses; answers why something isn't there.
-fn poll(settings: &Settings, now_ms: u64, news: &[(String, News)]) -> Result<Option<String>, Failure> {
-    let mut problem = None;
-    match active_chats(settings) {
-        Ok(summaries) => {
-            let before = memory::get::<Chats>(CHATS)?.unwrap_or_default().with(news.iter().cloned());
-            keep(CHATS, &Chats::listed(now_ms, &summaries, &before), &mut problem)?;
-        }
-        Err(why) => problem = Some(why),
-    }
-    match agents::routing_statuses(&settings.groups) {
-        Ok(all) => {
-            let people = all.into_iter().filter(|one| is_person(&one.agent_id)).take(PEOPLE);
-            let statuses = people.map(|one| (one.agent_id, one.status.as_str().to_owned())).collect();
-            keep(AGENTS, &Agents { at_ms: now_ms, statuses }, &mut problem)?;
-        }
-        Err(error) => problem = Some(told(&error)),
-    }
-    Ok(problem)
-}
-
-/// Keeps what was read. What is too large is not known the next time.
-fn keep<T: Serialize>(key: &str, value: &T, problem: &mut Option<String>) -> Result<(), Failure> {
-    match memory::set(key, value) {
-        Err(error) if error.code == ErrorCode::Limit => {
-            *problem = Some(told(&error));
-            memory::delete(key)?;
-            Ok(())
-        }
-        done => Ok(done?),
-    }
-}
-
-fn active_chats(settings: &Settings) -> Known<Vec<chatplug_sdk::objects::ChatSummary>> {
-    let mut query = Query::new().filter("active", true).limit(100);
-    if !settings.groups.is_empty() {
-        query = query.filter("group_ids", settings.groups.clone());
-    }
-    let (mut all, mut page_id) = (Vec::new(), None);
-    for _ in 0..PAGES {
-        let page = chats::list(&query, page_id.as_deref()).map_err(|error| told(&error))?;
-        all.extend(page.items);
-        match page.next_page_id {
-            Some(next) => page_id = Some(next),
-            None => return Ok(all),
-        }
-    }
-    Err(format!("there are more than {} active chats", PAGES * 100))
-}
-
-fn with_news(mut agents: Agents) -> Result<Agents, Failure> {
-    for (agent, news) in read_all::<StatusNews>(STATUS_OF)? {
+fn with(mut agents: Agents, news: Vec<(String, StatusNews)>) -> Agents {
+    for (agent, news) in news {
         // Somebody of another group isn't in the list at all.
         if news.at_ms > agents.at_ms && agents.statuses.contains_key(&agent) {
             agents.statuses.insert(agent, news.status);
         }
     }
-    Ok(agents)
+    agents
 }
 
-/// All values of the memory whose keys begin so, with the rest of the key.
-fn read_all<T: serde::de::DeserializeOwned>(prefix: &str) -> Result<Vec<(String, T)>, Failure> {
-    let mut all = Vec::new();
-    for key in memory::keys(prefix, None, NEWS)? {
+/// All values of the memory whose keys begin so, with the rest of the key; `what` names them for people.
+fn read_all<T: serde::de::DeserializeOwned>(
+    prefix: &str,
+    most: usize,
+    what: &str,
+) -> Result<Known<Vec<(String, T)>>, Failure> {
+    let keys = match all_of(|after, limit| memory::keys(prefix, after, limit), most)? {
+        Some(keys) => keys,
+        None => {
+            return Ok(Err(format!("too many changes: of more than {most} {what} since LiveChat was asked")));
+        }
+    };
+    let mut all = Vec::with_capacity(keys.len());
+    for key in keys {
         if let Some(value) = memory::get(&key)? {
             all.push((key[prefix.len()..].to_owned(), value));
         }
     }
-    Ok(all)
+    Ok(Ok(all))
 }
 
-/// Today's reports, which are read anew when it is time.
-fn reports(settings: &Settings, at: Timestamp) -> Result<Known<Reports>, Failure> {
-    let (now_ms, today) = (millis(at), day(at, &settings.timezone.0));
-    let known = memory::get::<Reports>(REPORTS)?.filter(|known| known.day == today);
-    if !is_due(REPORTED, now_ms, u64::from(settings.reports_minutes) * 60_000)? {
-        return Ok(known.ok_or_else(|| "the reports of today were not read yet".to_owned()));
-    }
-    let mut query = Query::new().days(&today, &today);
-    if !settings.groups.is_empty() {
-        query = query.filter("groups", json!({ "values": settings.groups }));
-    }
-    let read = Reports {
-        at_ms: now_ms,
-        first_response_s: part(reports::first_response_time(&query), |report| {
-            average(report, &today, "first_response_time")
-        }),
-        response_s: part(reports::response_time(&query), |report| average(report, &today, "response_time")),
-        longest_s: part(reports::queued(&query), |report| longest(report, &today)),
-        day: today,
-    };
-    memory::set(REPORTS, &read)?;
-    Ok(Ok(read))
-}
-
-fn part(report: Result<Report, Error>, read: impl FnOnce(&Report) -> Part) -> Part {
-    match report {
-        Ok(report) => read(&report),
-        Err(error) => Part::Unknown(told(&error)),
+/// All keys, a page after the other; `None` if there are more than `most`.
+fn all_of(
+    mut page: impl FnMut(Option<&str>, u32) -> Result<Vec<String>, Error>,
+    most: usize,
+) -> Result<Option<Vec<String>>, Error> {
+    /// Keys of a page.
+    const PAGE: usize = 500;
+    let mut all: Vec<String> = Vec::new();
+    loop {
+        let limit = PAGE.min(most + 1 - all.len());
+        let keys = page(all.last().map(String::as_str), u32::try_from(limit).unwrap_or(u32::MAX))?;
+        let is_last = keys.len() < limit;
+        all.extend(keys);
+        match (all.len() > most, is_last) {
+            (true, _) => return Ok(None),
+            (false, true) => return Ok(Some(all)),
+            (false, false) => {}
+        }
     }
 }
 
-/// A time of a report of today, rounded.
-fn average(report: &Report, today: &str, name: &str) -> Part {
-    match report.records.get(today).and_then(|record| record[name].as_f64()) {
-        Some(seconds) if report.number(today, "count") > 0.0 => Part::Is(seconds.round().max(0.0) as u64),
-        _ => Part::Unknown("nobody was answered yet today, as far as LiveChat's report goes".to_owned()),
-    }
-}
-
-/// The longest wait in the queue. LiveChat leaves out what is 0.
-fn longest(report: &Report, today: &str) -> Part {
-    let queued = report.records.get(today).map(|record| record["queued"].clone()).unwrap_or_default();
-    match (queued["count"].as_f64().unwrap_or_default() > 0.0, queued["max"].as_f64()) {
-        (false, _) => Part::Is(0),
-        (true, Some(seconds)) => Part::Is(seconds.round().max(0.0) as u64),
-        (true, None) => Part::Unknown("LiveChat's report doesn't say how long they waited".to_owned()),
-    }
-}
-
-/// What keeps LiveChat from telling something, for people.
-fn told(error: &Error) -> String {
-    warn!("LiveChat does not tell: {error}");
-    match error.code {
-        ErrorCode::Denied => format!("the plugin may not ask for it: {}", error.message),
-        _ => format!("LiveChat does not tell: {}", error.message),
-    }
-}
-
-/// How long what a webhook told is kept: longer than what it adds to counts.
+/// How long what a webhook told is kept: as long as the list before it may count, and a sample more.
 pub fn lifetime(settings: &Settings) -> Duration {
-    Duration::from_millis(2 * settings.counts_ms())
+    Duration::from_millis(settings.counts_ms()) + Duration::from_secs(SAMPLE_S.into())
+}
+
+/// How often today's reports are to be read now, milliseconds: a new day's at once, and again soon what failed.
+///
+/// # Errors
+/// The plugin's memory can't be read.
+pub fn reports_every_ms(settings: &Settings, at: Timestamp) -> Result<u64, Failure> {
+    let known: Option<Reports> = memory::get(REPORTS)?;
+    Ok(every_ms(settings, known.as_ref(), &day(at, &settings.timezone.0)))
+}
+
+fn every_ms(settings: &Settings, known: Option<&Reports>, today: &str) -> u64 {
+    match known {
+        Some(known) if known.day != today => 0,
+        Some(known) if known.is_whole => u64::from(settings.reports_minutes) * 60_000,
+        _ => u64::from(settings.poll_s()) * 1_000,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::board::Part;
 
-    fn report(records: Value) -> Report {
-        serde_json::from_value(json!({ "records": records })).expect("a report")
+    fn settings() -> Settings {
+        serde_json::from_value(json!({ "timezone": "UTC", "hours": [] })).expect("settings")
     }
 
     #[test]
-    fn a_report_without_a_number_says_nothing_or_zero() {
-        let check = |records: Value, expected: Option<u64>| {
-            let found = average(&report(records.clone()), "2026-06-01", "response_time");
-            assert_eq!(matches!(found, Part::Is(_)), expected.is_some(), "{records}: {found:?}");
-            assert!(expected.is_none_or(|seconds| found == Part::Is(seconds)), "{records}: {found:?}");
+    fn all_keys_are_read_or_it_is_said_that_there_are_too_many() {
+        let check = |count: usize, most: usize, calls: usize| {
+            let keys: Vec<String> = (0..count).map(|number| format!("news/{number:04}")).collect();
+            let mut asked = 0;
+            let found = all_of(
+                |after, limit| {
+                    asked += 1;
+                    let behind = keys.iter().filter(|key| after.is_none_or(|after| key.as_str() > after));
+                    Ok(behind.take(limit as usize).cloned().collect())
+                },
+                most,
+            );
+            assert_eq!(found, Ok((count <= most).then_some(keys)), "{count} of {most}");
+            assert_eq!(asked, calls, "{count} of {most}");
         };
-        check(json!({ "2026-06-01": { "count": 3, "response_time": 17.5 } }), Some(18));
-        check(json!({ "2026-05-31": { "count": 3, "response_time": 17.5 } }), None);
-        check(json!({ "2026-06-01": {} }), None);
-        check(json!({}), None);
+        check(0, 600, 1);
+        check(499, 600, 1);
+        check(500, 600, 2);
+        check(600, 600, 2);
+        check(601, 600, 2);
+        check(5_000, 600, 2);
+        check(1_200, 1_200, 3);
     }
 
     #[test]
-    fn nobody_queued_is_zero_and_a_report_without_times_is_not() {
-        let longest =
-            |queued: Value| longest(&report(json!({ "2026-06-01": { "queued": queued } })), "2026-06-01");
-        assert_eq!(longest(json!({ "count": 2, "min": 1, "max": 95.4, "avg": 30 })), Part::Is(95));
-        assert_eq!(longest(json!(null)), Part::Is(0));
-        assert!(matches!(longest(json!({ "count": 2 })), Part::Unknown(_)));
+    fn news_lives_as_long_as_the_list_before_it_counts() {
+        let settings = settings();
+        assert!(lifetime(&settings) > Duration::from_millis(settings.counts_ms()));
+        assert_eq!(lifetime(&settings), Duration::from_secs(210));
+    }
+
+    #[test]
+    fn the_last_reason_stands_until_livechat_tells() {
+        let begun = Turns { begun_ms: Some(1_000), ended_ms: None };
+        let ended = Turns { ended_ms: Some(1_000), ..begun };
+        let check = |problem: Option<&str>, turns, expected: &str| {
+            assert_eq!(why(problem.map(str::to_owned), turns, 2_000), expected);
+        };
+        check(Some("there are more than 500 active chats"), ended, "there are more than 500 active chats");
+        check(None, begun, "LiveChat was asked, and has not answered yet");
+        check(None, ended, "LiveChat has not told it for too long");
+        check(None, Turns::default(), "LiveChat was not asked yet");
+    }
+
+    #[test]
+    fn a_new_day_s_reports_are_read_at_once_and_what_failed_with_the_next_poll() {
+        let of = |day: &str, is_whole: bool| {
+            let part = Part { at_ms: 0, value: Ok(1) };
+            let day = day.to_owned();
+            Reports {
+                day,
+                is_whole,
+                longest_s: part.clone(),
+                first_response_s: part.clone(),
+                response_s: part,
+            }
+        };
+        let every = |known: Option<Reports>| every_ms(&settings(), known.as_ref(), "2026-06-01");
+        assert_eq!(every(Some(of("2026-06-01", true))), 15 * 60_000);
+        assert_eq!(every(Some(of("2026-06-01", false))), 60_000);
+        assert_eq!(every(Some(of("2026-05-31", true))), 0);
+        assert_eq!(every(None), 60_000);
+    }
+
+    #[test]
+    fn the_status_of_somebody_is_the_newest_and_of_others_nothing_is_known() {
+        let agents =
+            Agents { at_ms: 10, statuses: [("ann@example.com".to_owned(), "offline".to_owned())].into() };
+        let news = |agent: &str, at_ms| {
+            (agent.to_owned(), StatusNews { at_ms, status: "accepting_chats".to_owned() })
+        };
+        let check = |news, expected: &str| {
+            let found = with(agents.clone(), vec![news]);
+            assert_eq!(found.statuses, [("ann@example.com".to_owned(), expected.to_owned())].into());
+        };
+        check(news("ann@example.com", 11), "accepting_chats");
+        check(news("ann@example.com", 10), "offline");
+        check(news("ben@example.com", 11), "offline");
     }
 }

@@ -52,28 +52,45 @@ impl Chats {
     }
 
     /// With what webhooks have told since.
-    pub fn with(mut self, news: impl IntoIterator<Item = (String, News)>) -> Chats {
+    pub fn with<'a>(mut self, news: impl IntoIterator<Item = &'a (String, News)>) -> Chats {
         for (chat, news) in news {
             if news.at_ms <= self.at_ms {
                 continue;
             }
-            if let Some(now) = news.applied(self.chats.remove(&chat)) {
-                self.chats.insert(chat, now);
+            if let Some(now) = news.clone().applied(self.chats.remove(chat)) {
+                self.chats.insert(chat.clone(), now);
             }
         }
         self
     }
 }
 
+/// The groups whose chats count: those of the settings, or all if they name none.
+#[derive(Clone, Copy, Debug)]
+pub struct Groups<'a>(pub &'a [i64]);
+
+impl Groups<'_> {
+    /// Whether a chat of these groups counts; `None` if nobody knows, as none is named.
+    fn count(self, group_ids: &[i64]) -> Option<bool> {
+        if self.0.is_empty() {
+            return Some(true);
+        }
+        (!group_ids.is_empty()).then(|| group_ids.iter().any(|id| self.0.contains(id)))
+    }
+}
+
 /// What webhooks have told of a chat lately, one after the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct News {
-    /// When the last of it happened, milliseconds since 1970.
+    /// When the last of it came, milliseconds since 1970.
     pub at_ms: u64,
     /// The chat has begun, so that nothing from before counts.
     began: bool,
     /// It has ended.
     ended: bool,
+    /// Whether it is in a group that counts; `None` if nothing was told of it.
+    counts: Option<bool>,
     /// Its thread.
     thread: Option<String>,
     /// Whether the customer waits in the queue, and since when; `None` if nothing was told of it.
@@ -82,14 +99,21 @@ pub struct News {
     agents: BTreeMap<String, bool>,
 }
 
+/// When what an event tells counts from, milliseconds since 1970: when it was received, as a list that LiveChat gave before need
+/// not have it, whatever LiveChat's clock says. What the host fetched after an outage was received long after it happened.
+pub fn told_ms(is_recovered: bool, happened_ms: u64, received_ms: u64) -> u64 {
+    if is_recovered { happened_ms } else { received_ms }
+}
+
 impl News {
     /// A chat began.
-    pub fn begin(&mut self, incoming: &IncomingChat, at_ms: u64) {
+    pub fn begin(&mut self, incoming: &IncomingChat, at_ms: u64, groups: Groups<'_>) {
         let thread = &incoming.chat.thread;
         let agents = incoming.chat.agents().filter(|agent| agent.present).filter_map(person);
         *self = News {
             at_ms,
             began: true,
+            counts: groups.count(&incoming.chat.access.group_ids),
             thread: Some(thread.id.clone()),
             queue: Some(queued(thread, at_ms)),
             agents: agents.map(|agent| (agent, true)).collect(),
@@ -103,16 +127,17 @@ impl News {
     }
 
     /// It went to somebody else, or into the queue.
-    pub fn transfer(&mut self, moved: &ChatTransferred, at_ms: u64) {
-        self.note(moved.thread_id.as_ref(), at_ms);
+    pub fn transfer(&mut self, moved: &ChatTransferred, at_ms: u64, groups: Groups<'_>) {
+        self.note(moved.thread_id.as_ref(), at_ms, groups);
+        self.counts = groups.count(&moved.transferred_to.group_ids).or(self.counts);
         self.queue = Some(moved.queue.as_ref().map(|queue| since(queue, at_ms)));
         let people = moved.transferred_to.agent_ids.iter().filter(|id| is_person(id));
         self.agents.extend(people.map(|id| (id.clone(), true)));
     }
 
     /// Somebody came.
-    pub fn come(&mut self, added: &UserAdded, at_ms: u64) {
-        self.note(added.thread_id.as_ref(), at_ms);
+    pub fn come(&mut self, added: &UserAdded, at_ms: u64, groups: Groups<'_>) {
+        self.note(added.thread_id.as_ref(), at_ms, groups);
         if let User::Agent(agent) = &added.user
             && let Some(agent) = person(agent)
         {
@@ -122,29 +147,33 @@ impl News {
     }
 
     /// Somebody went.
-    pub fn go(&mut self, removed: &UserRemoved, at_ms: u64) {
-        self.note(removed.thread_id.as_ref(), at_ms);
+    pub fn go(&mut self, removed: &UserRemoved, at_ms: u64, groups: Groups<'_>) {
+        self.note(removed.thread_id.as_ref(), at_ms, groups);
         if is_person(&removed.user_id) {
             self.agents.insert(removed.user_id.clone(), false);
         }
     }
 
-    fn note(&mut self, thread: Option<&String>, at_ms: u64) {
+    fn note(&mut self, thread: Option<&String>, at_ms: u64, groups: Groups<'_>) {
         self.at_ms = self.at_ms.max(at_ms);
+        self.counts = self.counts.or_else(|| groups.count(&[]));
         if let Some(thread) = thread {
             self.thread = Some(thread.clone());
         }
     }
 
-    /// The chat as it is with this; `None` if it isn't active.
+    /// The chat as it is with this; `None` if it isn't active, or not in a group that counts.
     fn applied(self, known: Option<ChatNow>) -> Option<ChatNow> {
-        if self.ended {
+        if self.ended || self.counts == Some(false) {
             return None;
         }
         let mut now = match (self.began, known, &self.thread) {
             (false, Some(known), _) => known,
             // Only active chats have a thread that webhooks name.
-            (_, _, Some(thread)) => ChatNow { thread: thread.clone(), ..ChatNow::default() },
+            (_, _, Some(thread)) if self.counts == Some(true) => {
+                ChatNow { thread: thread.clone(), ..ChatNow::default() }
+            }
+            // Nobody knows in which group a chat is that LiveChat didn't list: the next list will say.
             _ => return None,
         };
         if let Some(thread) = self.thread {
@@ -256,6 +285,8 @@ mod tests {
         assert_eq!(Chats::listed(TEN, &listed, &before), chats(TEN, &expected));
     }
 
+    const ALL: Groups<'_> = Groups(&[]);
+
     #[test]
     fn webhooks_go_on_from_what_was_listed() {
         let base =
@@ -263,7 +294,7 @@ mod tests {
         let check = |chat: &str, tell: &dyn Fn(&mut News), expected: Option<ChatNow>| {
             let mut news = News::default();
             tell(&mut news);
-            let found = base.clone().with([(chat.to_owned(), news.clone())]);
+            let found = base.clone().with(&[(chat.to_owned(), news.clone())]);
             assert_eq!(found.chats.get(chat), expected.as_ref(), "{news:?}");
             assert_eq!(
                 found.chats.len(),
@@ -272,33 +303,37 @@ mod tests {
             );
         };
         let added: UserAdded = of(json!({ "chat_id": "C1", "thread_id": "T1", "user": ann(true) }));
-        check("C1", &|news| news.come(&added, TEN + 1), Some(now("T1", None, &["ann@example.com"])));
-        check("C1", &|news| news.come(&added, TEN), Some(now("T1", Some(TEN), &[])));
+        check("C1", &|news| news.come(&added, TEN + 1, ALL), Some(now("T1", None, &["ann@example.com"])));
+        check("C1", &|news| news.come(&added, TEN, ALL), Some(now("T1", Some(TEN), &[])));
         check("C1", &|news| news.end(TEN + 1), None);
         let gone: UserRemoved = of(json!({ "chat_id": "C2", "user_id": "ann@example.com" }));
-        check("C2", &|news| news.go(&gone, TEN + 1), Some(now("T2", None, &[])));
+        check("C2", &|news| news.go(&gone, TEN + 1, ALL), Some(now("T2", None, &[])));
         let moved: ChatTransferred = of(json!({ "chat_id": "C2", "thread_id": "T2", "queue": queue() }));
         check(
             "C2",
             &|news| {
-                news.go(&gone, TEN + 1);
-                news.transfer(&moved, TEN + 2);
+                news.go(&gone, TEN + 1, ALL);
+                news.transfer(&moved, TEN + 2, ALL);
             },
             Some(now("T2", Some(TEN - 60_000), &[])),
         );
         let begun: IncomingChat = of(
             json!({ "chat": { "id": "C3", "users": [], "thread": { "id": "T3", "queue": { "position": 2 } } } }),
         );
-        check("C3", &|news| news.begin(&begun, TEN + 7), Some(now("T3", Some(TEN + 7), &[])));
+        check("C3", &|news| news.begin(&begun, TEN + 7, ALL), Some(now("T3", Some(TEN + 7), &[])));
         check(
             "C3",
             &|news| {
-                news.begin(&begun, TEN + 7);
+                news.begin(&begun, TEN + 7, ALL);
                 news.end(TEN + 8);
             },
             None,
         );
-        check("C3", &|news| news.come(&of(json!({ "chat_id": "C3", "user": ann(true) })), TEN + 9), None);
+        check(
+            "C3",
+            &|news| news.come(&of(json!({ "chat_id": "C3", "user": ann(true) })), TEN + 9, ALL),
+            None,
+        );
     }
 
     #[test]
@@ -307,9 +342,70 @@ mod tests {
             of(json!({ "chat": { "id": "C1", "users": [ann(true)], "thread": { "id": "T2" } } }));
         let mut news = News::default();
         news.end(TEN + 1);
-        news.begin(&begun, TEN + 2);
+        news.begin(&begun, TEN + 2, ALL);
         let base = chats(TEN, &[("C1", now("T1", Some(TEN), &["ben@example.com"]))]);
-        let found = base.with([("C1".to_owned(), news)]);
+        let found = base.with(&[("C1".to_owned(), news)]);
         assert_eq!(found.chats["C1"], now("T2", None, &["ann@example.com"]));
+    }
+
+    #[test]
+    fn with_groups_only_their_chats_count() {
+        let groups = Groups(&[1, 5]);
+        let base = chats(TEN, &[("C1", now("T1", Some(TEN), &[]))]);
+        let check = |chat: &str, tell: &dyn Fn(&mut News), expected: Option<ChatNow>| {
+            let mut news = News::default();
+            tell(&mut news);
+            let found = base.clone().with(&[(chat.to_owned(), news.clone())]);
+            assert_eq!(found.chats.get(chat), expected.as_ref(), "{news:?}");
+        };
+        let begun = |group_ids: Value| -> IncomingChat {
+            let chat = json!({ "id": "C2", "users": [ann(true)], "access": { "group_ids": group_ids }, "thread": { "id": "T2" } });
+            of(json!({ "chat": chat }))
+        };
+        let of_ann = |thread: &str| Some(now(thread, None, &["ann@example.com"]));
+        check("C2", &|news| news.begin(&begun(json!([5])), TEN + 1, groups), of_ann("T2"));
+        check("C2", &|news| news.begin(&begun(json!([2])), TEN + 1, groups), None);
+        check("C2", &|news| news.begin(&begun(json!([])), TEN + 1, groups), None);
+        check("C2", &|news| news.begin(&begun(json!([2])), TEN + 1, ALL), of_ann("T2"));
+        // Others change what is known only.
+        let added: UserAdded = of(json!({ "chat_id": "C1", "thread_id": "T1", "user": ann(true) }));
+        check("C1", &|news| news.come(&added, TEN + 1, groups), of_ann("T1"));
+        check("C2", &|news| news.come(&added, TEN + 1, groups), None);
+        check("C2", &|news| news.come(&added, TEN + 1, ALL), of_ann("T1"));
+        // A transfer says where the chat is from then on.
+        let moved = |group_ids: Value| -> ChatTransferred {
+            of(json!({ "thread_id": "T1", "transferred_to": { "group_ids": group_ids }, "queue": queue() }))
+        };
+        let waits = Some(now("T1", Some(TEN - 60_000), &[]));
+        check("C1", &|news| news.transfer(&moved(json!([2])), TEN + 1, groups), None);
+        check("C1", &|news| news.transfer(&moved(json!([1])), TEN + 1, groups), waits.clone());
+        check("C1", &|news| news.transfer(&moved(json!([])), TEN + 1, groups), waits.clone());
+        check("C2", &|news| news.transfer(&moved(json!([1])), TEN + 1, groups), waits.clone());
+        check("C2", &|news| news.transfer(&moved(json!([])), TEN + 1, groups), None);
+        let away_and_back = |news: &mut News| {
+            news.transfer(&moved(json!([2])), TEN + 1, groups);
+            news.come(&added, TEN + 2, groups);
+        };
+        check("C1", &away_and_back, None);
+        let back = |news: &mut News| {
+            away_and_back(news);
+            news.transfer(&moved(json!([5])), TEN + 3, groups);
+        };
+        check("C1", &back, Some(now("T1", Some(TEN - 60_000), &["ann@example.com"])));
+    }
+
+    #[test]
+    fn what_is_received_after_a_list_counts_though_livechat_says_that_it_happened_before() {
+        let base = chats(TEN, &[("C1", now("T1", None, &["ann@example.com"]))]);
+        let check = |is_recovered: bool, received_ms: u64, expected: usize| {
+            let mut news = News::default();
+            news.end(told_ms(is_recovered, TEN - 5_000, received_ms));
+            let found = base.clone().with(&[("C1".to_owned(), news)]);
+            assert_eq!(found.chats.len(), expected, "{is_recovered} {received_ms}");
+        };
+        check(false, TEN + 100, 0);
+        check(false, TEN - 100, 1);
+        // The list has what happened before it, however late it was fetched.
+        check(true, TEN + 100, 1);
     }
 }
