@@ -203,9 +203,8 @@ async fn while_slack_asks_to_wait_the_timetable_goes_on_and_everybody_is_told_of
     wait_for_set(&stage, STAFF + 1).await;
     assert_eq!(set(&stage), everybody("not_accepting_chats"));
     // The event in which the rest was set is over, too; those that tell the team wait.
-    let is_done = |event: &Value| {
-        event["type"] == "timer" && deliveries(event).all(|one| one["state"] == "succeeded")
-    };
+    let is_done =
+        |event: &Value| event["type"] == "timer" && deliveries(event).all(|one| one["state"] == "succeeded");
     stage.host.wait_for_events("the rest to be seen to", |events| events.iter().any(is_done));
     closed.iter().for_each(|day| change(&stage, day, "2001-01-01"));
     wait_for_set(&stage, 2 * (STAFF + 1)).await;
