@@ -8,8 +8,8 @@ use rusqlite::{Connection, params};
 use super::load::Load;
 use super::{CONNECTIONS, NO_OP, started, wait_until_done};
 
-/// Timers, one after the other within the time of the load.
-const TIMERS: i64 = 10_000;
+/// Timers, one after the other within the time of the load: as many as a plugin may have at once before it is paced.
+const TIMERS: i64 = 1_000;
 /// Webhooks, and how many in a second.
 const WEBHOOKS: usize = 30_000;
 const PACE: f64 = 2_000.0;
