@@ -2,10 +2,9 @@
 //! slow and refuses.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use chatplug::simulator::livechat::{EndedBy, Opening};
-use chatplug::simulator::{Chance, Fault, Livechat, Times};
+use chatplug::simulator::{Fault, Livechat, Times};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::browser::photograph;
@@ -179,7 +178,7 @@ async fn a_report_is_published_without_those_of_livechat_that_cannot_be_had() {
 /// How many times the chats that were counted by hand are told: more if the environment says so, as in
 /// `CHATPLUG_CHATS=20000 cargo xtask test`.
 fn batches() -> i64 {
-    let chats = std::env::var("CHATPLUG_CHATS").ok().and_then(|text| text.parse().ok()).unwrap_or(BATCH);
+    let chats = chatplug_tests::amount("CHATPLUG_CHATS", BATCH as usize) as i64;
     (chats + BATCH - 1) / BATCH
 }
 
@@ -222,11 +221,9 @@ async fn many_chats_are_counted_once_beside_a_service_that_is_slow_and_refuses()
     let stage = Stage::before_webhooks("quality-report", 0, "").await;
     (0..batches() * BATCH).for_each(|number| tell(&stage.livechat, number, 2));
     stage.host.wait_for_plugin("quality-report", "active");
-    let chance = |fault, per_mille| Chance { operation: "*".to_owned(), fault, per_mille };
     let busy = Fault::TooManyRequests { retry_after: Some("1".to_owned()) };
-    let slow = Fault::StallBeforeSaving(Some(Duration::from_millis(200)));
-    stage.livechat.faults().set("list_archives", busy.clone(), Times::Next(2));
-    stage.livechat.faults().set_chances(20_000, vec![chance(busy, 50), chance(slow, 950)]);
+    stage.livechat.faults().set("list_archives", busy, Times::Next(2));
+    stage.slow_down_livechat(20_000, 50);
     report(&stage);
     let mut slices = 0;
     while !is_published(&stage) {

@@ -1,9 +1,9 @@
 //! queue-watch in a real host: a day's queue, compared with what can be counted by hand.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chatplug::simulator::livechat::{EndedBy, Opening, RoutingStatus};
-use chatplug::simulator::{Chance, Fault, Slack, Times};
+use chatplug::simulator::{Fault, Slack, Times};
 use chatplug_tests::{PATIENCE, plugin};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -177,7 +177,7 @@ async fn two_hundred_chats_are_counted_as_by_hand_and_webhooks_keep_the_count() 
 
 /// How many chats there were today: more if the environment says so, as in `CHATPLUG_CHATS=20000 cargo xtask test`.
 fn chats() -> usize {
-    std::env::var("CHATPLUG_CHATS").ok().and_then(|text| text.parse().ok()).unwrap_or(600)
+    chatplug_tests::amount("CHATPLUG_CHATS", 600)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -191,11 +191,8 @@ async fn a_large_team_is_counted_beside_a_service_that_is_slow_and_refuses() {
             stage.livechat.end_chat(&chat_id, &EndedBy::Customer).expect("an end");
         }
     }
-    let chance = |fault, per_mille| Chance { operation: "*".to_owned(), fault, per_mille };
-    let busy = Fault::TooManyRequests { retry_after: Some("1".to_owned()) };
-    let slow = Fault::StallBeforeSaving(Some(Duration::from_millis(200)));
     stage.host.wait_for_plugin("queue-watch", "active");
-    stage.livechat.faults().set_chances(3, vec![chance(busy, 300), chance(slow, 700)]);
+    stage.slow_down_livechat(3, 300);
     let board = sample(&stage).await;
     assert_eq!(values(&board, &COUNTS), json!([450, 150, 2, 2]), "{board:#}");
     assert_eq!(board["chats_per_agent"]["value"][SMITH], 300);

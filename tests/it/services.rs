@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chatplug::simulator::{Hubspot, Livechat, Recorded, Slack, hubspot, livechat, slack};
+use chatplug::simulator::{Chance, Fault, Hubspot, Livechat, Recorded, Slack, hubspot, livechat, slack};
 use chatplug_tests::{Host, PATIENCE, SECRET, plugin};
 use serde_json::Value;
 use toml::Table;
@@ -71,6 +71,14 @@ impl Stage {
     /// Registers the host's webhooks.
     pub(crate) fn send_webhooks(&self) {
         self.livechat.send_webhooks_to(&self.host.url("/webhooks/livechat"), SECRET);
+    }
+
+    /// From now on LiveChat refuses so many of 1,000 requests for a second, and answers the others after 200 ms.
+    pub(crate) fn slow_down_livechat(&self, seed: u64, refused: u32) {
+        let chance = |fault, per_mille| Chance { operation: "*".to_owned(), fault, per_mille };
+        let busy = Fault::TooManyRequests { retry_after: Some("1".to_owned()) };
+        let slow = Fault::StallBeforeSaving(Some(Duration::from_millis(200)));
+        self.livechat.faults().set_chances(seed, vec![chance(busy, refused), chance(slow, 1_000 - refused)]);
     }
 
     /// Waits until nothing is under way: no webhook, no delivery, no webhook of what a plugin did. Answers

@@ -14,7 +14,7 @@ const FILE: &str = "guest_recorder.wasm";
 
 /// How many versions are swapped: more if the environment says so, as in `CHATPLUG_SWAPS=1000 cargo xtask test`.
 fn swaps() -> u32 {
-    std::env::var("CHATPLUG_SWAPS").ok().and_then(|text| text.parse().ok()).unwrap_or(12)
+    u32::try_from(chatplug_tests::amount("CHATPLUG_SWAPS", 12)).expect("not that many")
 }
 
 /// Resident memory of the host, KiB.

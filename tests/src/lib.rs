@@ -33,6 +33,11 @@ fn built(variable: &str) -> PathBuf {
     }
 }
 
+/// How much of something a test does: as much as is usual, or what the environment variable says, for a long run.
+pub fn amount(variable: &str, usual: usize) -> usize {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
 /// A component of `tests/guests`, by its file's name without the ending.
 pub fn guest(name: &str) -> PathBuf {
     built("CHATPLUG_GUESTS").join(format!("{name}.wasm"))
