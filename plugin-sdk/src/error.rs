@@ -102,7 +102,8 @@ impl ErrorCode {
         Self::ALL.into_iter().find(|code| code.as_str() == word).unwrap_or(ErrorCode::Other)
     }
 
-    fn may_pass(self) -> bool {
+    /// Whether it may pass by itself (`rate-limited`, `unavailable`, `other`), so that trying again may help.
+    pub fn may_pass(self) -> bool {
         matches!(self, ErrorCode::RateLimited | ErrorCode::Unavailable | ErrorCode::Other)
     }
 }
@@ -138,7 +139,7 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// What may pass by itself (`rate-limited`, `unavailable`, `other`) is tried again; the rest is not.
+/// What [may pass by itself](ErrorCode::may_pass) is tried again; the rest is not.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         if error.code.may_pass() {

@@ -256,17 +256,12 @@ fn set(id: &str, change: Change) -> Outcome {
     let done = remembered
         .and_then(|()| agents::set_routing_status(id, &status).once(format!("{change:?} {id}")).send());
     let Err(error) = done else { return Outcome::Set };
-    let problem = error.to_string();
-    match Failure::from(error) {
-        Failure::Retry(_) => {
-            warn!(agent = id, "the agent's status can't be set now; it is tried again soon: {problem}");
-            Outcome::Failed
-        }
-        Failure::Reject(_) => {
-            warn!(agent = id, "the agent's status can't be set: {problem}");
-            Outcome::Refused
-        }
+    if error.code.may_pass() {
+        warn!(agent = id, "the agent's status can't be set now; it is tried again soon: {error}");
+        return Outcome::Failed;
     }
+    warn!(agent = id, "the agent's status can't be set: {error}");
+    Outcome::Refused
 }
 
 #[cfg(test)]

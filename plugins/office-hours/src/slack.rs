@@ -48,7 +48,7 @@ pub(crate) fn tell(settings: &Settings, text: &str) -> Result<(), Failure> {
     }
     let message = slack::message(CONNECTION, settings.channel.as_deref(), text).once("told");
     match message.send().and_then(|response| response.success()).map(drop) {
-        Err(error) if matches!(error.clone().into(), Failure::Reject(_)) => {
+        Err(error) if !error.code.may_pass() => {
             warn!("the team was not told: {error}");
             Ok(())
         }

@@ -176,13 +176,10 @@ fn mean(report: &Report, name: &str) -> Option<f64> {
 /// A report that isn't granted, that the account's API lacks, that is over a limit: whatever is not worth another attempt is
 /// left out. The rest of the page is there without it.
 fn worth(which: Which, patience: Patience, asked: Result<Report, Error>) -> Result<Option<Report>, Failure> {
-    let error = match asked {
-        Ok(report) => return Ok(Some(report)),
-        Err(error) => error,
-    };
-    match Failure::from(error.clone()) {
-        retry @ Failure::Retry(_) if patience == Patience::Waits => Err(retry),
-        _ => {
+    match asked {
+        Ok(report) => Ok(Some(report)),
+        Err(error) if patience == Patience::Waits && error.code.may_pass() => Err(error.into()),
+        Err(error) => {
             warn!("the total of {} is not compared with LiveChat's report: {error}", which.name());
             Ok(None)
         }

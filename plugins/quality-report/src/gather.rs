@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chatplug_sdk::objects::{Chat, ListPage};
-use chatplug_sdk::{Error, ErrorCode, Failure};
+use chatplug_sdk::{Error, ErrorCode};
 use serde::{Deserialize, Serialize};
 
 use crate::figures::Tally;
@@ -82,7 +82,7 @@ where
                 slice.pages.push(tally);
                 slice.next = next;
             }
-            Err(error) if number > 0 && may_pass(&error) => {
+            Err(error) if number > 0 && error.code.may_pass() => {
                 slice.wait_ms = error.retry_after_ms.unwrap_or(1_000);
                 break;
             }
@@ -90,10 +90,6 @@ where
         }
     }
     Ok(slice)
-}
-
-fn may_pass(error: &Error) -> bool {
-    matches!(Failure::from(error.clone()), Failure::Retry(_))
 }
 
 /// One page: its figures, and where the next one is.

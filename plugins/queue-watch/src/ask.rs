@@ -128,7 +128,7 @@ fn of_today(settings: &Settings, today: &str) -> Query {
 
 /// What is known after reading: what failed is as it was `before`, if that is of the same day and a number.
 fn merged(before: Option<Reports>, day: String, at_ms: u64, read: [Result<Known<u64>, Error>; 3]) -> Reports {
-    let is_whole = !read.iter().any(|one| one.as_ref().is_err_and(may_pass));
+    let is_whole = !read.iter().any(|one| one.as_ref().is_err_and(|error| error.code.may_pass()));
     let before = match before {
         Some(before) => [before.longest_s, before.first_response_s, before.response_s].map(Some),
         None => [None, None, None],
@@ -137,17 +137,12 @@ fn merged(before: Option<Reports>, day: String, at_ms: u64, read: [Result<Known<
         Ok(value) => Part { at_ms, value },
         Err(error) => {
             let why = told(&error);
-            let kept = before.filter(|part| part.value.is_ok() && may_pass(&error));
+            let kept = before.filter(|part| part.value.is_ok() && error.code.may_pass());
             kept.unwrap_or(Part { at_ms, value: Err(why) })
         }
     });
     let mut part = || parts.next().expect("there are three");
     Reports { day, is_whole, longest_s: part(), first_response_s: part(), response_s: part() }
-}
-
-/// Whether it may help to ask again soon.
-fn may_pass(error: &Error) -> bool {
-    matches!(Failure::from(error.clone()), Failure::Retry(_))
 }
 
 /// A time of a report of today, rounded.

@@ -82,7 +82,7 @@ pub(crate) fn on_timer(settings: &Settings, chat_id: &str, due: &TimerDue) -> Re
     }
     if let Some(tag) = &rule.tag {
         match chats::tag(chat_id, &chat.thread.id, tag).once("tag").send() {
-            Err(error) if matches!(error.clone().into(), Failure::Reject(_)) => {
+            Err(error) if !error.code.may_pass() => {
                 warn!(chat = chat_id, "the chat stays without its tag `{tag}`: {error}");
             }
             done => done?,
