@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use crate::client::post;
 use crate::echo::Echo;
 
+mod issued;
+
 /// The secrets: the environment variable, and the text.
 const SECRETS: [(&str, &str); 10] = [
     ("CANARY_PAT", "canary-pat-7f3a91c5e2"),
@@ -91,9 +93,9 @@ settings = {{ word = "hello" }}
 }
 
 /// What may not be found: each secret as it is, in base64 at each of three offsets, and encoded for a URL.
-fn forms() -> Vec<(String, String)> {
+fn forms(secrets: &[(&str, &str)]) -> Vec<(String, String)> {
     let mut forms = Vec::new();
-    for (name, text) in SECRETS {
+    for &(name, text) in secrets {
         forms.push((name.to_owned(), text.to_owned()));
         forms.push((format!("{name} in base 16"), text.bytes().map(|byte| format!("{byte:02x}")).collect()));
         let mut urls = ["", "-", "-/"].map(|kept| encoded(text, kept)).to_vec();
@@ -156,8 +158,8 @@ impl Heard {
     }
 
     /// Where which of the secrets was found.
-    fn finds(&self) -> String {
-        let forms = forms();
+    fn finds(&self, secrets: &[(&str, &str)]) -> String {
+        let forms = forms(secrets);
         let mut finds = String::new();
         for (whence, bytes) in &self.0 {
             let text = String::from_utf8_lossy(bytes);
@@ -231,12 +233,20 @@ fn commands() -> Vec<Vec<&'static str>> {
         "webhooks plan --url https://host.example",
         "webhooks apply --url https://host.example",
         "forget --chat C9",
+        "doctor",
+        "chats",
+        "chats --csv",
+        "agents",
+        "stats",
+        "files list",
+        "events recover",
+        "plugins command witness nothing",
     ]
     .map(|line| line.split(' ').collect())
     .into()
 }
 
-const ENDPOINTS: [&str; 14] = [
+const ENDPOINTS: [&str; 17] = [
     "/metrics",
     "/api/v1/openapi.json",
     "/api/v1/status",
@@ -251,6 +261,9 @@ const ENDPOINTS: [&str; 14] = [
     "/api/v1/dead/count",
     "/api/v1/held",
     "/api/v1/held/count",
+    "/api/v1/plugins/witness",
+    "/api/v1/plugins/witness/history",
+    "/files",
 ];
 
 async fn endpoints(host: &Host, heard: &mut Heard) {
@@ -347,7 +360,7 @@ async fn no_secret_of_the_config_is_found_anywhere() {
     heard.add("the log", host.log());
 
     check_heard(&heard, &service);
-    let finds = heard.finds();
+    let finds = heard.finds(&SECRETS);
     assert!(finds.is_empty(), "{finds}");
 }
 
@@ -358,6 +371,6 @@ fn what_is_hidden_in_base_64_is_found() {
     let mut heard = Heard::default();
     heard.add("a file", "dXM6Y2FuYXJ5LXBhdC03ZjNhOTFjNWUy");
     heard.add("another", format!("x {text} y"));
-    let finds = heard.finds();
+    let finds = heard.finds(&SECRETS);
     assert_eq!(finds, "CANARY_PAT in base 64 in a file\nCANARY_PAT in another\n");
 }
