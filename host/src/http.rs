@@ -14,6 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::capture::Capture;
+
 mod health;
 mod operator;
 mod webhooks;
@@ -42,7 +44,9 @@ pub struct AppState {
 
 /// Serves webhooks and health until `stop`, then lets the open requests end.
 pub async fn serve(listener: TcpListener, state: AppState, stop: CancellationToken) {
-    let app = router(state);
+    // What was accepted last is captured, too.
+    let _open = state.webhooks.capture.as_ref().map(Capture::while_open);
+    let app = router(state.clone());
     accept(listener, CONNECTIONS_MAX, |_| app.clone(), stop).await;
 }
 

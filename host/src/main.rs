@@ -46,7 +46,7 @@ fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<bool> {
         Command::Events(EventsCommand::Types) => cli::events_types::run(json, out)?,
         Command::Serve(serve) => {
             telemetry::init(args.log, std::env::var(telemetry::FILTER_VARIABLE).ok().as_deref())?;
-            block_on(app::serve(&args.config, serve.safe_mode))?;
+            block_on(app::serve(&args.config, serve))?;
         }
         Command::Demo(demo) => return block_on(app::demo::run(demo, out)),
         // These have to work in a timer, and on a machine that has nothing but the file and the data.

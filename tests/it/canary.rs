@@ -293,6 +293,10 @@ fn check_heard(heard: &Heard, service: &Echo) {
         whence.contains("/chatplug.db") && String::from_utf8_lossy(bytes).contains("incoming_event")
     };
     assert!(heard.0.iter().any(is_read), "the store was looked into");
+    let is_captured = |(whence, bytes): &&(String, Vec<u8>)| {
+        whence.contains("/captured/") && String::from_utf8_lossy(bytes).contains("[secret removed]")
+    };
+    assert_eq!(heard.0.iter().filter(is_captured).count(), 3, "what was accepted was captured");
     for name in ["CANARY_PAT", "CANARY_BEARER", "CANARY_PASSWORD", "CANARY_HEADER", "CANARY_URL"] {
         assert!(service.was_told(secret(name)), "{name} reaches its service");
     }
@@ -311,7 +315,8 @@ async fn no_secret_of_the_config_is_found_anywhere() {
     let text = fs::read_to_string(host.config_path()).expect("the config");
     fs::write(host.config_path(), text.replace("secrets = [{ env = \"TEST_WEBHOOK_SECRET\" }]", secrets))
         .expect("the config");
-    host.run();
+    let captured = host.plugins().with_file_name("captured");
+    host.run_with(&["--capture", captured.to_str().expect("a path")]);
     let mut heard = Heard::default();
 
     for (chat, text) in ["work", "reject", "panic"].into_iter().enumerate() {
@@ -357,6 +362,7 @@ async fn no_secret_of_the_config_is_found_anywhere() {
     );
     heard.output(&["check"], host.cli(&["check"]));
     heard.folder(&host.data());
+    heard.folder(&captured);
     heard.add("the log", host.log());
 
     check_heard(&heard, &service);
