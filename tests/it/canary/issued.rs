@@ -62,7 +62,7 @@ fn host(livechat: &Livechat, identity: &str) -> Host {
          [connections.hubspot]\nkind = \"generic\"\nbase_url = \"https://nobody.example\"\n\
          [connections.hook]\nkind = \"generic\"\nbase_url = \"https://nobody.example\"\n\
          [plugin.caller]\nevents = [\"incoming_event\"]\n\
-         grants = [\"chats.*\", \"customers.*\", \"agents.*\", \"reports.*\", \"livechat:*\", \"http:hubspot\", \"http:hook\"]\n\
+         grants = [\"chats.*\", \"customers.*\", \"agents.*\", \"reports.*\", \"livechat:configuration.create_tag\", \"livechat:agent.send_event\", \"livechat:reports.*\", \"http:hubspot\", \"http:hook\"]\n\
          [plugin.clockwork]\nevents = [\"incoming_event\"]\n",
         livechat.base_url()
     );

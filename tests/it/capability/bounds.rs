@@ -150,7 +150,7 @@ async fn a_writing_method_counts_in_the_fuse_whatever_the_plugin_calls_it() {
     let asked =
         ends("actions_per_chat_minute = 2", &search("read"), "fuse", "limits.actions_per_chat_minute").await;
     assert_eq!(asked, 2);
-    let mut caller = Caller::limited("actions_per_chat_minute = 2").await;
+    let mut caller = Caller::limited("actions_per_chat_minute = 2\nhost_calls = 4").await;
     let get = json!({"connection": "hubspot", "method": "GET", "path": "/crm/v3/objects/contacts/1"});
     caller.ask("http flood", &get).await;
     let delivery = caller.last_delivery();
