@@ -8,7 +8,9 @@ use jiff::tz::TimeZone;
 
 use super::services;
 use crate::cli::link::Link;
-use crate::cli::overview::{ChatsArgs, Form, FormArgs, StatsArgs, print_agents, print_chats, print_stats};
+use crate::cli::overview::{
+    ChatsArgs, Form, FormArgs, Listed, StatsArgs, print_agents, print_chats, print_stats,
+};
 use crate::config::Config;
 use crate::livechat::view::Agent;
 use crate::overview::{Chats, ChatsAsked, Overview, Stats, StatsAsked};
@@ -51,20 +53,26 @@ impl Source {
     }
 }
 
-/// Prints conversations of some days.
+/// Prints conversations of some days; `err` is told what has no place beside them.
 ///
 /// # Errors
-/// Those of LiveChat or the host, and of the output.
-pub async fn chats(config: &Config, args: &ChatsArgs, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+/// Those of LiveChat or the host, and of the outputs.
+pub async fn chats(
+    config: &Config,
+    args: &ChatsArgs,
+    json: bool,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<()> {
     let source = Source::of(config)?;
     let mut page = source.chats(&args.asked(args.page.unwrap_or(1))).await?;
-    let mut all = std::mem::take(&mut page.chats);
+    let mut chats = std::mem::take(&mut page.chats);
     while let (None, Some(next)) = (args.page, page.next_page) {
         page = source.chats(&args.asked(next)).await?;
-        all.append(&mut page.chats);
+        chats.append(&mut page.chats);
     }
-    let is_cut = page.found.is_some_and(|found| args.page.is_none() && found > all.len() as u64);
-    print_chats(&page.window, &all, is_cut, Form::of(&args.form, json), out)?;
+    let listed = Listed { window: page.window, is_cut: page.is_cut, chats };
+    print_chats(&listed, Form::of(&args.form, json), out, err)?;
     Ok(())
 }
 

@@ -274,16 +274,17 @@ fn authorization(options: &Options) -> Result<HeaderValue, SetupError> {
 /// How far version 2 serves a capability, for people: `None` if whole.
 pub fn shortfall(capability: &str) -> Option<&'static str> {
     match capability {
-        "agents.get-agent"
-        | "agents.list-routing-statuses"
-        | "agents.set-routing-status"
-        | "chats.get-chat" => None,
+        "agents.get-agent" | "agents.set-routing-status" | "chats.get-chat" => None,
+        "agents.list-routing-statuses" => Some("for all groups together"),
         "reports.total-chats"
         | "reports.ratings"
         | "reports.response-time"
         | "reports.first-response-time" => Some("days only, one agent, one group, and tags as filters"),
         "chats.list-archives" => {
-            Some("days only, 25 on a page, one agent, one group, tags and a text as filters")
+            Some(
+                "days only, the newest first, 25 on a page and 25,000 in all; one agent, one group, tags and a text as \
+                 filters",
+            )
         }
         "agents.list-agents" => Some("not by groups, and without the fields that only single agents have"),
         "agents.list-groups" => Some("without priorities"),
