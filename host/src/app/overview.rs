@@ -95,3 +95,55 @@ pub async fn stats(config: &Config, args: &StatsArgs, json: bool, out: &mut dyn 
     print_stats(&stats, Form::of(&args.form, json), out)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::cli::overview::DaysArgs;
+    use crate::double::{Answer, Double};
+    use crate::overview::PAGES_MAX;
+
+    /// What the command prints on both outputs if the older API has so many pages of one chat each.
+    async fn printed(pages: u32, page: Option<u32>, csv: bool) -> (String, String) {
+        let answer = |number: u32| {
+            let chats = [json!({"id": format!("C{number}")})];
+            Answer::text(200, &json!({"chats": chats, "total": pages, "pages": pages}).to_string())
+        };
+        let double = Double::start((1..=pages).map(answer)).await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = format!(
+            "[livechat]\napi = \"v2\"\nlogin = \"a@example.com\"\napi_key = {{ env = \"KEY\" }}\nallow_private = true\n\
+             base_url = \"{}\"\ntimezone = \"Europe/Warsaw\"\n",
+            double.url
+        );
+        let path = folder.path().join("chatplug.toml");
+        let path = path.to_str().expect("a path");
+        let config = Config::parse(&text, path, &|name| Some(name.to_owned())).expect("a config");
+        let day = "2026-06-01".parse().ok();
+        let days = DaysArgs { from: day, to: day };
+        let args = ChatsArgs { days, agent: None, page, form: FormArgs { csv } };
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        chats(&config, &args, !csv, &mut out, &mut err).await.expect("a list");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        (text(out), text(err))
+    }
+
+    #[tokio::test]
+    async fn a_list_that_ends_before_the_chats_do_says_so() {
+        for (pages, is_cut) in [(2, false), (PAGES_MAX, false), (PAGES_MAX + 1, true)] {
+            let (out, err) = printed(pages, None, true).await;
+            let shown = pages.min(PAGES_MAX) as usize;
+            assert_eq!(out.lines().count(), 1 + shown);
+            assert_eq!(err.contains("there are more"), is_cut, "{pages} pages: {err}");
+            let (out, err) = printed(pages, None, false).await;
+            let listed: Value = serde_json::from_str(&out).expect("JSON");
+            assert_eq!((&listed["is_cut"], err.as_str()), (&json!(is_cut), ""), "{pages} pages");
+            assert_eq!(listed["chats"].as_array().map(Vec::len), Some(shown));
+        }
+        // Who asks for one page gets that one.
+        let (out, err) = printed(PAGES_MAX + 1, Some(2), true).await;
+        assert_eq!((out.lines().count(), err.as_str()), (2, ""));
+    }
+}

@@ -330,9 +330,18 @@ fn probe(account: Arc<Account>, connections: Arc<Connections>) -> Box<Probe> {
 /// gives it other credentials.
 pub(super) fn is_renewed(differences: &[String], destination: &str) -> bool {
     let keys: &[&str] = match destination {
-        LIVECHAT => {
-            &["api", "base_url", "allow_private", "region", "account_id", "token", "oauth", "bot", "login", "api_key"]
-        }
+        LIVECHAT => &[
+            "api",
+            "base_url",
+            "allow_private",
+            "region",
+            "account_id",
+            "token",
+            "oauth",
+            "bot",
+            "login",
+            "api_key",
+        ],
         _ => &["kind", "address", "allow_private", "credentials"],
     };
     let names =
@@ -371,7 +380,8 @@ mod tests {
                 "[livechat]\naccount_id = \"a\"\ntoken = {{ env = \"A\" }}\nallow_private = true\nbase_url = \"{}\"\n{line}",
                 double.url
             );
-            let config = Config::parse(&text, "chatplug.toml", &|name| Some(name.to_owned())).expect("a config");
+            let config =
+                Config::parse(&text, "chatplug.toml", &|name| Some(name.to_owned())).expect("a config");
             let way = reading(&config.livechat).expect("a client").expect("credentials");
             way.check_credentials().await.expect("they are good");
             assert_eq!(double.asked()[0].header("x-region"), expected, "{line}");

@@ -137,7 +137,10 @@ pub fn print_chats(listed: &Listed, form: Form, out: &mut dyn Write, err: &mut d
         Form::Csv => {
             csv::write(out, names, &rows)?;
             if listed.is_cut {
-                writeln!(err, "these are the newest {count} chats {days}; there are more: ask for fewer days")?;
+                writeln!(
+                    err,
+                    "these are the newest {count} chats {days}; there are more: ask for fewer days"
+                )?;
             }
             Ok(())
         }
@@ -246,7 +249,11 @@ mod tests {
             assert_eq!((table.contains("fewer days"), beside.as_str()), (is_cut, ""), "{table}");
             let (csv, beside) = listed(is_cut, Form::Csv);
             assert_eq!(csv.lines().count(), 2, "a table and nothing else: {csv}");
-            assert_eq!(beside.contains("newest 1 chats") && beside.contains("fewer days"), is_cut, "{beside}");
+            assert_eq!(
+                beside.contains("newest 1 chats") && beside.contains("fewer days"),
+                is_cut,
+                "{beside}"
+            );
             let (json, beside) = listed(is_cut, Form::Json);
             let json: serde_json::Value = serde_json::from_str(&json).unwrap();
             assert_eq!((&json["is_cut"], beside.as_str()), (&json!(is_cut), ""));

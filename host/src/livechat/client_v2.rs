@@ -280,12 +280,10 @@ pub fn shortfall(capability: &str) -> Option<&'static str> {
         | "reports.ratings"
         | "reports.response-time"
         | "reports.first-response-time" => Some("days only, one agent, one group, and tags as filters"),
-        "chats.list-archives" => {
-            Some(
-                "days only, the newest first, 25 on a page and 25,000 in all; one agent, one group, tags and a text as \
+        "chats.list-archives" => Some(
+            "days only, the newest first, 25 on a page and 25,000 in all; one agent, one group, tags and a text as \
                  filters",
-            )
-        }
+        ),
         "agents.list-agents" => Some("not by groups, and without the fields that only single agents have"),
         "agents.list-groups" => Some("without priorities"),
         _ if capability.starts_with("http:") => None,

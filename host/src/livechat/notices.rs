@@ -33,7 +33,11 @@ impl Notices {
         let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
         if announced.len() < ANNOUNCED_MAX && announced.insert(action.to_owned()) {
             let advice = self.advice;
-            tracing::warn!(action, notice, "LiveChat is retiring an API action that this host uses: {advice}");
+            tracing::warn!(
+                action,
+                notice,
+                "LiveChat is retiring an API action that this host uses: {advice}"
+            );
         }
     }
 }

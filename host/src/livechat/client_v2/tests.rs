@@ -215,7 +215,8 @@ async fn the_end_of_what_is_listed_is_not_taken_for_the_end_of_the_chats() {
     let list = |page: &str| Call::ListArchives { query: "{}".to_owned(), page_id: Some(page.to_owned()) };
     let answer = |pages: u64| json!({"chats": [], "total": pages * 25, "pages": pages});
     let page = |number: u64, pages: u64, next: Option<&str>| {
-        let mut page = json!({"chats": [], "found_chats": pages * 25, "previous_page_id": (number - 1).to_string()});
+        let mut page =
+            json!({"chats": [], "found_chats": pages * 25, "previous_page_id": (number - 1).to_string()});
         next.into_iter().for_each(|next| page["next_page_id"] = json!(next));
         page
     };

@@ -152,7 +152,8 @@ impl Desk {
         request: RequestBuilder,
     ) -> Result<T, Refused> {
         let what = errand.what;
-        let unavailable = |problem: String| Refused::here(Code::Unavailable, format!("{what} failed: {problem}"));
+        let unavailable =
+            |problem: String| Refused::here(Code::Unavailable, format!("{what} failed: {problem}"));
         let lost =
             |error: reqwest::Error| unavailable(format!("LiveChat could not be reached ({})", cause(error)));
         let mut answer = request.timeout(self.timeout).send().await.map_err(lost)?;
@@ -163,7 +164,8 @@ impl Desk {
         let json: Option<Value> = serde_json::from_slice(&body).ok();
         let is_refused = json.as_ref().is_some_and(|json| !json["error"].is_null());
         if (200..300).contains(&status) && !is_refused {
-            return serde_json::from_slice(&body).map_err(|_| unavailable("the answer holds no token".to_owned()));
+            return serde_json::from_slice(&body)
+                .map_err(|_| unavailable("the answer holds no token".to_owned()));
         }
         let json: Option<Value> = serde_json::from_slice(&errand.known.clean(body)).ok();
         let mut refusal = Refusal::new(status, json.as_ref(), notices::wait(&headers));

@@ -20,7 +20,10 @@ struct Scene {
 }
 
 impl Scene {
-    async fn of(answers: impl IntoIterator<Item = Answer>, credentials: impl Fn(&Double) -> Credentials) -> Scene {
+    async fn of(
+        answers: impl IntoIterator<Item = Answer>,
+        credentials: impl Fn(&Double) -> Credentials,
+    ) -> Scene {
         let double = Double::start(answers).await;
         let (clock, region) = (Arc::new(AtomicU64::new(0)), Region::default());
         let desk = Desk {
@@ -118,9 +121,12 @@ async fn a_bots_token_is_issued_anew_after_twenty_hours() {
 
 #[tokio::test]
 async fn an_access_token_is_issued_anew_five_minutes_before_its_end() {
-    let scene =
-        Scene::oauth([access_token("fra:one", 8 * HOUR), access_token("two", 100), access_token("three", 999 * HOUR)])
-            .await;
+    let scene = Scene::oauth([
+        access_token("fra:one", 8 * HOUR),
+        access_token("two", 100),
+        access_token("three", 999 * HOUR),
+    ])
+    .await;
     assert_eq!(scene.token_at(0).await, ok("fra:one"));
     assert_eq!(scene.token_at(8 * HOUR - 301).await, ok("fra:one"));
     let header = scene.tokens.header().await.expect("a header");
@@ -175,8 +181,14 @@ async fn check(answer: Answer, code: Code, part: &str) -> Error {
 
 #[tokio::test]
 async fn a_refusal_is_judged_by_its_type_first() {
-    for class in ["authentication", "authorization", "requester_suspended", "license_expired", "not_found", "validation"]
-    {
+    for class in [
+        "authentication",
+        "authorization",
+        "requester_suspended",
+        "license_expired",
+        "not_found",
+        "validation",
+    ] {
         for status in [200, 400, 401, 404, 422] {
             check(typed(status, class), Code::Credentials, "livechat.bot").await;
         }

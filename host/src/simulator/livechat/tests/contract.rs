@@ -80,7 +80,8 @@ impl Scene {
 
     fn client(&self, credentials: Credentials) -> Client {
         let base_url = self.livechat.base_url();
-        Client::new(Options { base_url, reach: Reach::Private, ..Options::new(credentials) }).expect("a client")
+        Client::new(Options { base_url, reach: Reach::Private, ..Options::new(credentials) })
+            .expect("a client")
     }
 
     fn fail(&self, fault: Fault, times: Times) {
@@ -90,7 +91,8 @@ impl Scene {
     /// Makes a call that must work, and checks what it answers.
     async fn succeed(&self, client: &dyn LiveChat, row: &Row) {
         let Row { call, told, .. } = row;
-        let answer = client.call(&origin(), call.clone()).await.unwrap_or_else(|error| panic!("{call:?}: {error:?}"));
+        let answer =
+            client.call(&origin(), call.clone()).await.unwrap_or_else(|error| panic!("{call:?}: {error:?}"));
         match told {
             Told::Nothing => assert_eq!(answer, "", "{call:?}"),
             Told::Sent => {
@@ -139,8 +141,13 @@ fn origin() -> Origin {
 }
 
 fn regions(asked: &[Recorded]) -> Vec<&str> {
-    let region = |request: &'_ Recorded| request.headers.iter().position(|(name, _)| name == "x-region");
-    asked.iter().map(|one| region(one).map_or("", |place| one.headers[place].1.as_str())).collect()
+    asked.iter().map(region).collect()
+}
+
+/// The data centre that a request went to, as far as it said.
+fn region(asked: &Recorded) -> &str {
+    let header = asked.headers.iter().find(|(name, _)| name == "x-region");
+    header.map_or("", |(_, region)| region.as_str())
 }
 
 #[tokio::test]

@@ -49,7 +49,8 @@ async fn long_lists_of_chats_are_read_page_by_page() {
         threads.insert(told.thread_id);
     }
     let (base_url, reach) = (livechat.base_url(), Reach::Private);
-    let client = Client::new(Options { base_url: base_url.clone(), reach, ..Options::new(pat()) }).expect("a client");
+    let client =
+        Client::new(Options { base_url: base_url.clone(), reach, ..Options::new(pat()) }).expect("a client");
     let options = client_v2::Options::new(V2_LOGIN, V2_KEY.into());
     let older = client_v2::Client::new(client_v2::Options { base_url, reach, ..options }).expect("a client");
 
