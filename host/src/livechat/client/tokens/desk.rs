@@ -219,7 +219,17 @@ fn code(refusal: &Refusal, is_object: bool) -> Code {
         ("", 400 | 403) if is_object => Code::Credentials,
         ("", 429) => Code::RateLimited,
         ("", _) => Code::Unavailable,
+        // OAuth's words, whatever status they come with.
         ("server_error" | "temporarily_unavailable", _) => Code::Unavailable,
+        (
+            "access_denied"
+            | "invalid_client"
+            | "invalid_grant"
+            | "invalid_request"
+            | "unauthorized"
+            | "unauthorized_client",
+            _,
+        ) => Code::Credentials,
         (_, _) => match refusal.code() {
             code @ (Code::RateLimited | Code::Unavailable | Code::Unsupported) => code,
             // The token may be had later, or elsewhere.
