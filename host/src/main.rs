@@ -107,7 +107,9 @@ fn with_config(
         Command::Connections(ConnectionsCommand::Test { name }) => {
             return block_on(app::test_connection(config, name, json, out));
         }
-        Command::Chats(chats) => block_on(app::overview::chats(config, chats, json, out))?,
+        Command::Chats(chats) => {
+            block_on(app::overview::chats(config, chats, json, out, &mut std::io::stderr()))?;
+        }
         Command::Agents(form) => block_on(app::overview::agents(config, form, json, out))?,
         Command::Stats(stats) => block_on(app::overview::stats(config, stats, json, out))?,
         Command::Files(command) => block_on(cli::files::run(config, command, json, out))?,

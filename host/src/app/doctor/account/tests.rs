@@ -38,7 +38,7 @@ fn stats(total_chats: u64) -> Result<Stats, Error> {
 }
 
 fn chats() -> Chats {
-    Chats { window: window(), page: 1, next_page: None, found: Some(0), chats: Vec::new() }
+    Chats { window: window(), page: 1, next_page: None, is_cut: false, found: Some(0), chats: Vec::new() }
 }
 
 #[test]
