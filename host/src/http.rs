@@ -46,7 +46,7 @@ pub struct AppState {
 pub async fn serve(listener: TcpListener, state: AppState, stop: CancellationToken) {
     // What was accepted last is captured, too.
     let _open = state.webhooks.capture.as_ref().map(Capture::while_open);
-    let app = router(state.clone());
+    let app = router(state);
     accept(listener, CONNECTIONS_MAX, |_| app.clone(), stop).await;
 }
 
