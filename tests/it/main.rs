@@ -51,5 +51,6 @@ mod telling;
 mod tidy;
 mod timers;
 mod tokens;
+mod typed;
 mod way;
 mod webhooks;
