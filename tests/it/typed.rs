@@ -145,15 +145,33 @@ signed/v3.incoming_event | incoming_event ORDER
 
 /// What stands in many rows.
 const WORDS: [(&str, &str); 9] = [
-    ("WHOLE", "chat=C thread=T active=true said=filled_form:all,message:all,system_message:all start=https://shop.example.com/pricing"),
-    ("CUSTOMER", "customer=Dana email=dana@example.org order=A-1001 pages=https://shop.example.com/pricing chats=2"),
-    ("FORM", "incoming_event EventInChat chat=C thread=T event=T_1 kind=filled_form seen=all by=DANA answers=Dana,dana@example.org,Sales,Billing,"),
-    ("MESSAGE", "incoming_event EventInChat chat=C thread=T event=T_2 kind=message seen=all by=DANA text=Cześć 👋, where is my order? \"A-1001\""),
-    ("SYSTEM", "incoming_event EventInChat chat=C thread=T event=T_3 kind=system_message seen=all says=routing.assigned_other"),
+    (
+        "WHOLE",
+        "chat=C thread=T active=true said=filled_form:all,message:all,system_message:all start=https://shop.example.com/pricing",
+    ),
+    (
+        "CUSTOMER",
+        "customer=Dana email=dana@example.org order=A-1001 pages=https://shop.example.com/pricing chats=2",
+    ),
+    (
+        "FORM",
+        "incoming_event EventInChat chat=C thread=T event=T_1 kind=filled_form seen=all by=DANA answers=Dana,dana@example.org,Sales,Billing,",
+    ),
+    (
+        "MESSAGE",
+        "incoming_event EventInChat chat=C thread=T event=T_2 kind=message seen=all by=DANA text=Cześć 👋, where is my order? \"A-1001\"",
+    ),
+    (
+        "SYSTEM",
+        "incoming_event EventInChat chat=C thread=T event=T_3 kind=system_message seen=all says=routing.assigned_other",
+    ),
     ("ORDER", "EventInChat chat=C thread=T event=T_5 kind=message seen=all by=DANA text=where is my order?"),
     ("TEST", "test.bool_property:true,test.int_property:7,test.string_property:\"a\""),
     ("RATING", "rating.comment:\"slow reply\",rating.score:0"),
-    ("RULES", "id=pqi8oasdjahuakndw9nsad9na change=added for=Polish pages groups=19 url=/pl/ id=1faad6f5f1d6e8fdf27e8af9839783b7 change=updated next=pqi8oasdjahuakndw9nsad9na"),
+    (
+        "RULES",
+        "id=pqi8oasdjahuakndw9nsad9na change=added for=Polish pages groups=19 url=/pl/ id=1faad6f5f1d6e8fdf27e8af9839783b7 change=updated next=pqi8oasdjahuakndw9nsad9na",
+    ),
 ];
 
 /// Fixture and lines.

@@ -75,5 +75,8 @@ fn an_app_speaks_to_programs() {
     let Payload::IncomingEvent(payload) = read("incoming_event", text) else { panic!("another payload") };
     let said = payload.event;
     assert_eq!(said.kind, ChatEventKind::System);
-    assert_eq!((said.subtype.as_deref(), said.details.as_deref()), (Some("handoff"), Some(r#"{"reason":"asked"}"#)));
+    assert_eq!(
+        (said.subtype.as_deref(), said.details.as_deref()),
+        (Some("handoff"), Some(r#"{"reason":"asked"}"#))
+    );
 }

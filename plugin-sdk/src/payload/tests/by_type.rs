@@ -20,7 +20,8 @@ fn of_chats() {
     let deleted: EventDeleted = read(json!({"chat_id": "C", "thread_id": "T", "event_id": "T_5"}));
     assert_eq!((&*deleted.chat_id, &*deleted.thread_id, &*deleted.event_id), ("C", "T", "T_5"));
 
-    let seen: EventsSeen = read(json!({"user_id": "a@x", "chat_id": "C", "seen_up_to": "2026-06-01T12:00:05Z"}));
+    let seen: EventsSeen =
+        read(json!({"user_id": "a@x", "chat_id": "C", "seen_up_to": "2026-06-01T12:00:05Z"}));
     assert_eq!((&*seen.user_id, &*seen.chat_id), ("a@x", "C"));
     assert_eq!(seen.seen_up_to.as_deref(), Some("2026-06-01T12:00:05Z"));
 
@@ -28,21 +29,25 @@ fn of_chats() {
         "chat_id": "C", "thread_id": "T", "summary": {"status": "ok", "text": "An order.", "updated_at": "t"},
     }));
     assert_eq!((&*set.chat_id, &*set.thread_id, set.summary.status), ("C", "T", SummaryStatus::Ok));
-    assert_eq!((set.summary.text.as_deref(), set.summary.updated_at.as_deref()), (Some("An order."), Some("t")));
+    assert_eq!(
+        (set.summary.text.as_deref(), set.summary.updated_at.as_deref()),
+        (Some("An order."), Some("t"))
+    );
 
     let updated: SessionFieldsUpdated = read(json!({
         "id": "c1", "active_chat": {"chat_id": "C", "thread_id": "T"},
         "session_fields": [{"order": "A-1001"}, {"visits": 3}],
     }));
-    assert_eq!((&*updated.customer_id, &*updated.active_chat.chat_id, &*updated.active_chat.thread_id), ("c1", "C", "T"));
+    assert_eq!(
+        (&*updated.customer_id, &*updated.active_chat.chat_id, &*updated.active_chat.thread_id),
+        ("c1", "C", "T")
+    );
     assert_eq!((updated.session_field("order"), updated.session_field("visits")), (Some("A-1001"), None));
 }
 
 #[test]
 fn of_properties() {
-    let place = |thread: Option<&str>, event: Option<&str>| {
-        json!({"chat_id": "C", "thread_id": thread, "event_id": event})
-    };
+    let place = |thread: Option<&str>, event: Option<&str>| json!({"chat_id": "C", "thread_id": thread, "event_id": event});
     for (thread, event) in [(None, None), (Some("T"), None), (Some("T"), Some("T_5"))] {
         let mut payload = place(thread, event);
         payload["properties"] = json!({"test": {"a": 7}});
@@ -75,13 +80,19 @@ fn of_agents_and_bots() {
 
     // What did not change is not empty: it is absent.
     let changed: AgentSaved = read(json!({"id": "a@x", "groups": []}));
-    assert_eq!((changed.groups.map(|groups| groups.len()), changed.name, changed.role), (Some(0), None, None));
+    assert_eq!(
+        (changed.groups.map(|groups| groups.len()), changed.name, changed.role),
+        (Some(0), None, None)
+    );
 
     let bot: BotSaved = read(json!({
         "id": "b", "name": "Greeter", "default_group_priority": "first", "groups": [{"id": 0}],
         "owner_client_id": "app",
     }));
-    assert_eq!((&*bot.id, bot.name.as_deref(), bot.owner_client_id.as_deref()), ("b", Some("Greeter"), Some("app")));
+    assert_eq!(
+        (&*bot.id, bot.name.as_deref(), bot.owner_client_id.as_deref()),
+        ("b", Some("Greeter"), Some("app"))
+    );
     assert_eq!(bot.default_group_priority.as_deref(), Some("first"));
     assert_eq!(read::<AgentRef>(json!({"id": "a@x"})).id, "a@x");
     assert_eq!(read::<BotDeleted>(json!({"id": "b"})).id, "b");
@@ -92,11 +103,15 @@ fn of_groups_tags_and_rules() {
     let group: GroupSaved = read(json!({
         "id": 19, "name": "Sales", "language_code": "en", "agent_priorities": {"a@x": "normal"},
     }));
-    assert_eq!((group.id, group.name.as_deref(), group.language_code.as_deref()), (19, Some("Sales"), Some("en")));
+    assert_eq!(
+        (group.id, group.name.as_deref(), group.language_code.as_deref()),
+        (19, Some("Sales"), Some("en"))
+    );
     assert_eq!(group.agent_priorities.unwrap()["a@x"], "normal");
     assert_eq!(read::<GroupDeleted>(json!({"id": 19})).id, 19);
 
-    let tag: TagSaved = read(json!({"name": "vip", "group_ids": [0, 1], "created_at": "t", "author_id": "a@x"}));
+    let tag: TagSaved =
+        read(json!({"name": "vip", "group_ids": [0, 1], "created_at": "t", "author_id": "a@x"}));
     assert_eq!((&*tag.name, tag.group_ids), ("vip", Some(vec![0, 1])));
     assert_eq!((tag.created_at.as_deref(), tag.author_id.as_deref()), (Some("t"), Some("a@x")));
     assert_eq!(read::<TagDeleted>(json!({"name": "vip"})).name, "vip");
@@ -108,14 +123,18 @@ fn of_groups_tags_and_rules() {
     ]));
     let changes: Vec<&RuleChange> = rules.iter().map(|rule| &rule.change).collect();
     assert_eq!(changes, [&RuleChange::Added, &RuleChange::Deleted, &RuleChange::Other("moved".into())]);
-    assert_eq!((rules[0].access.as_ref().unwrap().groups.as_slice(), rules[2].next_id.as_str()), (&[19][..], ""));
+    assert_eq!(
+        (rules[0].access.as_ref().unwrap().groups.as_slice(), rules[2].next_id.as_str()),
+        (&[19][..], "")
+    );
     assert!(rules[0].conditions["url"].is_object() && rules[1].access.is_none());
 }
 
 /// Nothing, nulls and things that are not known yet are no error.
 fn check_lenient<T: DeserializeOwned + Default + Debug>(fields: &[&str]) {
     let empty = format!("{:?}", T::default());
-    let nulls: serde_json::Map<_, _> = fields.iter().map(|field| ((*field).to_owned(), Value::Null)).collect();
+    let nulls: serde_json::Map<_, _> =
+        fields.iter().map(|field| ((*field).to_owned(), Value::Null)).collect();
     let newer = json!({"of_a_newer_version": {"a": [1]}});
     for payload in [json!({}), Value::Object(nulls), newer] {
         assert_eq!(format!("{:?}", read::<T>(payload.clone())), empty, "{payload}");
@@ -131,7 +150,14 @@ fn what_is_absent_null_or_new_is_no_error() {
     check_lenient::<SessionFieldsUpdated>(&["id", "active_chat", "session_fields"]);
     check_lenient::<SummarySet>(&["chat_id", "thread_id", "summary"]);
     check_lenient::<Summary>(&["status", "text", "updated_at"]);
-    check_lenient::<AgentSaved>(&["id", "name", "groups", "awaiting_approval", "notifications", "work_scheduler"]);
+    check_lenient::<AgentSaved>(&[
+        "id",
+        "name",
+        "groups",
+        "awaiting_approval",
+        "notifications",
+        "work_scheduler",
+    ]);
     check_lenient::<AgentRef>(&["id"]);
     check_lenient::<BotSaved>(&["id", "name", "groups", "owner_client_id"]);
     check_lenient::<BotDeleted>(&["id"]);

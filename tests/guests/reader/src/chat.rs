@@ -164,9 +164,10 @@ impl Shown for PropertiesUpdated {
 impl Shown for PropertiesDeleted {
     fn show(&self, line: Line) -> Line {
         let line = in_chat(line, &self.chat_id, self.thread_id.as_deref());
-        let all = self.properties.iter().flat_map(|(namespace, names)| {
-            names.iter().map(move |name| format!("{namespace}.{name}"))
-        });
+        let all = self
+            .properties
+            .iter()
+            .flat_map(|(namespace, names)| names.iter().map(move |name| format!("{namespace}.{name}")));
         line.maybe("event", self.event_id.as_ref()).list("gone", all)
     }
 }
