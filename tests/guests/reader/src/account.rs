@@ -3,7 +3,7 @@ use chatplug_sdk::payload::{
     AccessRule, AgentRef, AgentSaved, BotDeleted, BotSaved, GroupDeleted, GroupSaved, TagDeleted, TagSaved,
 };
 
-use crate::line::{Line, Shown};
+use super::line::{Line, Shown};
 
 impl Shown for AgentSaved {
     fn show(&self, line: Line) -> Line {

@@ -5,7 +5,7 @@ use chatplug_sdk::payload::{
     Tagged, UserAdded, UserRemoved,
 };
 
-use crate::line::{Line, Shown};
+use super::line::{Line, Shown};
 
 impl Shown for IncomingChat {
     fn show(&self, line: Line) -> Line {
