@@ -239,7 +239,7 @@ fn read(host: &Host) -> BTreeMap<i64, String> {
     let mut select = store
         .prepare("SELECT key, value FROM memory WHERE plugin = 'reader' AND key LIKE 'read/%'")
         .expect("the table");
-    let row = |row: &rusqlite::Row<'_>| {
+    let row = |row: &rusqlite::Row<'_>| -> rusqlite::Result<(i64, String)> {
         let (key, value): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
         let event = key.trim_start_matches("read/ev-").parse().expect("the number of an event");
         let value: Value = serde_json::from_slice(&value).expect("JSON");

@@ -14,7 +14,7 @@ fn by_type(event_type: &str, payload: &str) -> Option<String> {
         let read: T = json::read("a fixture", payload).unwrap_or_else(|error| panic!("{error}: {payload}"));
         format!("{read:?}")
     }
-    let shown = match event_type {
+    let shown: fn(&str) -> String = match event_type {
         "chat_access_updated" => shown::<AccessUpdated>,
         "event_deleted" => shown::<EventDeleted>,
         "events_marked_as_seen" => shown::<EventsSeen>,
