@@ -112,7 +112,6 @@ async fn expect_no_double(livechat: &Livechat, host: &Host, bodies: &[Value]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_can_be_listed_of_an_hour_of_outage_is_recovered_in_order_and_once() {
     let livechat = Livechat::start().await.expect("a port");
-    livechat.set_retry_spacing(Duration::from_millis(1));
     let mut host =
         Host::prepared(&config(&livechat), &[guest("guest_reader")]).env("LIVECHAT_PAT", livechat::PAT);
     host.run();
@@ -130,6 +129,8 @@ async fn what_can_be_listed_of_an_hour_of_outage_is_recovered_in_order_and_once(
 
     assert!(host.stop(), "{}", host.log());
     down_since(&host, SignedDuration::from_hours(1));
+    // Nobody is there: LiveChat soon gives up.
+    livechat.set_retry_spacing(Duration::from_millis(1));
     let going_on = hour(&mut day, begun);
     let expected: BTreeSet<Identity> = told(&day.bodies).into_iter().collect();
 
