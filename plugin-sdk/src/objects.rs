@@ -14,4 +14,4 @@ pub use chat::{Access, Chat, Properties, Queue, Targets, Thread};
 pub use chat_event::{ChatEvent, FormField};
 pub use listing::{ChatSummary, ListPage, Report};
 pub use user::{Agent, Customer, Page, RoutingStatus, User, Visit};
-pub use word::{ChatEventKind, RatingChange, Scale, Status, Visibility};
+pub use word::{ChatEventKind, RatingChange, RuleChange, Scale, Status, SummaryStatus, Visibility};

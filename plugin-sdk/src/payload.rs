@@ -1,7 +1,45 @@
-//! The payloads of the event types that plugins use most.
+//! The payloads of all event types.
 //!
 //! They follow LiveChat's v3.6 shapes and are lenient: what is absent or null is empty, unknown fields are
 //! ignored. The raw text is in [`Event::payload_json`](crate::Event::payload_json).
+//!
+//! [`Payload`] has the event types that plugins use most. Those of the others are read by their types
+//! ([`Event::payload_as`](crate::Event::payload_as)), so that only plugins that use them hold their code:
+//!
+//! | Event type | Type |
+//! |---|---|
+//! | `chat_access_updated` | [`AccessUpdated`] |
+//! | `event_deleted` | [`EventDeleted`] |
+//! | `events_marked_as_seen` | [`EventsSeen`] |
+//! | `event_properties_updated` | [`PropertiesUpdated`] |
+//! | `chat_properties_deleted`, `thread_properties_deleted`, `event_properties_deleted` | [`PropertiesDeleted`] |
+//! | `customer_session_fields_updated` | [`SessionFieldsUpdated`] |
+//! | `thread_summary_set` | [`SummarySet`] |
+//! | `agent_created`, `agent_updated` | [`AgentSaved`] |
+//! | `agent_approved`, `agent_suspended`, `agent_unsuspended`, `agent_deleted` | [`AgentRef`] |
+//! | `bot_created`, `bot_updated` | [`BotSaved`] |
+//! | `bot_deleted` | [`BotDeleted`] |
+//! | `group_created`, `group_updated` | [`GroupSaved`] |
+//! | `group_deleted` | [`GroupDeleted`] |
+//! | `tag_created`, `tag_updated` | [`TagSaved`] |
+//! | `tag_deleted` | [`TagDeleted`] |
+//! | `auto_accesses_updated` | [`Vec`] of [`AccessRule`] |
+//!
+//! ```no_run
+//! # use chatplug_sdk::prelude::*;
+//! use chatplug_sdk::payload::{AgentRef, SummarySet};
+//!
+//! # fn handle(event: Event) -> Result<(), Failure> {
+//! match event.event_type.as_str() {
+//!     "thread_summary_set" => {
+//!         let set: SummarySet = event.payload_as()?;
+//!         chats::note(&set.chat_id, set.summary.text.unwrap_or_default()).send()?;
+//!     }
+//!     "agent_suspended" => info!("{} can't log in any more", event.payload_as::<AgentRef>()?.id),
+//!     _ => {}
+//! }
+//! # Ok(()) }
+//! ```
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -9,8 +47,18 @@ use serde_json::Value;
 use crate::objects::{Chat, ChatEvent, Properties, Queue, RatingChange, RoutingStatus, Scale, Targets, User};
 use crate::{Error, json};
 
+mod account;
+mod in_chat;
 mod own;
 
+pub use account::{
+    AccessRule, AgentRef, AgentSaved, BotDeleted, BotSaved, GroupDeleted, GroupSaved, RuleAccess, TagDeleted,
+    TagSaved,
+};
+pub use in_chat::{
+    AccessUpdated, ActiveChat, EventDeleted, EventsSeen, PropertiesDeleted, SessionFieldsUpdated, Summary,
+    SummarySet,
+};
 pub use own::{Commanded, ScheduleDue, TimerDue};
 
 macro_rules! payloads {
@@ -23,7 +71,7 @@ macro_rules! payloads {
                 #[doc = concat!("`", $event_type, "`.")]
                 $name($payload),
             )*
-            /// Any other event type.
+            /// Any other event type; the [module](crate::payload) has the types to read it by.
             Other(Value),
         }
 
@@ -232,15 +280,17 @@ pub struct Tagged {
     pub tag: String,
 }
 
-/// Properties of a chat or thread changed.
+/// Properties of a chat, thread or chat event changed.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct PropertiesUpdated {
     /// The chat.
     pub chat_id: String,
-    /// The thread, if they are a thread's.
+    /// The thread, if they are a thread's or a chat event's.
     pub thread_id: Option<String>,
+    /// The chat event, if they are a chat event's.
+    pub event_id: Option<String>,
     /// Those that changed.
     #[serde(deserialize_with = "json::or_default")]
     pub properties: Properties,

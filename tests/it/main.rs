@@ -52,5 +52,6 @@ mod telling;
 mod tidy;
 mod timers;
 mod tokens;
+mod typed;
 mod way;
 mod webhooks;

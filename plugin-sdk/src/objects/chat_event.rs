@@ -50,6 +50,10 @@ pub struct ChatEvent {
     pub system_message_type: Option<String>,
     /// Of a system message, as LiveChat sent it.
     pub text_vars: Value,
+    /// Of what the platform says to programs: what it is about.
+    pub subtype: Option<String>,
+    /// Of what the platform says to programs: JSON text.
+    pub details: Option<String>,
 }
 
 impl ChatEvent {

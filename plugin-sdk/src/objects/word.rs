@@ -121,3 +121,25 @@ words! {
         Offline = "offline",
     }
 }
+
+words! {
+    /// What happened to a rule.
+    RuleChange {
+        /// It is new.
+        Added = "added",
+        /// It is another one now.
+        Updated = "updated",
+        /// It is gone.
+        Deleted = "deleted",
+    }
+}
+
+words! {
+    /// Whether LiveChat could sum a thread up.
+    SummaryStatus {
+        /// It could.
+        Ok = "ok",
+        /// It could not.
+        Error = "error",
+    }
+}

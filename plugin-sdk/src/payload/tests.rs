@@ -1,6 +1,9 @@
 use super::*;
 use crate::objects::{ChatEventKind, Status};
 
+mod by_type;
+mod fixtures;
+
 fn read(event_type: &str, text: &str) -> Payload {
     Payload::read(event_type, text).unwrap()
 }
@@ -63,5 +66,17 @@ fn a_wrong_payload_is_an_error_that_names_the_event_type() {
     assert!(
         error.message.contains("thread_tagged") && error.message.contains("expected a string"),
         "{error}"
+    );
+}
+
+#[test]
+fn an_app_speaks_to_programs() {
+    let text = r#"{"event":{"type":"system","subtype":"handoff","details":"{\"reason\":\"asked\"}"}}"#;
+    let Payload::IncomingEvent(payload) = read("incoming_event", text) else { panic!("another payload") };
+    let said = payload.event;
+    assert_eq!(said.kind, ChatEventKind::System);
+    assert_eq!(
+        (said.subtype.as_deref(), said.details.as_deref()),
+        (Some("handoff"), Some(r#"{"reason":"asked"}"#))
     );
 }
