@@ -1,7 +1,7 @@
 //! The simulated account: who works in it, its customers, chats, tags, groups and webhooks. No I/O: what
 //! happens here leaves [`Occurrence`]s, which the outbox sends as webhooks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -32,6 +32,10 @@ pub(super) struct Account {
     pub(super) credentials: Vec<Credential>,
     /// The tokens that were issued and are still valid.
     pub(super) issued: Vec<Credential>,
+    /// What its tokens may not: they have every other scope.
+    pub(super) scopes_lacked: BTreeSet<String>,
+    /// The time zone in which people's schedules are, if they have any.
+    pub(super) work_timezone: Option<String>,
     /// The error type of calls on an inactive chat: the platform has `validation` and `chat_inactive`.
     pub(super) inactive_as: &'static str,
     /// For how long readers don't see the events that are stored now.
