@@ -95,7 +95,8 @@ fn of_zone(zone: &TimeZone, zones: &BTreeSet<String>, now: Timestamp) -> Finding
         let came = format!("{}; no schedule says in which zone it is", name(zone));
         return Finding::ok("time zone", tried, came);
     }
-    let finding = Finding::ok("time zone", tried, format!("{}; the schedules are in {}", name(zone), list(zones)));
+    let finding =
+        Finding::ok("time zone", tried, format!("{}; the schedules are in {}", name(zone), list(zones)));
     if known.iter().any(|other| are_alike(zone, other, now)) {
         return finding;
     }
@@ -143,7 +144,11 @@ fn of_archives(
         Ok(count) => *count,
         Err(error) if is_refusal(error) => {
             let todo = identity.needs("chats--all:ro or chats--access:ro");
-            return Finding::ok("archives", tried, error.message.clone()).but(Kind::ArchivesRefused, means, todo);
+            return Finding::ok("archives", tried, error.message.clone()).but(
+                Kind::ArchivesRefused,
+                means,
+                todo,
+            );
         }
         Err(error) => {
             return Finding::ok("archives", tried, error.message.clone()).but(
@@ -207,9 +212,8 @@ pub(super) mod tests {
         ];
         all.extend(identities.map(|identity| of_reports(identity, &error(Code::Denied, "`authorization`"))));
         all.push(of_reports(Identity::Pat, &error(Code::Unavailable, "`internal`")));
-        let archives = |reports, archives, beside| {
-            of_archives(Identity::Pat, &warsaw(), &reports, &archives, beside)
-        };
+        let archives =
+            |reports, archives, beside| of_archives(Identity::Pat, &warsaw(), &reports, &archives, beside);
         all.extend([
             archives(Ok(7), error(Code::Denied, "`authorization`"), 0),
             archives(Ok(7), error(Code::Unavailable, "`internal`"), 0),

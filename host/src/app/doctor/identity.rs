@@ -79,7 +79,9 @@ impl Identity {
                 "a bot's token has chats--access:rw, agents-bot--my:rw and customers:rw, and can't have {scope}: where this \
                  is needed, use a personal access token or livechat.oauth"
             ),
-            Identity::Older => "use e-mail address and API key of the account's owner: others may not read this".to_owned(),
+            Identity::Older => {
+                "use e-mail address and API key of the account's owner: others may not read this".to_owned()
+            }
         }
     }
 }

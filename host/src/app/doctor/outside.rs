@@ -29,9 +29,7 @@ async fn ask(url: &str) -> Came {
 }
 
 fn of_answer(url: &str, came: Came) -> Finding {
-    let found = |came: String| {
-        Finding::ok(WHAT, format!("POST {url} with a body that is no webhook"), came)
-    };
+    let found = |came: String| Finding::ok(WHAT, format!("POST {url} with a body that is no webhook"), came);
     let (status, word) = match came {
         Ok(answer) => answer,
         Err(error) => {

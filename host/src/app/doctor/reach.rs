@@ -124,7 +124,8 @@ pub(super) mod tests {
     }
 
     pub(in crate::app::doctor) async fn provoked() -> Vec<Finding> {
-        let refusal = |kind: &str| format!("{{\"error\":{{\"type\":\"{kind}\",\"message\":\"said by LiveChat\"}}}}");
+        let refusal =
+            |kind: &str| format!("{{\"error\":{{\"type\":\"{kind}\",\"message\":\"said by LiveChat\"}}}}");
         let mut all = vec![clock(5_001), clock(-3_600_000)];
         let mut look = Vec::new();
         super::look("ftp://nowhere", Reach::Public, &mut look).await;

@@ -138,7 +138,10 @@ pub(super) mod tests {
         };
         check("", [true; 4]);
         check("[plugin.a]\nevnts = []\n", [false, true, true, true]);
-        check("[livechat]\nbase_url = \"https://gate.example\"\nacount_id = \"a\"\n", [false, true, true, false]);
+        check(
+            "[livechat]\nbase_url = \"https://gate.example\"\nacount_id = \"a\"\n",
+            [false, true, true, false],
+        );
         check("[livechat]\nbase_url = \"nowhere\"\n", [false, true, false, false]);
         check("[data]\ndir = 1\n", [false, false, true, true]);
         check("[livechat", [false; 4]);

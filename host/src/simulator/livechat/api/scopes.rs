@@ -13,8 +13,14 @@ fn of_call(api: &str, action: &str) -> &'static [&'static str] {
     }
     match action {
         "list_chats" | "get_chat" | "list_archives" => READ_CHATS,
-        "deactivate_chat" | "transfer_chat" | "add_user_to_chat" | "remove_user_from_chat" | "send_event"
-        | "update_chat_properties" | "tag_thread" | "untag_thread" => WRITE_CHATS,
+        "deactivate_chat"
+        | "transfer_chat"
+        | "add_user_to_chat"
+        | "remove_user_from_chat"
+        | "send_event"
+        | "update_chat_properties"
+        | "tag_thread"
+        | "untag_thread" => WRITE_CHATS,
         "get_customer" => &["customers:ro"],
         "update_customer" => &["customers:rw"],
         "ban_customer" => &["customers.ban:rw"],
