@@ -121,7 +121,7 @@ async fn a_config_that_is_refused_is_a_finding_and_the_rest_is_looked_at() {
     let (is_well, findings) = doctor(&host, &["--url", "http://127.0.0.1:1"]);
     assert!(!is_well);
     says(with_id(&findings, "account-id-email"), "came", "is an e-mail address");
-    says(with_id(&findings, "white-space"), "came", "`livechat.token` has white space in it");
+    says(with_id(&findings, "white-space"), "came", "white space around it");
     with_id(&findings, "no-data-folder");
     with_id(&findings, "way-no-answer");
     assert_eq!(of(&findings, "LiveChat")[0]["grade"], "ok", "{findings:#?}");

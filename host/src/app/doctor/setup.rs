@@ -103,7 +103,7 @@ pub(super) mod tests {
     /// What is found of a config's text.
     fn found(text: &str) -> Vec<Finding> {
         let path = Path::new("chatplug.toml");
-        let env = |name: &str| (name == "SPACED").then(|| "s3 cret\n".to_owned());
+        let env = |name: &str| (name == "SPACED").then(|| "s3 cret".to_owned());
         match Config::parse(text, path, &env) {
             Ok(config) => of_config(path, &config),
             Err(problems) => of_problems(path, &problems),
