@@ -98,7 +98,7 @@ async fn wrong_credentials_are_told_by_their_form_and_by_what_livechat_says() {
     let number = pat().replace(livechat::ACCOUNT_ID, "1520");
     for (lines, token, expected) in [
         (&number, livechat::PAT, &["account-id-number", "credentials-refused"][..]),
-        (&pat(), "not-the-token-of-anybody", &["credentials-refused"]),
+        (&pat(), "not-the-token-of-anybody", &["credentials-refused"][..]),
     ] {
         let (mut host, _livechat) = host(lines).await;
         host.set_env("LIVECHAT_PAT", Some(token));

@@ -18,8 +18,6 @@ mod setup;
 mod tests;
 mod webhooks;
 
-use identity::Identity;
-
 /// Looks, and prints what was found; false if there is a problem. A config that is refused is a finding, and what can be
 /// looked at without it is looked at.
 ///
