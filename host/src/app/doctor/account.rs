@@ -260,6 +260,8 @@ pub(super) mod tests {
         check(Code::RateLimited, false, Kind::RateLimited);
         check(Code::Unsupported, true, Kind::UnsupportedVersion);
         check(Code::NotFound, true, Kind::NotLivechat);
+        let misdirected = Error::new(Code::Other, "LiveChat says `misdirected_request`: not here");
+        assert_eq!(of_check(&pat(), true, Err(misdirected)).kind, Some(Kind::Misdirected));
     }
 
     #[test]
