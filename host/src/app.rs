@@ -13,7 +13,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{self, link::ADDRESS_FILE};
+use crate::capture::{self, Capture};
+use crate::cli::{self, ServeArgs, link::ADDRESS_FILE};
 use crate::config::Config;
 use crate::connections::Connections;
 use crate::delivery::progress::Progress;
@@ -59,18 +60,20 @@ const LISTENING: &str = "listening";
 /// How long the parts may take to end: more than each gives itself.
 const STOP_TIME: Duration = Duration::from_secs(35);
 
-/// Runs the host until it is told to stop; in safe mode with all plugins off.
+/// Runs the host until it is told to stop; in safe mode with all plugins off, and with each webhook in a file if that is
+/// asked for.
 ///
 /// # Errors
 /// What keeps it from starting, a store that failed, or a part that ended by itself.
-pub async fn serve(config_path: &Path, safe_mode: bool) -> anyhow::Result<()> {
+pub async fn serve(config_path: &Path, args: &ServeArgs) -> anyhow::Result<()> {
     let config = Config::load(config_path)?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    if safe_mode {
+    if args.safe_mode {
         tracing::warn!("safe mode: all plugins are off; webhooks are stored, and wait");
     }
+    let (capture, capturing) = open_capture(args.capture.as_deref())?.unzip();
     let measures = Arc::new(Measures::new());
     let Opened { store, committed, lock } = Store::open_measured(&config.data_dir, meters::store(&measures))?;
     let listener = http::listen(config.server.listen).await.with_context(|| {
@@ -87,9 +90,12 @@ pub async fn serve(config_path: &Path, safe_mode: bool) -> anyhow::Result<()> {
     let operator_address = operators.local_addr()?;
     let operator_listening = config.data_dir.join(ADDRESS_FILE);
     let stop = CancellationToken::new();
-    let loops =
-        start((config_path, safe_mode), config, &store, committed, [listener, operators], &measures, &stop)?;
+    let asked = (config_path, args.safe_mode, capture);
+    let loops = start(asked, config, &store, committed, [listener, operators], &measures, &stop)?;
     loops.spawn("measures", measures.run(stop.clone()));
+    if let Some(capturing) = capturing {
+        loops.spawn("capture", capturing.run());
+    }
     // First the one that nobody waits for.
     for (path, address) in [(&operator_listening, operator_address), (&listening, address)] {
         write_address(path, address).with_context(|| format!("cannot write {}", path.display()))?;
@@ -120,7 +126,7 @@ pub async fn serve(config_path: &Path, safe_mode: bool) -> anyhow::Result<()> {
 
 /// Puts the parts together and starts each as a task, which ends some time after `stop`.
 fn start(
-    (config_path, safe_mode): (&Path, bool),
+    (config_path, safe_mode, capture): (&Path, bool, Option<Capture>),
     config: Config,
     store: &Store,
     committed: Committed,
@@ -135,7 +141,7 @@ fn start(
     let registry = Arc::new(Registry::default());
     let plugins =
         Plugins::new(config_path.to_owned(), Some(store.clone()), registry.clone(), Some(loader.clone()));
-    let webhooks = Arc::new(webhooks(&config, store, measures));
+    let webhooks = Arc::new(webhooks(&config, store, measures, capture));
     let beats = Beats::default();
     let health = Arc::new(Health::new(store.clone(), beats.all()));
     let (changed, reloads) = watch::channel(());
@@ -304,9 +310,23 @@ fn open_doors(
     loops.spawn("operator listener", http::serve_operator(operators, operator, stop.clone()));
 }
 
-fn webhooks(config: &Config, store: &Store, measures: &Measures) -> Webhooks {
+/// What captures webhooks, with a warning: it is not for a host that goes on so.
+fn open_capture(folder: Option<&Path>) -> anyhow::Result<Option<(Capture, capture::Writer)>> {
+    let Some(folder) = folder else { return Ok(None) };
+    let opened = capture::open(folder).map_err(anyhow::Error::msg)?;
+    tracing::warn!(
+        "capturing: each webhook that is accepted is written to {}, without its secret, up to {} files. This is for \
+         development: the files hold what customers wrote, retention does not remove them, and `chatplug forget` does not \
+         reach them",
+        folder.display(),
+        capture::FILES_MAX
+    );
+    Ok(Some(opened))
+}
+
+fn webhooks(config: &Config, store: &Store, measures: &Measures, capture: Option<Capture>) -> Webhooks {
     let (reception, meters) = (services::reception(config), meters::webhooks(measures));
-    Webhooks::new(store.clone(), reception, Arc::new(Refusals::default()), meters)
+    Webhooks::new(store.clone(), reception, Arc::new(Refusals::default()), meters, capture)
 }
 
 /// What runs reach of the outside.

@@ -142,6 +142,9 @@ pub struct ServeArgs {
     /// Start with all plugins off: webhooks are stored, and wait
     #[arg(long)]
     pub safe_mode: bool,
+    /// Write each webhook that is accepted into a folder, without its secret: for development, as customers' data is in it
+    #[arg(long, value_name = "DIR")]
+    pub capture: Option<PathBuf>,
 }
 
 /// The arguments of `demo`.
@@ -350,6 +353,8 @@ mod tests {
     fn global_arguments_stand_before_or_after_the_command() {
         check("chatplug serve", true);
         check("chatplug serve --safe-mode", true);
+        check("chatplug serve --capture webhooks --safe-mode", true);
+        check("chatplug serve --capture", false);
         check("chatplug --config a.toml --json --log json events types", true);
         check("chatplug events list --config a.toml --json --type rating_added --chat C1 --limit 5", true);
         check("chatplug events show ev-42", true);

@@ -15,7 +15,7 @@ use reqwest::{Client, ClientBuilder, Url};
 mod address;
 pub mod secret;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use address::Refused;
 

@@ -14,6 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::capture::Capture;
+
 mod health;
 mod operator;
 mod webhooks;
@@ -42,6 +44,8 @@ pub struct AppState {
 
 /// Serves webhooks and health until `stop`, then lets the open requests end.
 pub async fn serve(listener: TcpListener, state: AppState, stop: CancellationToken) {
+    // What was accepted last is captured, too.
+    let _open = state.webhooks.capture.as_ref().map(Capture::while_open);
     let app = router(state);
     accept(listener, CONNECTIONS_MAX, |_| app.clone(), stop).await;
 }

@@ -31,6 +31,7 @@ pub mod store;
 pub mod config;
 
 // Workings.
+pub mod capture;
 pub mod destinations;
 pub mod dispatcher;
 pub mod heartbeat;

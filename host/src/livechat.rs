@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod client_v2;
+mod notices;
 pub mod registrations;
 pub mod view;
 pub mod webhook;

@@ -46,7 +46,7 @@ fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<bool> {
         Command::Events(EventsCommand::Types) => cli::events_types::run(json, out)?,
         Command::Serve(serve) => {
             telemetry::init(args.log, std::env::var(telemetry::FILTER_VARIABLE).ok().as_deref())?;
-            block_on(app::serve(&args.config, serve.safe_mode))?;
+            block_on(app::serve(&args.config, serve))?;
         }
         Command::Demo(demo) => return block_on(app::demo::run(demo, out)),
         // These have to work in a timer, and on a machine that has nothing but the file and the data.
@@ -110,7 +110,9 @@ fn with_config(
         Command::Connections(ConnectionsCommand::Test { name }) => {
             return block_on(app::test_connection(config, name, json, out));
         }
-        Command::Chats(chats) => block_on(app::overview::chats(config, chats, json, out))?,
+        Command::Chats(chats) => {
+            block_on(app::overview::chats(config, chats, json, out, &mut std::io::stderr()))?;
+        }
         Command::Agents(form) => block_on(app::overview::agents(config, form, json, out))?,
         Command::Stats(stats) => block_on(app::overview::stats(config, stats, json, out))?,
         Command::Files(command) => block_on(cli::files::run(config, command, json, out))?,

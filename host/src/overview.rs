@@ -55,8 +55,11 @@ pub struct Chats {
     pub window: Window,
     /// Which page it is.
     pub page: u32,
-    /// The next page; `None` on the last one.
+    /// The next page; `None` on the last one, and on the last one that can be asked for.
     pub next_page: Option<u32>,
+    /// Whether there are more chats behind the last page that can be asked for: only fewer days bring them.
+    #[serde(default)]
+    pub is_cut: bool,
     /// How many there are on all pages, as LiveChat estimates it.
     pub found: Option<u64>,
     /// The newest first.
@@ -142,10 +145,12 @@ impl Overview {
         }
         let query = json!({ "filters": filters, "limit": PAGE }).to_string();
         let page = self.page(&query, number).await?;
+        let has_more = page.next_page_id.is_some();
         Ok(Chats {
             window,
             page: number,
-            next_page: page.next_page_id.map(|_| number + 1).filter(|next| *next <= PAGES_MAX),
+            next_page: (has_more && number < PAGES_MAX).then_some(number + 1),
+            is_cut: has_more && number == PAGES_MAX,
             found: page.found,
             chats: page.conversations,
         })

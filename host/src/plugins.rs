@@ -75,7 +75,7 @@ pub struct Switched {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Approve {
-    /// Its content hash, if it is to be this one and no other.
+    /// Its content hash or the beginning of it, if it is to be this one and no other.
     pub version: Option<String>,
     /// What it asks for and is not to get.
     pub denies: Vec<String>,
@@ -280,11 +280,8 @@ impl Plugins {
         let kept = marks.kept();
         let older = marks.good(name).into_iter().map(|known| &known.name.hash);
         let mut older = older.filter(|hash| **hash != current.name.hash && kept.contains(*hash));
-        let begins = |hash: &&String, to: &str| {
-            hash.starts_with(to) || hash.strip_prefix("sha256:").is_some_and(|hex| hex.starts_with(to))
-        };
         let to = match wanted.to.as_deref().filter(|to| !to.is_empty()) {
-            Some(to) => older.find(|hash| begins(hash, to)),
+            Some(to) => older.find(|hash| begins_with(hash, to)),
             None => older.next(),
         };
         let Some(to) = to.cloned() else {
@@ -365,6 +362,11 @@ impl Plugins {
     }
 }
 
+/// Whether a content hash begins with a text, with the name of its kind or without.
+fn begins_with(hash: &str, text: &str) -> bool {
+    hash.starts_with(text) || hash.strip_prefix("sha256:").is_some_and(|hex| hex.starts_with(text))
+}
+
 /// What approving the version of a status means.
 fn approval(
     name: &str,
@@ -378,7 +380,7 @@ fn approval(
     let (true, Some(version)) = (waits, status.version.clone()) else {
         return conflict(format!("no version of {name} waits for approval: it is {}", status.state));
     };
-    if wanted.version.as_ref().is_some_and(|wanted| *wanted != version) {
+    if wanted.version.as_ref().is_some_and(|wanted| !begins_with(&version, wanted)) {
         return conflict(format!("another version of {name} waits by now: {version}"));
     }
     let asks: BTreeSet<String> = status.asks.iter().cloned().collect();

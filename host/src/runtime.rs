@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,7 @@ use crate::limits::Limits;
 use crate::manifest::{Manifest, SettingsSchema};
 
 mod attempt;
+mod background;
 mod bindings;
 mod capability;
 mod clock;
@@ -36,6 +38,8 @@ mod log;
 mod memory;
 mod steps;
 
+use background::Background;
+use cpu::Meter;
 use guest::Guest;
 use inspect::Inspected;
 
@@ -206,6 +210,8 @@ pub struct Version {
     pub asks: Arc<BTreeSet<String>>,
     name: Arc<str>,
     instance: bindings::ComponentPre<Guest>,
+    /// Whether its last attempt belonged into the background: the next one begins there.
+    is_heavy: AtomicBool,
 }
 
 /// Why compiled code became no version.
@@ -233,6 +239,7 @@ pub struct Runtime {
     stack_bytes: usize,
     services: Arc<Services>,
     fuse: fuse::Shared,
+    background: Arc<Background>,
     _ticker: Arc<engine::Ticker>,
 }
 
@@ -240,7 +247,7 @@ impl Runtime {
     /// Makes the process's one engine; attempts on it have a stack of so many bytes.
     ///
     /// # Errors
-    /// What the engine says.
+    /// What the engine says, or the system if it has no more threads.
     pub fn new(services: Services, stack_bytes: usize) -> wasmtime::Result<Runtime> {
         let engine = engine::for_running(stack_bytes)?;
         let linker = Arc::new(bindings::linker(&engine)?);
@@ -251,6 +258,7 @@ impl Runtime {
             stack_bytes,
             services: Arc::new(services),
             fuse: fuse::Shared::new(),
+            background: Arc::new(Background::start()?),
             _ticker: ticker,
         })
     }
@@ -271,7 +279,9 @@ impl Runtime {
     ) -> Result<Version, LoadError> {
         let component = self.deserialize(compiled).map_err(LoadError::Compiled)?;
         let instance = self.link(&component)?;
-        let manifest = attempt::describe(self, &instance).await?;
+        let meter = Arc::new(Meter::default());
+        let described = Box::pin(attempt::describe(self.clone(), instance.clone(), meter.clone()));
+        let manifest = self.background.do_from_foreground(described, || meter.used()).await?;
         let mut asks = inspected.asks.clone();
         if inspected.sends_http {
             asks.extend(manifest.connections.iter().map(|connection| grant::http(connection)));
@@ -286,13 +296,21 @@ impl Runtime {
             asks: Arc::new(asks),
             manifest,
             instance,
+            is_heavy: AtomicBool::new(false),
         })
     }
 
     /// Runs one attempt to its end, whatever the guest does.
     pub async fn run(&self, attempt: Attempt) -> Report {
         let began = Instant::now();
-        let report = attempt::run(self, attempt).await;
+        let (version, meter) = (attempt.version.clone(), Arc::new(Meter::default()));
+        let work = Box::pin(attempt::run(self.clone(), attempt, meter.clone()));
+        let report = if version.is_heavy.load(Ordering::Relaxed) {
+            self.background.run(work).await
+        } else {
+            self.background.do_from_foreground(work, || meter.used()).await
+        };
+        version.is_heavy.store(background::is_much(report.cpu, report.host_calls), Ordering::Relaxed);
         Report { wall: began.elapsed(), ..report }
     }
 

@@ -75,7 +75,7 @@ use crate::delivery::Uptime;
 /// Batches of committed deliveries that wait for the dispatcher. When it is full the dispatcher reads them
 /// from the table instead.
 const COMMITTED_BATCHES_MAX: usize = 1024;
-const READERS_KEPT: usize = 4;
+const READERS_KEPT: usize = 8;
 /// How long the lock waits for the last write.
 const CLOSING: Duration = Duration::from_secs(5);
 

@@ -1,4 +1,5 @@
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use crate::exported::bindings::chatplug::plugin::types;
 use crate::{Failure, Payload, json};
@@ -34,6 +35,51 @@ pub struct Event {
 }
 
 impl Event {
+    /// For tests: the event that the host makes of a LiveChat webhook, v3.6, given its body. Files that
+    /// `chatplug serve --capture` writes are such bodies, unless they came in another format, which the host brings into
+    /// this shape first. What the body doesn't say is empty, and the times are those of 1970.
+    ///
+    /// ```
+    /// # use chatplug_sdk::{Event, Payload};
+    /// let event = Event::from_webhook(
+    ///     r#"{ "action": "chat_deactivated", "payload": { "chat_id": "PJ0MRSHTDG", "thread_id": "K600PKZON8" } }"#,
+    /// )?;
+    /// let Payload::ChatDeactivated(payload) = event.payload()? else { panic!("{event:?}") };
+    /// assert_eq!(payload.thread_id, "K600PKZON8");
+    /// # Ok::<(), chatplug_sdk::Failure>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Failure::Reject`] if the text is no such body.
+    pub fn from_webhook(body: &str) -> Result<Event, Failure> {
+        let mut fields: Map<String, Value> = json::read("the webhook", body).map_err(Failure::from)?;
+        fields.insert("wire".to_owned(), "v3".into());
+        fields.remove("secret_key");
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let action = fields.remove("action").as_ref().and_then(text);
+        let organization = fields.remove("organization_id").as_ref().and_then(text);
+        let payload = fields.remove("payload").filter(Value::is_object);
+        let (Some(event_type), Some(payload)) = (action, payload) else {
+            let error =
+                json::invalid("the webhook", "it has no `action` or no `payload`: is it one of v3.6?");
+            return Err(error.into());
+        };
+        Ok(Event {
+            id: String::new(),
+            event_type,
+            source: "livechat".to_owned(),
+            organization,
+            occurred_at_ms: None,
+            received_at_ms: 0,
+            chat_id: text(&payload["chat_id"]).or_else(|| text(&payload["chat"]["id"])),
+            thread_id: text(&payload["thread_id"]).or_else(|| text(&payload["chat"]["thread"]["id"])),
+            attempt: 1,
+            flags: Vec::new(),
+            payload_json: payload.to_string(),
+            extra_json: Value::Object(fields).to_string(),
+        })
+    }
+
     /// The payload in typed form.
     ///
     /// # Errors
@@ -98,6 +144,41 @@ impl From<types::Event> for Event {
             flags: event.flags,
             payload_json: event.payload,
             extra_json: event.extra,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_webhook_becomes_the_event_of_a_test() {
+        let body = r#"{
+            "webhook_id": "wh_1", "secret_key": "[secret removed]", "action": "incoming_chat",
+            "organization_id": "org-1", "additional_data": { "a": 1 },
+            "payload": { "chat": { "id": "C", "thread": { "id": "T" } } }
+        }"#;
+        let event = Event::from_webhook(body).unwrap();
+        assert_eq!(
+            (event.event_type.as_str(), event.organization.as_deref()),
+            ("incoming_chat", Some("org-1"))
+        );
+        assert_eq!((event.chat_id.as_deref(), event.thread_id.as_deref()), (Some("C"), Some("T")));
+        assert_eq!(event.extra_json, r#"{"additional_data":{"a":1},"webhook_id":"wh_1","wire":"v3"}"#);
+        let Payload::IncomingChat(payload) = event.payload().unwrap() else { panic!("{event:?}") };
+        assert_eq!(payload.chat.id, "C");
+    }
+
+    #[test]
+    fn what_is_no_webhook_of_v3_6_is_no_event() {
+        let v2 = r#"{"event_type":"chat_ended","token":"[secret removed]","chat":{"id":"C"}}"#;
+        for body in ["", "[1]", "{}", v2, r#"{"action":1,"payload":{}}"#, r#"{"action":"x","payload":[]}"#] {
+            let failure = Event::from_webhook(body).unwrap_err();
+            assert!(
+                matches!(&failure, Failure::Reject(reason) if reason.contains("the webhook")),
+                "{failure:?}"
+            );
         }
     }
 }

@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use crate::client::post;
 use crate::echo::Echo;
 
+mod issued;
+
 /// The secrets: the environment variable, and the text.
 const SECRETS: [(&str, &str); 10] = [
     ("CANARY_PAT", "canary-pat-7f3a91c5e2"),
@@ -91,9 +93,9 @@ settings = {{ word = "hello" }}
 }
 
 /// What may not be found: each secret as it is, in base64 at each of three offsets, and encoded for a URL.
-fn forms() -> Vec<(String, String)> {
+fn forms(secrets: &[(&str, &str)]) -> Vec<(String, String)> {
     let mut forms = Vec::new();
-    for (name, text) in SECRETS {
+    for &(name, text) in secrets {
         forms.push((name.to_owned(), text.to_owned()));
         forms.push((format!("{name} in base 16"), text.bytes().map(|byte| format!("{byte:02x}")).collect()));
         let mut urls = ["", "-", "-/"].map(|kept| encoded(text, kept)).to_vec();
@@ -156,8 +158,8 @@ impl Heard {
     }
 
     /// Where which of the secrets was found.
-    fn finds(&self) -> String {
-        let forms = forms();
+    fn finds(&self, secrets: &[(&str, &str)]) -> String {
+        let forms = forms(secrets);
         let mut finds = String::new();
         for (whence, bytes) in &self.0 {
             let text = String::from_utf8_lossy(bytes);
@@ -231,12 +233,20 @@ fn commands() -> Vec<Vec<&'static str>> {
         "webhooks plan --url https://host.example",
         "webhooks apply --url https://host.example",
         "forget --chat C9",
+        "doctor",
+        "chats",
+        "chats --csv",
+        "agents",
+        "stats",
+        "files list",
+        "events recover",
+        "plugins command witness nothing",
     ]
     .map(|line| line.split(' ').collect())
     .into()
 }
 
-const ENDPOINTS: [&str; 14] = [
+const ENDPOINTS: [&str; 17] = [
     "/metrics",
     "/api/v1/openapi.json",
     "/api/v1/status",
@@ -251,6 +261,9 @@ const ENDPOINTS: [&str; 14] = [
     "/api/v1/dead/count",
     "/api/v1/held",
     "/api/v1/held/count",
+    "/api/v1/plugins/witness",
+    "/api/v1/plugins/witness/history",
+    "/files",
 ];
 
 async fn endpoints(host: &Host, heard: &mut Heard) {
@@ -280,6 +293,10 @@ fn check_heard(heard: &Heard, service: &Echo) {
         whence.contains("/chatplug.db") && String::from_utf8_lossy(bytes).contains("incoming_event")
     };
     assert!(heard.0.iter().any(is_read), "the store was looked into");
+    let is_captured = |(whence, bytes): &&(String, Vec<u8>)| {
+        whence.contains("/captured/") && String::from_utf8_lossy(bytes).contains("[secret removed]")
+    };
+    assert_eq!(heard.0.iter().filter(is_captured).count(), 3, "what was accepted was captured");
     for name in ["CANARY_PAT", "CANARY_BEARER", "CANARY_PASSWORD", "CANARY_HEADER", "CANARY_URL"] {
         assert!(service.was_told(secret(name)), "{name} reaches its service");
     }
@@ -298,7 +315,8 @@ async fn no_secret_of_the_config_is_found_anywhere() {
     let text = fs::read_to_string(host.config_path()).expect("the config");
     fs::write(host.config_path(), text.replace("secrets = [{ env = \"TEST_WEBHOOK_SECRET\" }]", secrets))
         .expect("the config");
-    host.run();
+    let captured = host.plugins().with_file_name("captured");
+    host.run_with(&["--capture", captured.to_str().expect("a path")]);
     let mut heard = Heard::default();
 
     for (chat, text) in ["work", "reject", "panic"].into_iter().enumerate() {
@@ -344,10 +362,11 @@ async fn no_secret_of_the_config_is_found_anywhere() {
     );
     heard.output(&["check"], host.cli(&["check"]));
     heard.folder(&host.data());
+    heard.folder(&captured);
     heard.add("the log", host.log());
 
     check_heard(&heard, &service);
-    let finds = heard.finds();
+    let finds = heard.finds(&SECRETS);
     assert!(finds.is_empty(), "{finds}");
 }
 
@@ -358,6 +377,6 @@ fn what_is_hidden_in_base_64_is_found() {
     let mut heard = Heard::default();
     heard.add("a file", "dXM6Y2FuYXJ5LXBhdC03ZjNhOTFjNWUy");
     heard.add("another", format!("x {text} y"));
-    let finds = heard.finds();
+    let finds = heard.finds(&SECRETS);
     assert_eq!(finds, "CANARY_PAT in base 64 in a file\nCANARY_PAT in another\n");
 }

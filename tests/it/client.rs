@@ -63,3 +63,12 @@ pub(crate) fn message(chat: &str, number: usize) -> String {
     });
     webhook("incoming_event", &json!({ "chat_id": chat, "thread_id": format!("{chat}T"), "event": event }))
 }
+
+/// What a customer says in a chat.
+pub(crate) fn said(chat: &str, id: &str, text: &str) -> String {
+    let event = json!({
+        "id": id, "type": "message", "created_at": "2026-06-01T12:00:03.512000Z", "visibility": "all",
+        "author_id": "b7eff798-f8df-4364-8059-649c35c9ed0c", "text": text,
+    });
+    webhook("incoming_event", &json!({ "chat_id": chat, "thread_id": format!("{chat}T"), "event": event }))
+}

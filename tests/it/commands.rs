@@ -1,7 +1,9 @@
 //! Commands: what operators ask of a plugin, followed to its end.
 
-use chatplug_tests::{Host, guest};
+use chatplug_tests::{Host, deliveries, guest};
 use serde_json::json;
+
+use crate::client::{accept, said};
 
 const CONFIG: &str = "[plugin.clockwork]\nevents = [\"incoming_event\"]\n[plugin.clockwork.schedules]\nsecond = false\nslow \
                       = false\nlate = false\nnightly = false\n";
@@ -54,4 +56,18 @@ fn a_command_shows_what_the_plugin_says_and_ends_as_it_does() {
     assert!(host.stop());
     let output = host.cli(&["plugins", "command", "clockwork", "greet", "--name", "Ada"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("no host runs"), "{output:?}");
+}
+
+#[tokio::test]
+async fn a_job_may_use_more_than_what_customers_wait_for() {
+    let config = format!("{CONFIG}[plugin.clockwork.limits]\ncpu_ms = 1\n");
+    let host = Host::start(&config, &[guest("guest_clockwork")]);
+    host.wait_for_plugin("clockwork", "active");
+    let report = host.json(&["plugins", "command", "clockwork", "compute"]);
+    assert_eq!(report["state"], "succeeded", "10 s of CPU, whatever the limit for events: {report}");
+    accept(&host, said("C1", "1", "compute")).await;
+    let events = host.wait_until_done(2);
+    let event = events.iter().find(|event| event["chat_id"] == "C1").expect("the message");
+    let delivery = deliveries(event).next().expect("a delivery");
+    assert_eq!(delivery["outcome"], "out of CPU", "{delivery:#}");
 }

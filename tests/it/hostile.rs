@@ -213,7 +213,13 @@ fn misdeeds() -> Vec<(&'static str, String, &'static str, &'static str, &'static
             "out of memory",
             "67108864 bytes of memory (limits.memory_bytes)",
         ),
-        ("growing-table", hostile("nothing"), "dead", "out of memory", "a table of it can't grow further"),
+        (
+            "growing-table",
+            hostile("nothing"),
+            "dead",
+            "out of memory",
+            "(no plugin may have more than 20000 elements)",
+        ),
         ("padded", hostile("nothing"), "succeeded", "handled", ""),
     ]
 }

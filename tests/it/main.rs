@@ -6,6 +6,7 @@ mod bad_input;
 mod browser;
 mod canary;
 mod capability;
+mod capture;
 mod cli;
 mod client;
 mod commands;

@@ -1,8 +1,13 @@
 //! The older API, for accounts that have only an e-mail address and an API key: the same plugin, the same commands.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use chatplug::livechat::client_v2::{NOT_AT_ALL, shortfall};
 use chatplug::simulator::Livechat;
 use chatplug::simulator::livechat::{EndedBy, Opening, V2_KEY, V2_LOGIN};
-use chatplug_tests::{Host, deliveries, guest};
+use chatplug_tests::{Host, deliveries, guest, plugin};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -100,7 +105,7 @@ async fn the_commands_work_and_the_check_says_what_is_missing() {
     let (chat, thread) = ended_chat(&livechat, "Dana");
     livechat.rate(&chat, 1).expect("a rating");
     let host = host(&livechat);
-    let chats = host.json(&["chats"]);
+    let chats = host.json(&["chats"])["chats"].clone();
     assert_eq!((&chats[0]["id"], &chats[0]["rating"]), (&json!(thread), &json!("good")), "{chats}");
     assert_eq!(
         (&chats[0]["customer_email"], &chats[0]["message_count"]),
@@ -126,4 +131,65 @@ async fn the_commands_work_and_the_check_says_what_is_missing() {
     let text = String::from_utf8_lossy(&checked.stdout).into_owned();
     assert!(!checked.status.success() && text.contains("livechat.api_key"), "{text}");
     assert!(!text.contains("another-key"), "{text}");
+}
+
+#[test]
+fn the_check_says_it_of_a_plugin_without_event_types_too() {
+    let config = "[livechat]\napi = \"v2\"\nlogin = \"ann@example.com\"\napi_key = { env = \"KEY\" }\ntimezone = \"Europe/Warsaw\"\n\
+                  [plugin.quality-report]\nevents = []\ngrants = [\"chats.*\", \"reports.*\"]\n\
+                  settings = { timezone = \"Europe/Warsaw\" }\n";
+    let host = Host::prepared(config, &[plugin("quality-report")]).env("KEY", "a-key-of-nobody");
+    let checked = host.cli(&["check"]);
+    let text = String::from_utf8_lossy(&checked.stdout).into_owned();
+    let line = text.lines().find(|line| line.contains("quality-report: with the older API"));
+    let line = line.unwrap_or_else(|| panic!("{text}"));
+    assert!(line.contains("`chats.list-archives` days only, the newest first"), "{line}");
+}
+
+/// What the document says of a plugin: the word, what it lacks, what it has in part.
+type Said = (String, BTreeSet<String>, BTreeSet<String>);
+
+/// The table of plugins in docs/older-api.md, by name.
+fn documented() -> Vec<(String, Said)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/older-api.md");
+    let text = fs::read_to_string(path).expect("the document");
+    let (_, section) = text.split_once("\n## Plugins\n").expect("the section");
+    let section = section.split("\n## ").next().expect("a section");
+    // Behind the names of the columns and the line.
+    let rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
+    let row = |row: &str| {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [name, words, lacks, part] = cells.as_slice() else { panic!("four columns: {row}") };
+        let spans = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        let word = words.split(':').next().expect("a word").to_owned();
+        ((*name).to_owned(), (word, spans(lacks), spans(part)))
+    };
+    rows.map(row).collect()
+}
+
+#[test]
+fn what_is_documented_of_each_plugin_is_what_the_check_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins");
+    let entries = fs::read_dir(folder).expect("the plugins").map(|entry| entry.expect("an entry"));
+    let folders = entries.filter(|entry| entry.path().join("Cargo.toml").exists());
+    let names: BTreeSet<String> =
+        folders.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let documented = documented();
+    assert_eq!(documented.iter().map(|(name, _)| name.clone()).collect::<BTreeSet<_>>(), names);
+
+    let components: Vec<_> = names.iter().map(|name| plugin(name)).collect();
+    let host = Host::prepared("", &components);
+    for (name, (word, lacks, part)) in documented {
+        let asks = host.plugin(&name).expect("a status")["asks"].clone();
+        let asks: Vec<String> = serde_json::from_value(asks).expect("a list");
+        let is_lacking = |ask: &&String| shortfall(ask) == Some(NOT_AT_ALL);
+        let expected: BTreeSet<String> = asks.iter().filter(is_lacking).cloned().collect();
+        assert_eq!(lacks, expected, "{name} lacks");
+        let is_part = |ask: &&String| shortfall(ask).is_some_and(|what| what != NOT_AT_ALL);
+        let expected: BTreeSet<String> = asks.iter().filter(is_part).cloned().collect();
+        assert_eq!(part, expected, "{name} has in part");
+        let is_full = lacks.is_empty() && part.is_empty();
+        assert_eq!(word == "full", is_full, "{name}: {word}");
+        assert!(["full", "partly", "no"].contains(&word.as_str()), "{name}: {word}");
+    }
 }

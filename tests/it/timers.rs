@@ -5,18 +5,10 @@ use std::time::{Duration, SystemTime};
 use chatplug_tests::{Host, deliveries, guest};
 use serde_json::{Value, json};
 
-use crate::client::{accept, webhook};
+use crate::client::{accept, said};
 
 const CONFIG: &str = "[plugin.clockwork]\nevents = [\"incoming_event\"]\n[plugin.clockwork.schedules]\nsecond = false\nslow \
                       = false\nlate = false\nnightly = false\n";
-
-fn said(chat: &str, id: &str, text: &str) -> String {
-    let event = json!({
-        "id": id, "type": "message", "created_at": "2026-06-01T12:00:03.512000Z", "visibility": "all",
-        "author_id": "b7eff798-f8df-4364-8059-649c35c9ed0c", "text": text,
-    });
-    webhook("incoming_event", &json!({ "chat_id": chat, "thread_id": format!("{chat}T"), "event": event }))
-}
 
 /// The timers' events, the oldest first.
 fn fired(host: &Host) -> Vec<Value> {

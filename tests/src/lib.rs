@@ -151,7 +151,11 @@ impl Host {
         self.try_run_with(&[])
     }
 
-    fn try_run_with(&mut self, args: &[&str]) -> anyhow::Result<()> {
+    /// The same with arguments for `serve`.
+    ///
+    /// # Errors
+    /// If it ends instead; with its log.
+    pub fn try_run_with(&mut self, args: &[&str]) -> anyhow::Result<()> {
         let listening = self.data().join("listening");
         // Left over from a host that was killed.
         let _ = fs::remove_file(&listening);

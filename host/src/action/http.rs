@@ -46,6 +46,11 @@ impl Request {
         let facts = Facts::Request { method: &self.method, path: &self.path };
         Asked { capability: grant::http(&self.connection).into(), facts }
     }
+
+    /// Whether its method changes nothing at the service (RFC 9110, section 9.2.1).
+    pub fn is_safe(&self) -> bool {
+        matches!(self.method.as_str(), "GET" | "HEAD")
+    }
 }
 
 /// What a connection answered, whatever its status.

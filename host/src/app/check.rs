@@ -92,9 +92,15 @@ async fn ask_plugins(
     }
 }
 
+/// Whether the config has something for a plugin to do, be it only by schedules and commands.
+fn is_switched_on(status: &PluginStatus) -> bool {
+    let works = !status.events.is_empty() || !status.schedules.is_empty() || !status.commands.is_empty();
+    works && status.version.is_some() && !["disabled", "unconfigured"].contains(&status.state.as_str())
+}
+
 /// Says of the plugins that are switched on how far the older API serves what they were granted.
 fn check_older_api(findings: &mut Findings, statuses: &[PluginStatus]) {
-    for status in statuses.iter().filter(|status| status.version.is_some() && !status.events.is_empty()) {
+    for status in statuses.iter().filter(|status| is_switched_on(status)) {
         let Some(name) = &status.name else { continue };
         let granted = status.asks.iter().filter(|ask| !status.denies.contains(ask));
         let missing = |ask: &String| client_v2::shortfall(ask).map(|what| format!("`{ask}` {what}"));
@@ -244,6 +250,49 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// What is said of a plugin whose config is this, beside what every status has.
+    fn said_of_older_api(own: serde_json::Value) -> (Vec<String>, Vec<String>) {
+        let mut status = json!({
+            "name": "p", "file": "p.wasm", "version": "sha256:1", "release": "1.0.0", "state": "active", "reason": "",
+            "serving": null, "handles": [], "events": [], "grants": [], "denies": [],
+            "asks": ["chats.get-chat", "chats.list-archives", "chats.tag", "http:slack"],
+        });
+        status.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
+        let mut findings = Findings::default();
+        check_older_api(&mut findings, &[serde_json::from_value(status).unwrap()]);
+        assert!(findings.problems.is_empty());
+        (findings.warnings, findings.checked)
+    }
+
+    #[test]
+    fn what_the_older_api_lacks_is_said_of_each_plugin_that_has_something_to_do() {
+        let command = json!([{"name": "report", "description": "makes it"}]);
+        for own in [
+            json!({"events": ["chat_rated"]}),
+            json!({"schedules": ["nightly: 0 2 * * *"]}),
+            json!({"commands": command}),
+            json!({"commands": command, "state": "awaiting approval"}),
+        ] {
+            let (warnings, checked) = said_of_older_api(own.clone());
+            assert!(checked.is_empty() && warnings.len() == 1, "{own}: {warnings:?} {checked:?}");
+            assert!(warnings[0].starts_with("p: with the older API"), "{warnings:?}");
+            assert!(warnings[0].contains("`chats.list-archives` days only"), "{warnings:?}");
+            assert!(warnings[0].contains("`chats.tag` not with the older API"), "{warnings:?}");
+            assert!(!warnings[0].contains("get-chat") && !warnings[0].contains("slack"), "{warnings:?}");
+        }
+        let denied = json!({"events": ["chat_rated"], "denies": ["chats.list-archives", "chats.tag"]});
+        let (warnings, checked) = said_of_older_api(denied);
+        assert!(warnings.is_empty() && checked == ["p: the older API has all that it needs"], "{warnings:?}");
+        for own in [
+            json!({}),
+            json!({"events": ["chat_rated"], "state": "disabled"}),
+            json!({"commands": command, "state": "unconfigured"}),
+            json!({"events": ["chat_rated"], "state": "absent", "version": null}),
+        ] {
+            assert_eq!(said_of_older_api(own.clone()), (vec![], vec![]), "{own}");
+        }
+    }
 
     #[test]
     fn tags_are_found_wherever_the_schema_says_so() {

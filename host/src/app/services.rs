@@ -206,6 +206,7 @@ pub(super) fn options(livechat: &config::Livechat) -> Option<Options> {
         base_url: livechat.base_url.clone(),
         reach: livechat.reach,
         join: livechat.join,
+        region: livechat.region.clone(),
         agent_id: livechat.agent_id.clone(),
         timezone: livechat.timezone.clone(),
         ..Options::new(credentials)
@@ -337,9 +338,18 @@ fn probe(account: Arc<Account>, connections: Arc<Connections>) -> Box<Probe> {
 /// gives it other credentials.
 pub(super) fn is_renewed(differences: &[String], destination: &str) -> bool {
     let keys: &[&str] = match destination {
-        LIVECHAT => {
-            &["api", "base_url", "allow_private", "account_id", "token", "oauth", "bot", "login", "api_key"]
-        }
+        LIVECHAT => &[
+            "api",
+            "base_url",
+            "allow_private",
+            "region",
+            "account_id",
+            "token",
+            "oauth",
+            "bot",
+            "login",
+            "api_key",
+        ],
         _ => &["kind", "address", "allow_private", "credentials"],
     };
     let names =
@@ -350,6 +360,7 @@ pub(super) fn is_renewed(differences: &[String], destination: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::double::{Answer, Double};
 
     #[test]
     fn other_credentials_make_a_destination_new_and_other_terms_do_not() {
@@ -367,5 +378,26 @@ mod tests {
         assert_eq!(renewed(&config("A", 1)), [false, false, false]);
         assert_eq!(renewed(&config("A", 2)), [false, false, false]);
         assert_eq!(renewed(&config("B", 1)), [true, true, false]);
+    }
+
+    #[tokio::test]
+    async fn the_data_centre_of_the_config_is_the_one_that_is_asked() {
+        for (line, expected) in [("", ""), ("region = \"fra\"\n", "fra"), ("region = \"dal\"\n", "dal")] {
+            let double = Double::start([Answer::text(200, "[]")]).await;
+            let text = format!(
+                "[livechat]\naccount_id = \"a\"\ntoken = {{ env = \"A\" }}\nallow_private = true\nbase_url = \"{}\"\n{line}",
+                double.url
+            );
+            let config =
+                Config::parse(&text, "chatplug.toml", &|name| Some(name.to_owned())).expect("a config");
+            let way = reading(&config.livechat).expect("a client").expect("credentials");
+            way.check_credentials().await.expect("they are good");
+            assert_eq!(double.asked()[0].header("x-region"), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn another_data_centre_is_another_service() {
+        assert!(is_renewed(&["`livechat.region` changed".to_owned()], LIVECHAT));
     }
 }

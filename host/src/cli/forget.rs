@@ -13,11 +13,12 @@ use crate::event::person::Person;
 use crate::store::{Error, Forgotten, Reader, Store};
 
 /// What the host can't take away; the operator has to.
-pub const OUT_OF_REACH: [&str; 7] = [
+pub const OUT_OF_REACH: [&str; 8] = [
     "backups of the store, and stores that a restore left beside it",
     "LiveChat itself: chats, customers, archives",
     "what plugins sent through connections (CRM, Slack)",
     "log lines that were written",
+    "webhooks that `chatplug serve --capture` wrote into a folder",
     "published files that tell of them by other words than the address or the id of a chat, and copies that somebody saved",
     "free pages of the store, of what retention had removed before, until they are used again or given back",
     "the chat's id in the list of events, until their metadata is removed",
@@ -28,7 +29,7 @@ struct Report<'a> {
     dry_run: bool,
     #[serde(flatten)]
     forgotten: &'a Forgotten,
-    out_of_reach: [&'static str; 7],
+    out_of_reach: [&'static str; 8],
 }
 
 impl ForgetArgs {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use jiff::civil::Date;
+use serde::Serialize;
 
 use super::{csv, table, text};
 use crate::livechat::view::{Agent, Conversation};
@@ -92,17 +93,24 @@ impl Form {
     }
 }
 
-/// Prints conversations; `is_cut` if there are more than were read.
+/// Conversations of some days.
+#[derive(Debug, Serialize)]
+pub struct Listed {
+    /// The days, in which time zone.
+    #[serde(flatten)]
+    pub window: Window,
+    /// Whether there are more than can be listed.
+    pub is_cut: bool,
+    /// The newest first.
+    pub chats: Vec<Conversation>,
+}
+
+/// Prints conversations. That there are more stands in a table and in JSON, and beside comma-separated values, which must
+/// stay a table, on `err`.
 ///
 /// # Errors
-/// Those of the output.
-pub fn print_chats(
-    window: &Window,
-    chats: &[Conversation],
-    is_cut: bool,
-    form: Form,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+/// Those of the outputs.
+pub fn print_chats(listed: &Listed, form: Form, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<()> {
     let names = [
         "ID", "THREAD", "STARTED", "ENDED", "NAME", "EMAIL", "AGENT", "RATING", "COMMENT", "MESSAGES", "TAGS",
     ];
@@ -122,14 +130,24 @@ pub fn print_chats(
             chat.tags.join(" "),
         ]
     };
-    let rows: Vec<[String; 11]> = chats.iter().map(row).collect();
+    let rows: Vec<[String; 11]> = listed.chats.iter().map(row).collect();
+    let (count, days) = (rows.len(), days(&listed.window));
     match form {
-        Form::Json => text::json(out, &chats),
-        Form::Csv => csv::write(out, names, &rows),
+        Form::Json => text::json(out, listed),
+        Form::Csv => {
+            csv::write(out, names, &rows)?;
+            if listed.is_cut {
+                writeln!(
+                    err,
+                    "these are the newest {count} chats {days}; there are more: ask for fewer days"
+                )?;
+            }
+            Ok(())
+        }
         Form::Table => {
             table::write(out, names, &rows)?;
-            let more = if is_cut { "; there are more: ask for fewer days" } else { "" };
-            writeln!(out, "\n{} chats, {}{more}.", chats.len(), days(window))
+            let more = if listed.is_cut { "; there are more: ask for fewer days" } else { "" };
+            writeln!(out, "\n{count} chats, {days}{more}.")
         }
     }
 }
@@ -216,11 +234,38 @@ mod tests {
         .unwrap()
     }
 
+    /// What a list of one chat prints, on both outputs.
+    fn listed(is_cut: bool, form: Form) -> (String, String) {
+        let listed = Listed { window: window(), is_cut, chats: vec![hostile()] };
+        let mut err = Vec::new();
+        let out = shown(|out| print_chats(&listed, form, out, &mut err));
+        (out, String::from_utf8(err).unwrap())
+    }
+
+    #[test]
+    fn a_list_that_is_cut_says_so_in_each_form() {
+        for is_cut in [false, true] {
+            let (table, beside) = listed(is_cut, Form::Table);
+            assert_eq!((table.contains("fewer days"), beside.as_str()), (is_cut, ""), "{table}");
+            let (csv, beside) = listed(is_cut, Form::Csv);
+            assert_eq!(csv.lines().count(), 2, "a table and nothing else: {csv}");
+            assert_eq!(
+                beside.contains("newest 1 chats") && beside.contains("fewer days"),
+                is_cut,
+                "{beside}"
+            );
+            let (json, beside) = listed(is_cut, Form::Json);
+            let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+            assert_eq!((&json["is_cut"], beside.as_str()), (&json!(is_cut), ""));
+            assert_eq!((&json["chats"][0]["id"], &json["date_to"]), (&json!("C1"), &json!("2026-06-02")));
+        }
+    }
+
     #[test]
     fn what_customers_wrote_moves_neither_a_terminal_nor_a_spreadsheet() {
-        let table = shown(|out| print_chats(&window(), &[hostile()], true, Form::Table, out));
-        assert!(!table.contains('\u{1b}') && table.contains("fewer days"), "{table}");
-        let csv = shown(|out| print_chats(&window(), &[hostile()], false, Form::Csv, out));
+        let (table, _) = listed(true, Form::Table);
+        assert!(!table.contains('\u{1b}'), "{table}");
+        let (csv, _) = listed(false, Form::Csv);
         let line = csv.lines().nth(1).unwrap();
         let expected =
             "C1,T1,2026-06-01T10:00:00Z,,'=cmd|' /C calc'!A1,\"a,b@example.com\",,bad,[2Jslow,3,a b";

@@ -36,7 +36,7 @@ pub enum PluginsCommand {
         /// The plugin's name
         #[arg(value_name = "NAME")]
         name: String,
-        /// Only if this version waits, by its content hash
+        /// Only if this version waits, by the beginning of its content hash
         #[arg(long, value_name = "HASH")]
         version: Option<String>,
         /// Something that it asks for and is not to get; may be given several times

@@ -11,6 +11,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::text;
+use crate::capture::SIGNED;
 use crate::config::Config;
 
 mod sample;
@@ -22,13 +23,15 @@ const ANSWER_BYTES_MAX: usize = 64 << 10;
 /// The arguments of `send`.
 #[derive(Debug, clap::Args)]
 pub struct SendArgs {
-    /// The webhook's body; a `secret_key` or `token` in it is replaced by the configured secret
+    /// The webhook's body, such as one that `serve --capture` wrote; a `secret_key` or `token` in it is replaced by the
+    /// configured secret
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Where to send it [default: /webhooks/livechat at the config's listen address]
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
-    /// Sign the file's bytes with X-LiveChat-Signature instead of putting the secret into the body
+    /// Sign the file's bytes with X-LiveChat-Signature instead of putting the secret into the body; a file whose name ends
+    /// in `.signed.json` is signed in any case
     #[arg(long)]
     pub signed: bool,
 }
@@ -42,7 +45,7 @@ pub async fn run(config: &Config, args: &SendArgs, json: bool, out: &mut dyn Wri
     let Some(secret) = config.livechat.webhook_secrets.first() else {
         bail!("the config has no secret for webhooks: add `secrets` to [livechat.webhooks]");
     };
-    let webhook = sample::authenticated(body, secret.expose_secret(), args.signed);
+    let webhook = sample::authenticated(body, secret.expose_secret(), args.signed || came_signed(&args.file));
     let url = match &args.url {
         Some(url) => url.clone(),
         None => default_url(config.server.listen)?,
@@ -54,6 +57,11 @@ pub async fn run(config: &Config, args: &SendArgs, json: bool, out: &mut dyn Wri
         writeln!(out, "{status}: {}", text::escape(answer.trim_end()))?;
     }
     Ok(status == reqwest::StatusCode::OK)
+}
+
+/// Whether a file was captured of a webhook that came with a signature.
+fn came_signed(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with(SIGNED))
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {

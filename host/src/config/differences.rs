@@ -90,6 +90,7 @@ fn livechat(changes: &mut Changes, old: &Livechat, new: &Livechat) {
     changes.note("livechat.api", old.api != new.api);
     changes.note("livechat.base_url", old.base_url != new.base_url);
     changes.note("livechat.allow_private", old.reach != new.reach);
+    changes.note("livechat.region", old.region != new.region);
     changes.note("livechat.account_id", old.account_id != new.account_id);
     changes.note("livechat.token", text(old.token.as_ref()) != text(new.token.as_ref()));
     let oauth = |livechat: &Livechat| {

@@ -19,6 +19,8 @@ pub struct Livechat {
     pub base_url: String,
     /// Which addresses it may lead to.
     pub reach: Reach,
+    /// The account's data centre, `dal` or `fra`, where the operator says it.
+    pub region: Option<String>,
     /// The account that the personal access token belongs to. `None`: the token is a bearer token.
     pub account_id: Option<String>,
     /// The personal access token, or the bearer token of an app or a bot.
@@ -96,6 +98,7 @@ const BASE_URL_DEFAULT: &str = "https://api.livechatinc.com";
 pub(super) fn read(table: &mut Table<'_>) -> Livechat {
     let api = table.take("api").and_then(|item| api(&item)).unwrap_or(Api::V36);
     let (base_url, reach) = address(table);
+    let region = table.take("region").and_then(|item| region(&item, api));
     let account_id = table.take("account_id");
     let token = table.take("token");
     let (login, api_key) = (table.take("login"), table.take("api_key"));
@@ -131,6 +134,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Livechat {
         api,
         base_url,
         reach,
+        region,
         account_id: account_id.and_then(|item| account(&item)),
         token: token.and_then(|item| secret(&item)),
         oauth: oauth.and_then(|item| self::oauth(item.table()?, reach)),
@@ -182,6 +186,20 @@ fn api(item: &Item<'_>) -> Option<Api> {
             item.report(
                 "must be \"v3.6\", or \"v2\" for an account that has only an e-mail address and an API key",
             );
+            None
+        }
+    }
+}
+
+fn region(item: &Item<'_>, api: Api) -> Option<String> {
+    if api == Api::V2 {
+        item.report("belongs to livechat.api = \"v3.6\": remove it, the older API knows no data centres");
+        return None;
+    }
+    match item.text()? {
+        name @ ("dal" | "fra") => Some(name.to_owned()),
+        _ => {
+            item.report("must be \"dal\" or \"fra\", the data centre that holds the account");
             None
         }
     }

@@ -66,6 +66,7 @@ fn the_default_file_is_a_config_and_holds_every_default() {
 fn each_key_that_the_default_file_only_mentions_is_known() {
     let commented = [
         "# timezone = ",
+        "# region = ",
         "# organization = ",
         "# client_id = ",
         "# agent_id = ",
@@ -86,6 +87,7 @@ fn each_key_that_the_default_file_only_mentions_is_known() {
     assert_eq!(operator.read_token.unwrap().expose_secret(), "value-of-CHATPLUG_READ_TOKEN");
     assert_eq!(operator.hosts, ["chatplug.example.com"]);
     assert_eq!(livechat.agent_id.as_deref(), Some("smith@example.com"));
+    assert_eq!(livechat.region.as_deref(), Some("fra"));
     assert_eq!(livechat.timezone.as_ref().and_then(|zone| zone.iana_name()), Some("Europe/Warsaw"));
     assert!(livechat.client_id.is_some() && livechat.organization.is_some());
 }

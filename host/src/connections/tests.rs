@@ -462,3 +462,20 @@ async fn a_message_that_a_service_refuses_is_an_error() {
     assert_eq!(error.code, Code::Unsupported);
     assert_eq!(double.asked().len(), 1);
 }
+
+#[test]
+fn no_spelling_of_a_private_address_makes_a_connection() {
+    for host in crate::egress::tests::HOSTS {
+        for target in [
+            Target::BaseUrl(format!("http://{host}:9/base")),
+            Target::SecretUrl(format!("http://{host}:9/services/T0/B0/url-s3cret").into()),
+        ] {
+            let public = |target| Connection {
+                reach: Reach::Public,
+                ..connection(Kind::Generic, target, Credential::None)
+            };
+            let refused = Connections::new(vec![public(target)]).err();
+            assert!(refused.is_some_and(|error| !error.to_string().contains("s3cret")), "{host}");
+        }
+    }
+}

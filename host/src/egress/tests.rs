@@ -53,7 +53,7 @@ async fn failure(client: &Client, url: &str) -> String {
 }
 
 /// Hosts of URLs that are this machine, or may be, in all the ways in which addresses are written.
-const HOSTS: &[&str] = &[
+pub(crate) const HOSTS: &[&str] = &[
     "127.0.0.1",
     "127.0.0.1.",
     "127.1",
@@ -99,19 +99,16 @@ const HOSTS: &[&str] = &[
     "[fd00:ec2::254]",
 ];
 
-#[tokio::test]
-async fn an_address_in_a_url_is_known_however_it_is_written() {
-    let trap = Trap::new();
+#[test]
+fn an_address_in_a_url_is_known_however_it_is_written() {
     for host in HOSTS {
         for userinfo in ["", "api.example.com@", "u:p@", "1.1.1.1:80@"] {
-            let text = format!("http://{userinfo}{host}:{}/", trap.port);
+            let text = format!("http://{userinfo}{host}:80/");
             let Ok(url) = Url::parse(&text) else { panic!("{text} is a URL") };
             let refused = Reach::Public.check_url(&url).expect_err(&text);
             assert!(!refused.of_url().contains(host), "{text}");
         }
     }
-    // Not one of them is reached by those who keep to what they are told.
-    assert!(trap.is_silent());
     for url in
         ["https://api.hubapi.com", "https://1.1.1.1", "http://[2606:4700::1111]:8080", "http://localhosts"]
     {

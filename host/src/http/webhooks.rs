@@ -18,6 +18,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::AppState;
+use crate::capture::{Capture, Sample};
 use crate::crash_point::CrashPoint;
 use crate::livechat::webhook::{Door, Webhook};
 use crate::refusals::Refusals;
@@ -55,13 +56,21 @@ pub struct Webhooks {
     meters: Meters,
     /// Room for bodies, in KiB; [`BODIES_KIB_MAX`] in all.
     room: Semaphore,
+    /// What writes webhooks into files, while plugins are developed.
+    pub(super) capture: Option<Capture>,
 }
 
 impl Webhooks {
     /// A door that takes webhooks by `reception`, and counts those that it refuses.
-    pub fn new(store: Store, reception: Reception, refusals: Arc<Refusals>, meters: Meters) -> Webhooks {
+    pub fn new(
+        store: Store,
+        reception: Reception,
+        refusals: Arc<Refusals>,
+        meters: Meters,
+        capture: Option<Capture>,
+    ) -> Webhooks {
         let (reception, room) = (ArcSwap::from_pointee(reception), Semaphore::new(BODIES_KIB_MAX));
-        Webhooks { store, reception, refusals, meters, room }
+        Webhooks { store, reception, refusals, meters, room, capture }
     }
 }
 
@@ -106,6 +115,9 @@ pub(super) async fn receive(State(state): State<AppState>, headers: HeaderMap, b
     let signature = headers.get("x-livechat-signature").map(HeaderValue::as_bytes);
     match reception.door.receive(&body, signature, now_ms) {
         Ok(webhook) => {
+            if let Some(capture) = &webhooks.capture {
+                capture_body(capture, &reception.door, &webhook, &body, signature.is_some(), now_ms);
+            }
             let response = accept(webhooks, &reception, webhook, now_ms).await;
             if response.status() == StatusCode::OK {
                 webhooks.meters.ack_seconds.record(began.elapsed());
@@ -117,6 +129,21 @@ pub(super) async fn receive(State(state): State<AppState>, headers: HeaderMap, b
                 if refusal.reason.is_malformed() { StatusCode::BAD_REQUEST } else { StatusCode::FORBIDDEN };
             refuse(status, refusal.reason.word(), refusal.action, refusal.reason.to_string())
         }
+    }
+}
+
+/// Hands what was received over to be written, without its secret; it is answered without waiting for that.
+fn capture_body(
+    capture: &Capture,
+    door: &Door,
+    webhook: &Webhook,
+    body: &[u8],
+    signed: bool,
+    received_at_ms: i64,
+) {
+    let event_type = webhook.events.first().map(|event| event.event_type.as_str()).unwrap_or_default();
+    if let Some(body) = door.captured(body) {
+        capture.take(Sample { received_at_ms, event_type, signed, body });
     }
 }
 

@@ -17,6 +17,7 @@ mod dates;
 mod failure;
 mod look_up;
 mod me;
+mod region;
 mod registrations;
 mod request;
 mod sender;
@@ -27,6 +28,7 @@ mod tokens;
 pub use credentials::{Bot, Credentials, OAuth, TOKEN_URL};
 
 pub(super) use api::{base, up_to_limit};
+pub(super) use request::reports::filled;
 
 use api::Api;
 use sender::{Audience, Message, Sender};

@@ -5,20 +5,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use reqwest::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::client::{self, SetupError, TIMEOUT};
+use super::notices::{self, Notices};
 use crate::action::livechat::{Call, LiveChat};
-use crate::action::retry_after::retry_after;
 use crate::action::{BoxFuture, Code, Error, Failure, Origin};
 use crate::destination::tally::{HOST, Tally};
 use crate::egress::secret::{Known, basic_pair, joined};
 use crate::egress::{self, Reach, cause};
+use crate::event::trace_id::TraceId;
 
 mod asked;
 mod shape;
@@ -69,7 +69,14 @@ struct Way {
     http: reqwest::Client,
     base: Url,
     known: Known,
+    notices: Notices,
     options: Options,
+}
+
+/// For whom a request is made.
+struct Sender<'a> {
+    plugin: &'a str,
+    trace: Option<TraceId>,
 }
 
 /// The longest answer that is read, bytes.
@@ -89,7 +96,8 @@ impl Client {
         authorization(&options)?;
         let pair = basic_pair(&options.login, options.api_key.expose_secret());
         let known = Known::new([options.api_key.expose_secret(), pair.expose_secret()]);
-        Ok(Client(Arc::new(Way { http, base, known, options })))
+        let notices = Notices::new("set livechat.api = \"v3.6\" with an account id and a token");
+        Ok(Client(Arc::new(Way { http, base, known, notices, options })))
     }
 
     /// Whether LiveChat takes the credentials.
@@ -98,12 +106,14 @@ impl Client {
     /// `denied` with what to check if LiveChat doesn't know them; others if it can't say.
     pub async fn check_credentials(&self) -> Result<(), Error> {
         let asked = Asked::get(["agents"]);
-        self.send(HOST, &asked).await.map(|_| ()).map_err(Failure::into_error)
+        let host = Sender { plugin: HOST, trace: None };
+        self.send(&host, &asked).await.map(|_| ()).map_err(Failure::into_error)
     }
 
     async fn make(&self, origin: &Origin, call: Call) -> Result<String, Failure> {
         let asked = asked::of(&call, self.0.options.timezone.as_ref())?;
-        let answer = self.send(&origin.plugin, &asked).await?;
+        let sender = Sender { plugin: &origin.plugin, trace: Some(origin.trace) };
+        let answer = self.send(&sender, &asked).await?;
         let shaped = match &call {
             Call::GetChat { chat_id, .. } => shape::chat(&answer).ok_or(chat_id.as_str()),
             Call::ListArchives { .. } => shape::archives(&answer, &asked).ok_or("chats"),
@@ -111,7 +121,7 @@ impl Client {
             Call::GetAgent { agent_id, .. } => shape::agent(&answer).ok_or(agent_id.as_str()),
             Call::ListRoutingStatuses { .. } => shape::statuses(&answer).ok_or("agents"),
             Call::ListGroups { .. } => shape::groups(&answer).ok_or("groups"),
-            Call::Report { report, .. } => shape::report(*report, &answer).ok_or("report"),
+            Call::Report { report, .. } => shape::report(*report, &answer, &asked).ok_or("report"),
             _ => return Ok(String::new()),
         };
         let shaped = shaped.map_err(|what| {
@@ -121,46 +131,52 @@ impl Client {
         Ok(shaped.to_string())
     }
 
-    async fn send(&self, plugin: &str, asked: &Asked) -> Result<Value, Failure> {
-        let Way { http, base, known, options } = &*self.0;
-        options.tally.count(plugin);
-        let mut url = base.clone();
-        url.path_segments_mut().expect("an http URL has a path").pop_if_empty().extend(&asked.path);
-        if !asked.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(&asked.query);
-        }
-        let method = if asked.body.is_some() { Method::PUT } else { Method::GET };
-        let mut request = http.request(method, url).timeout(options.timeout);
-        request = request
-            .header(AUTHORIZATION, authorization(options).expect("it was checked when the client was made"));
-        request = request.header("X-API-Version", "2");
-        if let Some(body) = &asked.body {
-            request = request.json(body);
-        }
+    async fn send(&self, sender: &Sender<'_>, asked: &Asked) -> Result<Value, Failure> {
+        let Way { known, notices, options, .. } = &*self.0;
+        options.tally.count(sender.plugin);
         let lost = |error: reqwest::Error| self.lost(asked, error);
-        let mut answer = request.send().await.map_err(lost)?;
+        let mut answer = self.prepare(asked).send().await.map_err(lost)?;
         let status = answer.status().as_u16();
-        let wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let wait = wait.and_then(|value| retry_after(value, Timestamp::now()));
+        let headers = std::mem::take(answer.headers_mut());
+        notices.announce(&asked.name(), &headers);
         let body = client::up_to_limit(&mut answer, ANSWER_BYTES_MAX).await.map_err(lost)?;
         let Some(body) = body else {
             let message = format!("{asked} failed: the answer is longer than {} MiB", ANSWER_BYTES_MAX >> 20);
             return Err(Failure::Doubt(Error::new(Code::Limit, message)));
         };
         let body = known.clean(body);
-        if (200..300).contains(&status) {
-            return match serde_json::from_slice(&body) {
-                Ok(answer) => Ok(answer),
-                Err(_) if body.trim_ascii().is_empty() => Ok(Value::Null),
-                Err(_) => {
-                    let message = format!(
-                        "{asked} failed: the answer was a success without JSON; check livechat.base_url"
-                    );
-                    Err(Failure::Doubt(Error::new(Code::Unavailable, message)))
-                }
-            };
+        if !(200..300).contains(&status) {
+            notices::log_refusal(&asked.name(), sender.trace, status, "", &headers);
+            return Err(refused(asked, status, &body, &headers));
         }
-        Err(refused(asked, status, &body, wait))
+        match serde_json::from_slice(&body) {
+            Ok(answer) => Ok(answer),
+            Err(_) if body.trim_ascii().is_empty() => Ok(Value::Null),
+            Err(_) => {
+                let message =
+                    format!("{asked} failed: the answer was a success without JSON; check livechat.base_url");
+                Err(Failure::Doubt(Error::new(Code::Unavailable, message)))
+            }
+        }
+    }
+
+    fn prepare(&self, asked: &Asked) -> reqwest::RequestBuilder {
+        let Way { http, base, options, .. } = &*self.0;
+        let mut url = base.clone();
+        url.path_segments_mut().expect("an http URL has a path").pop_if_empty().extend(&asked.path);
+        if !asked.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&asked.query);
+        }
+        let method = if asked.body.is_some() { Method::PUT } else { Method::GET };
+        let request = http
+            .request(method, url)
+            .timeout(options.timeout)
+            .header(AUTHORIZATION, authorization(options).expect("it was checked when the client was made"))
+            .header("X-API-Version", "2");
+        match &asked.body {
+            Some(body) => request.json(body),
+            None => request,
+        }
     }
 
     fn lost(&self, asked: &Asked, error: reqwest::Error) -> Failure {
@@ -192,7 +208,7 @@ impl LiveChat for Client {
 }
 
 /// What a refusal means; version 2 has only the status, and sometimes words.
-fn refused(asked: &Asked, status: u16, body: &[u8], wait: Option<Duration>) -> Failure {
+fn refused(asked: &Asked, status: u16, body: &[u8], headers: &HeaderMap) -> Failure {
     let (code, advice) = match status {
         401 => (
             Code::Credentials,
@@ -210,7 +226,7 @@ fn refused(asked: &Asked, status: u16, body: &[u8], wait: Option<Duration>) -> F
     let words = serde_json::from_slice::<Value>(body).ok().and_then(|body| words(&body));
     let words = words.map_or_else(String::new, |words| format!(": {words}"));
     let message = format!("{asked} failed: LiveChat answered HTTP {status}{words}{advice}");
-    let retry_after_ms = wait
+    let retry_after_ms = notices::wait(headers)
         .filter(|_| matches!(code, Code::RateLimited | Code::Unavailable))
         .and_then(|wait| u64::try_from(wait.as_millis()).ok());
     let error = Error { code, message, retry_after_ms };
@@ -258,17 +274,16 @@ fn authorization(options: &Options) -> Result<HeaderValue, SetupError> {
 /// How far version 2 serves a capability, for people: `None` if whole.
 pub fn shortfall(capability: &str) -> Option<&'static str> {
     match capability {
-        "agents.get-agent"
-        | "agents.list-routing-statuses"
-        | "agents.set-routing-status"
-        | "chats.get-chat" => None,
+        "agents.get-agent" | "agents.set-routing-status" | "chats.get-chat" => None,
+        "agents.list-routing-statuses" => Some("for all groups together"),
         "reports.total-chats"
         | "reports.ratings"
         | "reports.response-time"
         | "reports.first-response-time" => Some("days only, one agent, one group, and tags as filters"),
-        "chats.list-archives" => {
-            Some("days only, 25 on a page, one agent, one group, tags and a text as filters")
-        }
+        "chats.list-archives" => Some(
+            "days only, the newest first, 25 on a page and 25,000 in all; one agent, one group, tags and a text as \
+                 filters",
+        ),
         "agents.list-agents" => Some("not by groups, and without the fields that only single agents have"),
         "agents.list-groups" => Some("without priorities"),
         _ if capability.starts_with("http:") => None,

@@ -7,6 +7,7 @@ use crate::event::rating::Signal;
 use crate::event::{NewEvent, Source};
 
 mod body;
+mod captured;
 mod derived;
 mod facts;
 mod flat;
@@ -27,6 +28,9 @@ pub use trace::Us;
 
 use json::Object;
 use payload::Payload;
+
+/// The fields of a body that hold a secret, whatever the format.
+const PROOFS: [&str; 2] = ["secret_key", "token"];
 
 /// What is accepted.
 #[derive(Debug)]
@@ -84,8 +88,7 @@ impl Door {
         if self.is_of_another_organization(&object) {
             return Err(refuse(Reason::OtherOrganization));
         }
-        object.remove("secret_key");
-        object.remove("token");
+        PROOFS.iter().for_each(|name| object.remove(name));
         let wire = if signature.is_some() { "signed" } else { wire(&object) };
         if !self.secrets.appear_in_any(&object) {
             return Ok(understand(&self.us, &object, wire, received_at_ms));

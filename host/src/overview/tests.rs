@@ -75,6 +75,23 @@ async fn a_page_is_reached_through_those_before_it_and_then_known() {
 }
 
 #[tokio::test]
+async fn the_last_page_that_can_be_asked_for_says_whether_it_is_the_end() {
+    for pages in [PAGES_MAX - 1, PAGES_MAX, PAGES_MAX + 1] {
+        let (overview, _) = overview(move |call| {
+            let Call::ListArchives { page_id, .. } = call else { panic!("{call:?}") };
+            let at: u32 = page_id.as_deref().map_or(1, |id| id.parse().expect("a number"));
+            let next = (at < pages).then(|| (at + 1).to_string());
+            Ok(json!({"chats": [{"id": format!("C{at}")}], "next_page_id": next}))
+        });
+        for number in [1, PAGES_MAX - 1, PAGES_MAX].into_iter().filter(|number| *number <= pages) {
+            let shown = overview.chats(&page(number), Some(&TimeZone::UTC)).await.expect("a page");
+            let next = (number < pages.min(PAGES_MAX)).then_some(number + 1);
+            assert_eq!((shown.next_page, shown.is_cut), (next, number == PAGES_MAX && pages > PAGES_MAX));
+        }
+    }
+}
+
+#[tokio::test]
 async fn screens_that_look_at_the_same_time_share_a_call() {
     let (overview, livechat) = overview(|_| Ok(json!({"chats": [{"id": "C1"}]})));
     let look = || async { overview.chats(&page(1), Some(&TimeZone::UTC)).await.expect("a page") };

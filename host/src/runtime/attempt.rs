@@ -25,8 +25,8 @@ use crate::journal::{Header, Journal, Run, Step};
 use crate::limits::Limits;
 use crate::manifest::Manifest;
 
-/// Runs one event through a plugin.
-pub(super) async fn run(runtime: &Runtime, attempt: Attempt) -> Report {
+/// Runs one event through a plugin. What it uses can be read from the meter meanwhile.
+pub(super) async fn run(runtime: Runtime, attempt: Attempt, meter: Arc<Meter>) -> Report {
     let Attempt { version, terms, event, run, journal, late, number } = attempt;
     let terms = if is_job(&event) { Arc::new(terms.for_jobs()) } else { terms };
     let plugin = version.name.clone();
@@ -59,7 +59,7 @@ pub(super) async fn run(runtime: &Runtime, attempt: Attempt) -> Report {
     guest.thread_id = event.thread_id.clone();
     guest.fuse = Some(runtime.fuse.clone());
     let argument = contract_event(&event, number, late);
-    let (ended, run) = call(runtime, guest, async |store| {
+    let (ended, run) = call(&runtime, guest, meter, async |store| {
         let instance = version.instance.instantiate_async(&mut *store).await?;
         instance.chatplug_plugin_plugin().call_handle(&mut *store, &argument).await
     })
@@ -113,7 +113,11 @@ const DESCRIBE_CPU_MS: u64 = 100;
 const DESCRIBE_WALL_MS: u64 = 2_000;
 
 /// Asks a component for its manifest, with nothing granted and little to spend.
-pub(super) async fn describe(runtime: &Runtime, instance: &ComponentPre<Guest>) -> Result<Manifest, String> {
+pub(super) async fn describe(
+    runtime: Runtime,
+    instance: ComponentPre<Guest>,
+    meter: Arc<Meter>,
+) -> Result<Manifest, String> {
     let limits = Limits {
         cpu_ms: DESCRIBE_CPU_MS,
         wall_ms: DESCRIBE_WALL_MS,
@@ -139,7 +143,7 @@ pub(super) async fn describe(runtime: &Runtime, instance: &ComponentPre<Guest>) 
         accepted_ms: 0,
         log,
     });
-    let (ended, _) = call(runtime, guest, async |store| {
+    let (ended, _) = call(&runtime, guest, meter, async |store| {
         let instance = instance.instantiate_async(&mut *store).await?;
         instance.chatplug_plugin_plugin().call_describe(&mut *store).await
     })
@@ -169,11 +173,11 @@ struct Ended {
 async fn call<T>(
     runtime: &Runtime,
     guest: Guest,
+    meter: Arc<Meter>,
     call: impl AsyncFnOnce(&mut Store<Guest>) -> wasmtime::Result<T>,
 ) -> (Result<T, Ended>, Ran) {
     let began = Instant::now();
     let limits = guest.terms.limits;
-    let meter = Arc::new(Meter::default());
     let mut store = Store::new(&runtime.engine, guest);
     store.limiter(|guest| &mut guest.memory);
     store.set_hostcall_fuel(limits.hostcall_bytes);

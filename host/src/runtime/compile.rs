@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, Signal, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
@@ -207,10 +207,10 @@ pub fn in_child(
     memory_bytes: u64,
     cpu_seconds: u64,
 ) -> Result<(), String> {
-    let memory = Rlimit { current: Some(memory_bytes), maximum: Some(memory_bytes) };
+    let memory = within(getrlimit(Resource::As), memory_bytes, memory_bytes);
     setrlimit(Resource::As, memory).map_err(|error| format!("cannot limit the memory: {error}"))?;
     // At the first a signal says that it was this limit; the second kills in any case.
-    let cpu = Rlimit { current: Some(cpu_seconds), maximum: Some(cpu_seconds + 5) };
+    let cpu = within(getrlimit(Resource::Cpu), cpu_seconds, cpu_seconds + 5);
     setrlimit(Resource::Cpu, cpu).map_err(|error| format!("cannot limit CPU: {error}"))?;
     let engine = engine::for_compiling().map_err(|error| format!("{error:#}"))?;
     let mut bytes = Vec::new();
@@ -220,6 +220,12 @@ pub fn in_child(
     target.write_all(&code).map_err(|error| format!("cannot write the code: {error}"))
 }
 
+/// A limit, as far as the one that the host itself is under allows it.
+fn within(outer: Rlimit, soft: u64, hard: u64) -> Rlimit {
+    let least = |wanted: u64| outer.maximum.map_or(wanted, |outer| wanted.min(outer));
+    Rlimit { current: Some(least(soft)), maximum: Some(least(hard)) }
+}
+
 /// Text that is the same for engines that can load each other's code: of the same version, with the same settings.
 fn fingerprint() -> Result<String, String> {
     use std::hash::{DefaultHasher, Hash, Hasher};
@@ -227,4 +233,18 @@ fn fingerprint() -> Result<String, String> {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
     Ok(format!("{:016x}", hasher.finish()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_stays_within_that_of_the_host() {
+        let outer = |maximum| Rlimit { current: None, maximum };
+        let of = |limit: Rlimit| (limit.current, limit.maximum);
+        assert_eq!(of(within(outer(None), 30, 35)), (Some(30), Some(35)));
+        assert_eq!(of(within(outer(Some(33)), 30, 35)), (Some(30), Some(33)));
+        assert_eq!(of(within(outer(Some(10)), 30, 35)), (Some(10), Some(10)));
+    }
 }

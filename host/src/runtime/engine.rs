@@ -22,7 +22,7 @@ pub(super) const INSTANCES_MAX: u32 = 256;
 pub(super) const CORE_INSTANCES_MAX: u32 = 20;
 pub(super) const MEMORIES_MAX: u32 = 2;
 pub(super) const TABLES_MAX: u32 = 4;
-const TABLE_ELEMENTS_MAX: usize = 20_000;
+pub(super) const TABLE_ELEMENTS_MAX: usize = 20_000;
 /// The host's own record of one instance; grows with what the component has.
 const INSTANCE_BYTES_MAX: usize = 16 << 20;
 /// What a call into the host may need of the stack, beyond what the guest has.

@@ -2,7 +2,7 @@
 
 use wasmtime::{Error, ResourceLimiter, Result};
 
-use super::engine::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
+use super::engine::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
 
 /// What an element of a table costs.
 const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
@@ -67,7 +67,10 @@ impl ResourceLimiter for MemoryLimit {
     }
 
     fn table_grow_failed(&mut self, error: Error) -> Result<()> {
-        self.failed("a table of it", &error);
+        self.failed(
+            &format!("a table of it (no plugin may have more than {TABLE_ELEMENTS_MAX} elements)"),
+            &error,
+        );
         Ok(())
     }
 
@@ -110,7 +113,12 @@ mod tests {
         limit.table_grow_failed(Error::msg("it is full"))?;
         assert_eq!(
             (limit.used(), limit.refused()),
-            (400, Some("a table of it can't grow further: it is full"))
+            (
+                400,
+                Some(
+                    "a table of it (no plugin may have more than 20000 elements) can't grow further: it is full"
+                )
+            )
         );
         Ok(())
     }

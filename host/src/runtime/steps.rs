@@ -55,11 +55,19 @@ impl Guest {
             Step::New(number) => number,
         };
         let used = self.use_grant(&outgoing)?;
+        // What reads by the plugin's own word may change something all the same.
+        let may_change = matches!(&outgoing, Outgoing::Http(request) if !request.is_safe());
+        if may_change {
+            self.check_fuse(&outgoing)?;
+        }
         let origin = self.origin(number);
         let answered = match send(&self.services, &origin, outgoing).await {
             Ok(answered) => answered,
             Err(Failure::Closed { reason, wait }) => {
                 self.spare_grant(used.as_ref());
+                if may_change {
+                    self.spare_fuse(self.chat_id.as_deref());
+                }
                 return Err(self.suspend(Suspend::Wait(reason, wait)));
             }
             Err(failure) => failed(failure.into_error()),

@@ -51,6 +51,13 @@ pub enum Fault {
     Redirect(String),
     /// 421: another data centre than the one that was asked for has the account. Nothing was done.
     WrongRegion,
+    /// Refused in the service's own form; nothing was done.
+    Refuse {
+        /// The answer's HTTP status.
+        status: u16,
+        /// The service's word for the error.
+        error_type: String,
+    },
 }
 
 impl Fault {
@@ -70,6 +77,7 @@ impl Fault {
             Fault::Unauthorized => "401",
             Fault::Redirect(_) => "redirect",
             Fault::WrongRegion => "wrong region",
+            Fault::Refuse { .. } => "refused",
         }
     }
 
@@ -86,6 +94,7 @@ impl Fault {
             | Fault::StallBeforeSaving(_)
             | Fault::StallAfterSaving(_)
             | Fault::Down => true,
+            Fault::Refuse { status, .. } => *status == 408 || *status >= 500,
             Fault::TooManyRequests { .. } | Fault::Unauthorized | Fault::Redirect(_) | Fault::WrongRegion => {
                 false
             }

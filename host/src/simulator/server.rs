@@ -42,6 +42,11 @@ pub(super) trait Service: Send + Sync + 'static {
         Reply::text(421, "Misdirected Request")
     }
 
+    /// A refusal with the service's word for it.
+    fn refusal(&self, _request: &Request, status: u16, error_type: &str) -> Reply {
+        Reply::json(status, &serde_json::json!({ "error": error_type }))
+    }
+
     /// The service's own form of an answer of status 401, 429, 500 or 503.
     fn failure(&self, operation: &str, status: u16) -> Reply;
 
@@ -225,6 +230,7 @@ impl<S: Service> Shared<S> {
             Some(Fault::Unauthorized) => self.service.failure(operation, 401),
             Some(Fault::Redirect(to)) => Reply::text(307, "moved").with("location", to),
             Some(Fault::WrongRegion) => self.service.misdirected(request),
+            Some(Fault::Refuse { status, error_type }) => self.service.refusal(request, status, &error_type),
         }
     }
 }

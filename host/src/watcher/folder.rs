@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 /// A file whose last change is older than this is whole.
 const OLD: Duration = Duration::from_secs(2);
-/// Files beyond this many are not looked at.
-const FILES_MAX: usize = 10_000;
+/// What a folder may hold, of whatever kind: one that holds more is not looked through.
+const ENTRIES_MAX: usize = 10_000;
 
 /// Tells whether a file has changed without reading it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,11 +46,16 @@ impl Stamp {
 /// The `.wasm` files of a folder.
 ///
 /// # Errors
-/// If the folder isn't there or can't be read to its end.
+/// If the folder isn't there, can't be read to its end, or holds too much to be.
 pub(super) fn scan(folder: &Path) -> io::Result<BTreeMap<String, Stamp>> {
     let entries = fs::read_dir(folder)?;
     let mut found = BTreeMap::new();
-    for entry in entries.take(FILES_MAX) {
+    for (number, entry) in entries.enumerate() {
+        if number >= ENTRIES_MAX {
+            let reason =
+                format!("it holds more than {ENTRIES_MAX} files: keep plugins in a folder of their own");
+            return Err(io::Error::other(reason));
+        }
         let path = entry?.path();
         let (Some(name), Some("wasm")) =
             (path.file_name().and_then(|n| n.to_str()), path.extension().and_then(|e| e.to_str()))
@@ -71,4 +76,22 @@ pub(super) fn scan(folder: &Path) -> io::Result<BTreeMap<String, Stamp>> {
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_holds_too_much_is_an_error_and_not_half_of_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("good.wasm"), "").expect("a file");
+        for number in 1..ENTRIES_MAX {
+            fs::write(folder.path().join(format!("{number}.txt")), "").expect("a file");
+        }
+        assert_eq!(scan(folder.path()).expect("it is looked through").len(), 1);
+        fs::write(folder.path().join("one-more.txt"), "").expect("a file");
+        let error = scan(folder.path()).expect_err("more than it looks through");
+        assert!(error.to_string().contains("more than 10000 files"), "{error}");
+    }
 }

@@ -116,6 +116,8 @@ fn command(command: &manifest::Command) -> CommandStatus {
 fn state_of(version: &Version, conflict: Option<&String>, verdict: Verdict) -> (&'static str, String) {
     let manifest = &version.manifest;
     let name = &manifest.name;
+    // With the hash: whoever reads this approves what was looked at, even if the file is another one by then.
+    let approve = format!("`chatplug plugins approve {name} --version {}`", short(&version.hash));
     match (conflict, verdict) {
         (Some(other), _) => (
             "conflict",
@@ -134,25 +136,27 @@ fn state_of(version: &Version, conflict: Option<&String>, verdict: Verdict) -> (
         (None, Verdict::AwaitingApproval(open)) => (
             "awaiting approval",
             format!(
-                "it asks for {}: `chatplug plugins approve {name}` grants that; or add each to `grants` or to `denies` of [plugin.{name}]",
+                "it asks for {}: {approve} grants that; or add each to `grants` or to `denies` of [plugin.{name}]",
                 open.join(", ")
             ),
         ),
         (None, Verdict::Unapproved) => (
             "awaiting approval",
-            format!(
-                "`updates` of [plugin.{name}] is \"approve\": `chatplug plugins approve {name}` lets it run"
-            ),
+            format!("`updates` of [plugin.{name}] is \"approve\": {approve} lets it run"),
         ),
         (None, Verdict::Pinned(pin)) => (
             "pinned",
             format!("`pin` of [plugin.{name}] lets {pin} run and no other: change it, or take it out"),
         ),
-        (None, Verdict::TakenBack(why)) => {
-            ("rolled back", format!("{why}; `chatplug plugins approve {name}` lets it run once more"))
-        }
+        (None, Verdict::TakenBack(why)) => ("rolled back", format!("{why}; {approve} lets it run once more")),
         (None, Verdict::Rejected(reason)) => ("rejected", reason),
     }
+}
+
+/// As much of a content hash as tells versions apart.
+fn short(hash: &str) -> &str {
+    let hex = hash.strip_prefix("sha256:").unwrap_or(hash);
+    hex.get(..12).unwrap_or(hex)
 }
 
 /// The grants as they are written into the config.

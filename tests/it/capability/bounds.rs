@@ -112,3 +112,72 @@ async fn a_grant_that_is_used_up_lets_the_run_wait_and_spends_no_attempt() {
     let too_often = ("chats.untag".to_owned(), "too often".to_owned(), 1);
     assert!(decisions(&caller).contains(&too_often), "{:?}", decisions(&caller));
 }
+
+/// Has the plugin make a call until a limit ends its attempts; answers the requests that were made before.
+async fn ends(limits: &str, with: &Value, outcome: &str, part: &str) -> usize {
+    let mut caller = Caller::limited(limits).await;
+    caller.ask("http flood", with).await;
+    let delivery = caller.last_delivery();
+    let reason = delivery["reason"].as_str().unwrap_or_default();
+    assert!(delivery["outcome"] == outcome && reason.contains(part), "{delivery:#}");
+    caller.asked().len()
+}
+
+fn search(effect: &str) -> Value {
+    json!({
+        "connection": "hubspot", "method": "POST", "path": "/crm/v3/objects/contacts/search", "effect": effect, "body": {},
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn actions_of_one_attempt_end_at_their_limit() {
+    for effect in ["repeatable", "read"] {
+        let asked = ends(
+            "actions = 3\nactions_per_chat_minute = 1000",
+            &search(effect),
+            "out of calls",
+            "limits.actions",
+        )
+        .await;
+        // Three attempts of three; what was recorded is repeated and not sent again.
+        let expected = if effect == "read" { 9 } else { 3 };
+        assert_eq!(asked, expected, "{effect}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writing_method_counts_in_the_fuse_whatever_the_plugin_calls_it() {
+    let asked =
+        ends("actions_per_chat_minute = 2", &search("read"), "fuse", "limits.actions_per_chat_minute").await;
+    assert_eq!(asked, 2);
+    let mut caller = Caller::limited("actions_per_chat_minute = 2\nhost_calls = 4").await;
+    let get = json!({"connection": "hubspot", "method": "GET", "path": "/crm/v3/objects/contacts/1"});
+    caller.ask("http flood", &get).await;
+    let delivery = caller.last_delivery();
+    let reason = delivery["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("limits.host_calls"), "reading is not counted: {delivery:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_much_for_the_memory_or_a_connection_is_refused_and_named() {
+    let limits = "kept_keys = 2\nkept_value_bytes = 20\nkept_bytes = 60\nhttp_body_bytes = 30";
+    let mut caller = Caller::limited(limits).await;
+    let set = |key: &str, bytes: usize| json!([key, "x".repeat(bytes)]);
+    caller.expect_error("memory.set", &set("a", 40), "limit", "limits.kept_value_bytes").await;
+    for key in ["a", "b"] {
+        let told = caller.call("memory.set", &set(key, 10)).await;
+        assert!(told.get("ok").is_some(), "{told}");
+    }
+    caller.expect_error("memory.set", &set("c", 1), "limit", "limits.kept_keys").await;
+    let told = caller.call("memory.delete", &json!(["b"])).await;
+    assert!(told.get("ok").is_some(), "{told}");
+    let told = caller.call("memory.set", &set("c", 1)).await;
+    assert!(told.get("ok").is_some(), "there is room again: {told}");
+    let mut caller = Caller::limited("kept_bytes = 40").await;
+    caller.expect_error("memory.set", &set("a", 50), "limit", "limits.kept_bytes").await;
+
+    let mut caller = Caller::limited(limits).await;
+    let body = |bytes: usize| json!({"connection": "hubspot", "method": "POST", "path": "/crm/v3/objects/notes", "body": "x".repeat(bytes)});
+    caller.expect_error("http", &body(31), "limit", "limits.http_body_bytes").await;
+    assert_eq!(caller.asked().len(), 0, "it was not sent");
+}

@@ -36,6 +36,7 @@ const ROWS: &[Row] = &[
     Row {
         name: "workings",
         modules: &[
+            "capture",
             "destinations",
             "dispatcher",
             "heartbeat",

@@ -30,8 +30,17 @@ fn host(answer: &'static str) -> (SocketAddr, JoinHandle<String>) {
 }
 
 async fn send(listen: SocketAddr, signed: bool, json: bool) -> (anyhow::Result<bool>, String) {
+    send_file("body.json", listen, signed, json).await
+}
+
+async fn send_file(
+    name: &str,
+    listen: SocketAddr,
+    signed: bool,
+    json: bool,
+) -> (anyhow::Result<bool>, String) {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("body.json");
+    let file = folder.path().join(name);
     std::fs::write(&file, BODY).unwrap();
     let text =
         format!("[server]\nlisten = \"{listen}\"\n[livechat.webhooks]\nsecrets = [{{ env = \"SECRET\" }}]");
@@ -62,6 +71,16 @@ async fn a_signed_body_goes_out_unchanged() {
     assert_eq!(printed, json!({ "status": 403, "answer": "\u{1b}[2J\n" }));
     assert!(sent.to_lowercase().contains("x-livechat-signature: "), "{sent}");
     assert!(sent.ends_with(BODY) && !sent.contains("s3cret"), "{sent}");
+}
+
+#[tokio::test]
+async fn what_was_captured_with_a_signature_goes_out_with_one() {
+    let (address, served) = host("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    let name = "20260601T120000.000Z-000001-incoming_chat.signed.json";
+    let (result, _) = send_file(name, address, false, false).await;
+    let sent = served.join().unwrap();
+    assert!(result.unwrap());
+    assert!(sent.to_lowercase().contains("x-livechat-signature: ") && sent.ends_with(BODY), "{sent}");
 }
 
 #[tokio::test]

@@ -59,3 +59,27 @@ fn the_account_is_checked() {
     let config = parse("[livechat]\naccount_id = \"0f7c\"\ntoken = { env = \"LIVECHAT_PAT\" }\n").unwrap();
     assert_eq!(config.livechat.account_id.as_deref(), Some("0f7c"));
 }
+
+#[test]
+fn a_data_centre_is_one_of_two() {
+    let of = |line: &str| format!("[livechat]\ntoken = {{ env = \"A\" }}\n{line}\n");
+    for name in ["dal", "fra"] {
+        let config = parse(&of(&format!("region = \"{name}\""))).unwrap();
+        assert_eq!(config.livechat.region.as_deref(), Some(name));
+        let before = parse(&of("")).unwrap();
+        assert_eq!(before.livechat.region, None);
+        assert_eq!(before.differences(&config), ["`livechat.region` changed"]);
+    }
+    for wrong in ["FRA", "", "eu"] {
+        check(
+            &of(&format!("region = \"{wrong}\"")),
+            &["3:10: `livechat.region` must be \"dal\" or \"fra\", the data centre that holds the account"],
+        );
+    }
+    check(
+        "[livechat]\napi = \"v2\"\nregion = \"fra\"\n",
+        &[
+            "3:10: `livechat.region` belongs to livechat.api = \"v3.6\": remove it, the older API knows no data centres",
+        ],
+    );
+}

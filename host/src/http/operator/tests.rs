@@ -56,7 +56,7 @@ impl Scene {
         };
         let door = Door { secrets: Secrets::new([]), organization: None, us: Us::default(), json_depth: 64 };
         let reception = Reception { door, routes: Arc::default(), body_bytes: 1 << 20 };
-        let webhooks = Webhooks::new(self.store.clone(), reception, Arc::default(), meters);
+        let webhooks = Webhooks::new(self.store.clone(), reception, Arc::default(), meters, None);
         let health = Health::new(self.store.clone(), vec![("dispatcher", Arc::default())]);
         let doors = AppState { webhooks: Arc::new(webhooks), health: Arc::new(health) };
         let (store, config) = (self.store.clone(), self.config.clone());

@@ -1,32 +1,29 @@
 //! One request to LiveChat and its answer.
 
-use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
-use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, DATE, HeaderMap};
 use reqwest::{Response, Url};
 use serde_json::Value;
 use tracing::field::display;
 
 use super::credentials::Credentials;
-use super::failure::{Failure, Refusal, is_region, unanswered};
+use super::failure::{Failure, Refusal, unanswered};
+use super::region::{Region, directed, is_region};
 use super::request::Request;
-use super::tokens::{Header, Tokens};
+use super::tokens::{Desk, Header, Tokens};
 use super::{Options, SetupError};
 use crate::action::Code;
-use crate::action::retry_after::retry_after;
 use crate::destination::tally::{HOST, Tally};
 use crate::egress::{self, Reach, cause};
+use crate::livechat::notices::{self, Notices, header};
 
 /// The longest answer that is read, bytes.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
-/// Actions whose retirement is logged.
-const ANNOUNCED_MAX: usize = 200;
 
 /// The way to the API: address, credentials, and what was learnt of both.
 pub(super) struct Api {
@@ -35,9 +32,8 @@ pub(super) struct Api {
     tokens: Tokens,
     timeout: Duration,
     tally: Arc<Tally>,
-    region: ArcSwapOption<String>,
-    /// The actions whose retirement was announced and logged.
-    announced: Mutex<HashSet<String>>,
+    region: Region,
+    notices: Arc<Notices>,
     /// By how many milliseconds LiveChat's clock was ahead of ours at its last answer; [`i64::MIN`] before the first.
     ahead_ms: AtomicI64,
 }
@@ -52,15 +48,24 @@ impl Api {
         options.credentials.check()?;
         let base = base(&options.base_url, options.reach)?;
         let http = egress::client(options.reach).map_err(SetupError::Http)?;
-        let tokens = Tokens::new(options.credentials.clone(), http.clone(), base.clone(), options.timeout);
+        let (region, notices) = (Region::new(region), Arc::new(Notices::new("update chatplug")));
+        let desk = Desk {
+            http: http.clone(),
+            base: base.clone(),
+            timeout: options.timeout,
+            region: region.clone(),
+            notices: notices.clone(),
+        };
+        let begun = Instant::now();
+        let tokens = Tokens::new(options.credentials.clone(), desk, Box::new(move || begun.elapsed()));
         Ok(Api {
             http,
             base,
             tokens,
             timeout: options.timeout,
             tally: options.tally.clone(),
-            region: ArcSwapOption::from(region.map(Arc::new)),
-            announced: Mutex::new(HashSet::new()),
+            region,
+            notices,
             ahead_ms: AtomicI64::new(i64::MIN),
         })
     }
@@ -84,15 +89,14 @@ impl Api {
 
     /// Asks a second time if LiveChat names another region, and stays with that.
     async fn post_as(&self, request: &Request, header: &Header) -> Result<String, Failure> {
-        let learned = self.region.load_full();
-        let region = learned.as_deref().or(header.region.as_ref());
-        let failure = match self.post_to(request, header, region).await {
-            Err(failure) if failure.region.is_some() && failure.region.as_ref() != region => failure,
-            settled => return settled,
-        };
-        self.region.store(failure.region.map(Arc::new));
-        let region = self.region.load_full();
-        self.post_to(request, header, region.as_deref()).await
+        let known = self.region.known();
+        let region = known.as_deref().or(header.region.as_deref());
+        match self.post_to(request, header, region).await {
+            Err(Failure { region: Some(named), .. }) if self.region.learn(region, Some(&named)) => {
+                self.post_to(request, header, Some(&named)).await
+            }
+            settled => settled,
+        }
     }
 
     /// Makes a call that needs no credentials, and sends none.
@@ -105,14 +109,11 @@ impl Api {
         &self,
         request: &Request,
         header: &Header,
-        region: Option<&String>,
+        region: Option<&str>,
     ) -> Result<String, Failure> {
-        let mut prepared = self.prepare(request).header(AUTHORIZATION, header.value.clone());
-        if let Some(region) = region {
-            prepared = prepared.header("X-Region", region);
-        }
+        let prepared = self.prepare(request).header(AUTHORIZATION, header.value.clone());
         let started = Instant::now();
-        let answer = prepared.send().await;
+        let answer = directed(prepared, region).send().await;
         let read = self.read(request, answer).await;
         let (trace, ms) = (request.trace.map(display), started.elapsed().as_millis() as u64);
         tracing::debug!(action = &*request.action, trace, ms, ok = read.is_ok(), "request to LiveChat");
@@ -133,7 +134,7 @@ impl Api {
         let mut answer = answer.map_err(|error| self.no_answer(request, error))?;
         let status = answer.status().as_u16();
         let headers = std::mem::take(answer.headers_mut());
-        self.announce(&request.action, &headers);
+        self.notices.announce(&request.action, &headers);
         self.compare_clocks(&headers);
         let body = match up_to_limit(&mut answer, ANSWER_BYTES_MAX).await {
             Ok(Some(body)) => self.tokens.known().clean(body),
@@ -163,10 +164,8 @@ impl Api {
                 _ => {}
             }
         }
-        let wait =
-            header(headers, RETRY_AFTER.as_str()).and_then(|value| retry_after(value, Timestamp::now()));
-        let refusal = Refusal::new(status, json.as_ref(), wait);
-        log(request, &refusal, header(headers, "x-debug-id"));
+        let refusal = Refusal::new(status, json.as_ref(), notices::wait(headers));
+        notices::log_refusal(&request.action, request.trace, status, &refusal.class, headers);
         Err(refusal.of(request, self.credentials()))
     }
 
@@ -192,7 +191,7 @@ impl Api {
 
     /// The data centre that is asked for all calls: of the config, of the token in it, or what LiveChat said.
     pub(super) fn region(&self) -> Option<String> {
-        self.region.load().as_deref().cloned()
+        self.region.known()
     }
 
     /// The data centre that a token names which was issued to us.
@@ -208,19 +207,6 @@ impl Api {
             self.ahead_ms.store(ahead_ms, Ordering::Relaxed);
         }
     }
-
-    /// Tells the operator once per action that LiveChat is going to take it away.
-    fn announce(&self, action: &str, headers: &HeaderMap) {
-        let Some(notice) = header(headers, "deprecation").or(header(headers, "legacy")) else { return };
-        let mut announced = self.announced.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if announced.len() < ANNOUNCED_MAX && announced.insert(action.to_owned()) {
-            tracing::warn!(
-                action,
-                notice,
-                "LiveChat is retiring an API action that this host uses: update chatplug"
-            );
-        }
-    }
 }
 
 const NOT_JSON: &str = "the answer was a success without LiveChat's JSON; check livechat.base_url and what stands \
@@ -229,21 +215,6 @@ const NOT_JSON: &str = "the answer was a success without LiveChat's JSON; check 
 fn too_long(request: &Request) -> Failure {
     let what = format!("the answer is longer than {} MiB", ANSWER_BYTES_MAX >> 20);
     unanswered(request, Code::Limit, true, &what)
-}
-
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-/// LiveChat's support asks for the debug id of a failure that is its own.
-fn log(request: &Request, refusal: &Refusal, debug_id: Option<&str>) {
-    let (action, trace) = (&*request.action, request.trace.map(display));
-    let Refusal { status, class, .. } = refusal;
-    if *status >= 500 {
-        tracing::warn!(action, trace, status, class, debug_id, "LiveChat failed a call");
-    } else {
-        tracing::debug!(action, trace, status, class, debug_id, "LiveChat refused a call");
-    }
 }
 
 /// The whole body, or `None` if it is longer than the limit.

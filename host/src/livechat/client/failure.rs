@@ -6,11 +6,18 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::credentials::Credentials;
+use super::region::is_region;
 use super::request::Request;
 use crate::action::{self, Code, Error};
 
 /// How much of LiveChat's own words is repeated, characters.
 const WORDS_MAX: usize = 300;
+
+/// What to do where both data centres name the other one.
+pub(super) const MISDIRECTED: &str = "set livechat.region to the account's data centre, `dal` or `fra`";
+/// What to do about an answer that LiveChat doesn't give.
+pub(super) const NOT_LIVECHATS: &str =
+    "the answer is not LiveChat's: check livechat.base_url and what stands in between";
 
 /// A call that failed.
 #[derive(Debug)]
@@ -68,11 +75,7 @@ impl Refusal {
     /// The failure of `request`, told so that one knows what to check.
     pub(super) fn of(self, request: &Request, credentials: &Credentials) -> Failure {
         let code = self.code();
-        let said = match (self.class.as_str(), self.words.as_str()) {
-            ("", "") => format!("LiveChat answered HTTP {} without saying why", self.status),
-            ("", words) => format!("LiveChat answered HTTP {}: {words}", self.status),
-            (class, words) => format!("LiveChat says `{}`: {words}", quotable(class)),
-        };
+        let said = self.said();
         let Request { action, subject, .. } = request;
         let advice = self.advice(code, request, credentials);
         let message = match advice.as_str() {
@@ -86,11 +89,27 @@ impl Refusal {
             doubt: self.status == 408 || self.status >= 500 || code == Code::Unavailable,
             outsider: self.outsider(),
             known: self.lacks_access(),
-            region: self.region.filter(|_| self.class == "misdirected_request"),
+            region: self.elsewhere().map(str::to_owned),
         }
     }
 
-    fn code(&self) -> Code {
+    /// What LiveChat says, for people.
+    pub(super) fn said(&self) -> String {
+        match (self.class.as_str(), self.words.as_str()) {
+            ("", "") => format!("LiveChat answered HTTP {} without saying why", self.status),
+            ("", words) => format!("LiveChat answered HTTP {}: {words}", self.status),
+            (class, "") => format!("LiveChat says `{}`", quotable(class)),
+            (class, words) => format!("LiveChat says `{}`: {words}", quotable(class)),
+        }
+    }
+
+    /// The data centre to ask instead.
+    pub(super) fn elsewhere(&self) -> Option<&str> {
+        self.region.as_deref().filter(|_| self.class == "misdirected_request")
+    }
+
+    /// What it is to a plugin.
+    pub(super) fn code(&self) -> Code {
         match self.class.as_str() {
             "chat_inactive" => Code::Inactive,
             "authentication" | "requester_suspended" | "license_expired" | "license_not_found" => {
@@ -140,13 +159,9 @@ impl Refusal {
             "authentication" => credentials.advice().to_owned(),
             "license_expired" | "license_not_found" => "check the account's LiveChat subscription".to_owned(),
             "agent_offline" | "groups_offline" => "nobody who could take the chat is available".to_owned(),
-            "misdirected_request" => {
-                "set livechat.region to the account's data centre, `dal` or `fra`".to_owned()
-            }
+            "misdirected_request" => MISDIRECTED.to_owned(),
             "" if self.status == 401 => credentials.advice().to_owned(),
-            "" if self.words.is_empty() && !may_come_back(code) => {
-                "the answer is not LiveChat's: check livechat.base_url and what stands in between".to_owned()
-            }
+            "" if self.words.is_empty() && !may_come_back(code) => NOT_LIVECHATS.to_owned(),
             _ if code == Code::Denied => format!(
                 "check that the token has the scope {} and that its agent may do this there",
                 request.scope
@@ -184,12 +199,6 @@ pub(super) fn unanswered(request: &Request, code: Code, doubt: bool, what: &str)
     }
 }
 
-/// Whether text can be the name of a data centre, and stand in a header.
-pub(super) fn is_region(text: &str) -> bool {
-    (1..=16).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-}
-
 fn code_by_status(status: u16) -> Code {
     match status {
         401 => Code::Credentials,
@@ -203,7 +212,8 @@ fn code_by_status(status: u16) -> Code {
     }
 }
 
-fn may_come_back(code: Code) -> bool {
+/// Whether waiting helps.
+pub(super) fn may_come_back(code: Code) -> bool {
     matches!(code, Code::RateLimited | Code::Unavailable)
 }
 

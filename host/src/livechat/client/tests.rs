@@ -343,6 +343,14 @@ async fn credentials_are_good_if_livechat_knows_them() {
 }
 
 #[test]
+fn no_spelling_of_a_private_address_makes_a_client() {
+    for host in crate::egress::tests::HOSTS {
+        let options = Options { base_url: format!("http://{host}:9"), ..Options::new(pat()) };
+        assert!(matches!(Client::new(options), Err(SetupError::BaseUrl(_))), "{host}");
+    }
+}
+
+#[test]
 fn options_that_cannot_work_are_refused_without_showing_a_secret() {
     let check = |change: fn(&mut Options), named: &str| {
         let mut options = Options::new(pat());

@@ -2,35 +2,34 @@
 //! before that.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use reqwest::header::HeaderValue;
-use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
-use serde_json::json;
+use secrecy::SecretString;
 use tokio::sync::Mutex;
 
-use super::credentials::{Bot, Credentials, Issuer, OAuth, bearer_header, region_of};
+use super::credentials::{Credentials, Issuer, bearer_header, region_of};
 use crate::action::{Code, Error};
-use crate::egress::cause;
 use crate::egress::secret::Known;
 
-/// A bot's token is valid for 24 hours.
-const BOT_TOKEN_KEPT: Duration = Duration::from_secs(20 * 3_600);
-/// An access token is given up so long before its end.
-const AHEAD: Duration = Duration::from_secs(300);
-/// What an answer with a token may have, bytes.
-const ANSWER_BYTES_MAX: usize = 64 << 10;
+mod desk;
+#[cfg(test)]
+mod tests;
+
+pub(super) use desk::Desk;
+
 /// After a failure nobody asks for a token for so long: a wrong secret is not tried with each call.
 const PAUSE: Duration = Duration::from_secs(10);
+
+/// Tells the time, as time since any moment before.
+type Clock = Box<dyn Fn() -> Duration + Send + Sync>;
 
 /// Tokens of one set of credentials.
 pub(super) struct Tokens {
     credentials: Credentials,
-    http: reqwest::Client,
-    base: String,
-    timeout: Duration,
+    desk: Desk,
+    clock: Clock,
     state: Mutex<State>,
     known: ArcSwap<Known>,
 }
@@ -38,14 +37,22 @@ pub(super) struct Tokens {
 #[derive(Default)]
 struct State {
     issued: Option<Issued>,
-    failed: Option<(Instant, Error)>,
+    failed: Option<Failed>,
 }
 
 struct Issued {
     token: SecretString,
     /// How often a token was issued before.
     number: u64,
-    good_until: Instant,
+    /// By the clock.
+    good_until: Duration,
+}
+
+/// No token could be had.
+struct Failed {
+    /// When one is asked for again, by the clock.
+    until: Duration,
+    error: Error,
 }
 
 /// A header, the data centre that its token names, and the number of the token in it.
@@ -56,14 +63,9 @@ pub(super) struct Header {
 }
 
 impl Tokens {
-    pub(super) fn new(
-        credentials: Credentials,
-        http: reqwest::Client,
-        base: String,
-        timeout: Duration,
-    ) -> Tokens {
+    pub(super) fn new(credentials: Credentials, desk: Desk, clock: Clock) -> Tokens {
         let known = ArcSwap::from_pointee(credentials.known(None));
-        Tokens { credentials, http, base, timeout, state: Mutex::default(), known }
+        Tokens { credentials, desk, clock, state: Mutex::default(), known }
     }
 
     pub(super) fn credentials(&self) -> &Credentials {
@@ -75,27 +77,26 @@ impl Tokens {
         self.known.load_full()
     }
 
-    /// The header for a request that begins now.
+    /// The header for a request that begins now. Whoever comes while a token is being issued waits for that one.
     pub(super) async fn header(&self) -> Result<Header, Error> {
         let Some(issuer) = self.credentials.issuer() else {
             let value = self.credentials.header().expect("it was checked when the client was made");
             return Ok(Header { value, region: None, number: 0 });
         };
         let mut state = self.state.lock().await;
+        let now = (self.clock)();
         let number = match &state.issued {
-            Some(issued) if Instant::now() < issued.good_until => return issued.header(),
+            Some(issued) if now < issued.good_until => return issued.header(),
             Some(issued) => issued.number + 1,
             None => 1,
         };
-        if let Some((at, error)) = &state.failed
-            && at.elapsed() < PAUSE
-        {
-            return Err(error.clone());
+        if let Some(failed) = state.failed.as_ref().filter(|failed| now < failed.until) {
+            return Err(failed.error(now));
         }
-        let issued = match self.issue(issuer, number).await {
+        let issued = match self.issue(issuer, number, now).await {
             Ok(issued) => issued,
             Err(error) => {
-                state.failed = Some((Instant::now(), error.clone()));
+                state.failed = Some(Failed::new(error.clone(), (self.clock)()));
                 return Err(error);
             }
         };
@@ -115,96 +116,15 @@ impl Tokens {
         if let Some(issued) = &mut state.issued
             && issued.number == header.number
         {
-            issued.good_until = Instant::now();
+            issued.good_until = Duration::ZERO;
         }
         true
     }
 
-    async fn issue(&self, issuer: Issuer<'_>, number: u64) -> Result<Issued, Error> {
-        let now = Instant::now();
-        let (token, kept) = match issuer {
-            Issuer::OAuth(oauth) => self.refresh(oauth).await?,
-            Issuer::Bot(bot) => (self.issue_bot_token(bot).await?, BOT_TOKEN_KEPT),
-        };
-        tracing::info!(number, for_s = kept.as_secs(), "LiveChat issued a token");
-        Ok(Issued { token, number, good_until: now + kept })
-    }
-
-    async fn refresh(&self, oauth: &OAuth) -> Result<(SecretString, Duration), Error> {
-        #[derive(Deserialize)]
-        struct Answer {
-            access_token: String,
-            expires_in: u64,
-            refresh_token: Option<String>,
-        }
-        let form = [
-            ("grant_type", "refresh_token"),
-            ("refresh_token", oauth.refresh_token.expose_secret()),
-            ("client_id", &oauth.client_id),
-            ("client_secret", oauth.client_secret.expose_secret()),
-        ];
-        let mut body = reqwest::Url::parse("form:").expect("a URL");
-        body.query_pairs_mut().extend_pairs(form);
-        let body = SecretString::from(body.query().unwrap_or_default());
-        let request = self.http.post(&oauth.token_url);
-        let request = request.header("content-type", "application/x-www-form-urlencoded");
-        let request = request.body(body.expose_secret().to_owned());
-        let advice = "check livechat.oauth: the refresh token may have been revoked";
-        let answer: Answer = self.read("refreshing the access token", advice, request).await?;
-        if answer.refresh_token.is_some_and(|other| other != oauth.refresh_token.expose_secret()) {
-            tracing::warn!(
-                "LiveChat gave another refresh token, which the host doesn't keep: the one of livechat.oauth may be refused \
-                 soon; use the refresh token of a server-side app, which stays the same"
-            );
-        }
-        let kept = Duration::from_secs(answer.expires_in).saturating_sub(AHEAD);
-        let kept = kept.clamp(Duration::from_secs(30), BOT_TOKEN_KEPT);
-        Ok((answer.access_token.into(), kept))
-    }
-
-    async fn issue_bot_token(&self, bot: &Bot) -> Result<SecretString, Error> {
-        #[derive(Deserialize)]
-        struct Answer {
-            token: String,
-        }
-        let body = json!({
-            "bot_id": bot.id, "client_id": bot.client_id, "bot_secret": bot.secret.expose_secret(),
-            "organization_id": bot.organization,
-        });
-        let url = format!("{}/v3.6/configuration/action/issue_bot_token", self.base);
-        let advice = "check livechat.bot, livechat.client_id and livechat.organization";
-        let answer: Answer =
-            self.read("issuing a token for the bot", advice, self.http.post(url).json(&body)).await?;
-        Ok(answer.token.into())
-    }
-
-    async fn read<T: for<'a> Deserialize<'a>>(
-        &self,
-        what: &str,
-        advice: &str,
-        request: reqwest::RequestBuilder,
-    ) -> Result<T, Error> {
-        let lost = |error: reqwest::Error| {
-            Error::new(
-                Code::Unavailable,
-                format!("{what} failed: LiveChat could not be reached ({})", cause(error)),
-            )
-        };
-        let mut answer = request.timeout(self.timeout).send().await.map_err(lost)?;
-        let status = answer.status().as_u16();
-        let body = super::up_to_limit(&mut answer, ANSWER_BYTES_MAX).await.map_err(lost)?.unwrap_or_default();
-        match status {
-            200..300 => serde_json::from_slice(&body).map_err(|_| {
-                Error::new(Code::Unavailable, format!("{what} failed: the answer holds no token"))
-            }),
-            429 | 500.. => {
-                Err(Error::new(Code::Unavailable, format!("{what} failed: LiveChat answered HTTP {status}")))
-            }
-            _ => {
-                let message = format!("{what} failed: LiveChat answered HTTP {status}; {advice}");
-                Err(Error::new(Code::Credentials, message))
-            }
-        }
+    async fn issue(&self, issuer: Issuer<'_>, number: u64, now: Duration) -> Result<Issued, Error> {
+        let issued = self.desk.issue(issuer, &self.credentials.known(None)).await?;
+        tracing::info!(number, for_s = issued.kept.as_secs(), "LiveChat issued a token");
+        Ok(Issued { token: issued.token, number, good_until: now + issued.kept })
     }
 }
 
@@ -214,5 +134,18 @@ impl Issued {
             bearer_header(&self.token).map_err(|error| Error::new(Code::Credentials, error.to_string()))?;
         let region = region_of(&self.token).map(str::to_owned);
         Ok(Header { value, region, number: self.number })
+    }
+}
+
+impl Failed {
+    fn new(error: Error, now: Duration) -> Failed {
+        let wait = error.retry_after_ms.map_or(PAUSE, |ms| Duration::from_millis(ms).max(PAUSE));
+        Failed { until: now + wait, error }
+    }
+
+    /// The error for somebody who comes later; of a wait that was asked for, what is left.
+    fn error(&self, now: Duration) -> Error {
+        let left = self.until.saturating_sub(now).as_millis() as u64;
+        Error { retry_after_ms: self.error.retry_after_ms.map(|_| left), ..self.error.clone() }
     }
 }

@@ -10,6 +10,9 @@ use super::{status, unsupported};
 use crate::action::livechat::{Call, Report};
 use crate::action::{Code, Error};
 
+/// The last page of chats: version 2 lists the latest 25,000 that fit, 25 on a page.
+pub(super) const PAGES_MAX: u64 = 1_000;
+
 /// A GET, or a PUT if it has a body.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Asked {
@@ -28,17 +31,32 @@ impl Asked {
         self.path.first().is_some_and(|first| first == "reports")
     }
 
+    /// The request's name, without ids: `GET /chats/{id}`.
+    pub(super) fn name(&self) -> String {
+        match self.path.as_slice() {
+            [resource, _] => format!("{} /{resource}/{{id}}", self.verb()),
+            _ => self.to_string(),
+        }
+    }
+
+    fn verb(&self) -> &'static str {
+        if self.body.is_some() { "PUT" } else { "GET" }
+    }
+
+    /// What stands in the query under a name.
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
     /// The page that is asked for.
     pub(super) fn page(&self) -> u64 {
-        let page = self.query.iter().find(|(name, _)| name == "page");
-        page.and_then(|(_, page)| page.parse().ok()).unwrap_or(1)
+        self.parameter("page").and_then(|page| page.parse().ok()).unwrap_or(1)
     }
 }
 
 impl fmt::Display for Asked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verb = if self.body.is_some() { "PUT" } else { "GET" };
-        write!(f, "{verb} /{}", self.path.join("/"))
+        write!(f, "{} /{}", self.verb(), self.path.join("/"))
     }
 }
 
@@ -88,8 +106,11 @@ fn archives(
     asked.query = filters(call, wanted.remove("filters"), zone)?;
     nothing_else(call, &wanted)?;
     if let Some(page) = page_id {
-        let number = page.parse::<u32>().ok().filter(|page| *page > 0);
+        let number = page.parse::<u64>().ok().filter(|page| *page > 0);
         let number = number.ok_or_else(|| invalid("`page-id` is none of this list".to_owned()))?;
+        if number > PAGES_MAX {
+            return Err(cut());
+        }
         asked.query.push(("page".to_owned(), number.to_string()));
     }
     Ok(asked)
@@ -121,7 +142,7 @@ fn report(call: &Call, report: Report, query: &str, account: Option<&TimeZone>) 
     };
     let mut asked = Asked::get(["reports", "chats", name]);
     asked.query = filters(call, wanted.remove("filters"), zone.as_ref())?;
-    if !asked.query.iter().any(|(name, _)| name == "date_from") {
+    if asked.parameter("date_from").is_none() || asked.parameter("date_to").is_none() {
         return Err(only(call, "with `from` and `to` in `filters`"));
     }
     nothing_else(call, &wanted)?;
@@ -194,6 +215,13 @@ fn nothing_else(call: &Call, rest: &Map<String, Value>) -> Result<(), Error> {
 fn only(call: &Call, what: &str) -> Error {
     let message = format!("the older API (livechat.api = \"v2\") has `{}` only {what}", call.capability());
     Error::new(Code::Unsupported, message)
+}
+
+/// The error for what lies behind the last page: the list would look whole without it.
+fn cut() -> Error {
+    let message = "the older API (livechat.api = \"v2\") lists the latest 25,000 chats only, and there may be more: ask for \
+                   fewer days";
+    Error::new(Code::Limit, message)
 }
 
 fn object(query: &str) -> Result<Map<String, Value>, Error> {

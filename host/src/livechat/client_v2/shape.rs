@@ -3,10 +3,12 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::asked::Asked;
+use super::asked::{Asked, PAGES_MAX};
 use crate::action::livechat::Report;
+use crate::livechat::client::filled;
 
-/// A page of conversations. The id of a page is its number.
+/// A page of conversations. The id of a page is its number. The last page that can be had names another one, so that nobody
+/// takes it for the end; whoever asks for that is told.
 pub(super) fn archives(answer: &Value, asked: &Asked) -> Option<Value> {
     let chats: Vec<Value> = answer["chats"].as_array()?.iter().filter_map(chat).collect();
     let (page, pages) = (asked.page(), answer["pages"].as_u64().unwrap_or(1));
@@ -14,7 +16,7 @@ pub(super) fn archives(answer: &Value, asked: &Asked) -> Option<Value> {
     if let Some(total) = answer["total"].as_u64() {
         shaped["found_chats"] = json!(total);
     }
-    if page < pages {
+    if page < pages || page == PAGES_MAX {
         shaped["next_page_id"] = json!((page + 1).to_string());
     }
     if page > 1 {
@@ -177,8 +179,8 @@ pub(super) fn groups(answer: &Value) -> Option<Value> {
     Some(answer.as_array()?.iter().filter_map(group).collect())
 }
 
-/// A report: bucket to numbers, with the sum that version 2 leaves out.
-pub(super) fn report(report: Report, answer: &Value) -> Option<Value> {
+/// A report: bucket to numbers, with the sum and the days that version 2 leaves out.
+pub(super) fn report(report: Report, answer: &Value, asked: &Asked) -> Option<Value> {
     let number = |value: &Value| json!(value.as_f64().unwrap_or_default());
     let whole = |value: &Value| json!(value.as_i64().unwrap_or_default());
     let record = |record: &Value| match report {
@@ -196,7 +198,11 @@ pub(super) fn report(report: Report, answer: &Value) -> Option<Value> {
     if report == Report::TotalChats {
         shaped["total"] = records.values().filter_map(|record| record["total"].as_i64()).sum::<i64>().into();
     }
-    Some(shaped)
+    let asked = json!({
+        "distribution": asked.parameter("group_by"),
+        "filters": {"from": asked.parameter("date_from"), "to": asked.parameter("date_to")},
+    });
+    serde_json::from_str(&filled(report, &asked, shaped.to_string())).ok()
 }
 
 fn waited(name: &str, waited: &Value, number: impl Fn(&Value) -> Value) -> Value {

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::action::livechat::{Direct, Report};
-use crate::double::{Answer, Double};
+use crate::double::{Answer, Double, logged};
 use crate::event::trace_id::TraceId;
 
 /// The base64 of `ann@example.com:key-s3cret`.
@@ -174,6 +174,82 @@ async fn an_agent_is_switched_with_the_older_words() {
     assert_eq!(asked.json(), json!({"status": "not accepting chats"}));
 }
 
+fn of_days(report: Report, distribution: &str, from: &str, to: &str) -> Call {
+    let query = json!({"distribution": distribution, "filters": {"from": from, "to": to}});
+    Call::Report { report, query: query.to_string() }
+}
+
+#[tokio::test]
+async fn each_day_that_was_asked_for_is_in_a_report() {
+    let target = |name: &str, to: &str, group_by: &str| {
+        format!(
+            "/reports/chats/{name}?date_from=2013-01-28&date_to={to}&timezone=Europe%2FWarsaw&group_by={group_by}"
+        )
+    };
+    let numbers = [
+        (Report::TotalChats, "total_chats", json!({"total": 0, "continuous": 0})),
+        (Report::Ratings, "ratings", json!({"chats": 0, "good": 0, "bad": 0})),
+        (Report::ResponseTime, "response_time", json!({"count": 0, "response_time": 0})),
+        (Report::FirstResponseTime, "first_response_time", json!({"count": 0, "first_response_time": 0})),
+    ];
+    for (report, name, none) in numbers {
+        let mut expected = json!({"records": {"2013-01-28": none, "2013-01-29": none, "2013-01-30": none}});
+        if report == Report::TotalChats {
+            expected["total"] = json!(0);
+        }
+        let call = of_days(report, "day", "2013-01-28", "2013-01-30");
+        check(call, &target(name, "2013-01-30", "day"), json!({}), expected).await;
+    }
+    // What there is stays as it is.
+    let two = json!({"records": {"2013-01-28": {"total": 0, "continuous": 0}, "2013-01-29": {"total": 2, "continuous": 0}},
+        "total": 2});
+    let call = of_days(Report::TotalChats, "day", "2013-01-28", "2013-01-29");
+    check(call, &target("total_chats", "2013-01-29", "day"), json!({"2013-01-29": {"chats": 2}}), two).await;
+    // Only days are promised.
+    let call = of_days(Report::Ratings, "hour", "2013-01-28", "2013-01-28");
+    check(call, &target("ratings", "2013-01-28", "hour"), json!({}), json!({"records": {}})).await;
+}
+
+#[tokio::test]
+async fn the_end_of_what_is_listed_is_not_taken_for_the_end_of_the_chats() {
+    let list = |page: &str| Call::ListArchives { query: "{}".to_owned(), page_id: Some(page.to_owned()) };
+    let answer = |pages: u64| json!({"chats": [], "total": pages * 25, "pages": pages});
+    let page = |number: u64, pages: u64, next: Option<&str>| {
+        let mut page =
+            json!({"chats": [], "found_chats": pages * 25, "previous_page_id": (number - 1).to_string()});
+        next.into_iter().for_each(|next| page["next_page_id"] = json!(next));
+        page
+    };
+    check(list("999"), "/chats?page=999", answer(999), page(999, 999, None)).await;
+    check(list("999"), "/chats?page=999", answer(1_000), page(999, 1_000, Some("1000"))).await;
+    check(list("1000"), "/chats?page=1000", answer(1_000), page(1_000, 1_000, Some("1001"))).await;
+    check(list("1000"), "/chats?page=1000", answer(2_000), page(1_000, 2_000, Some("1001"))).await;
+    let double = Double::start([]).await;
+    let failure = client(&double).call(&origin(), list("1001")).await.expect_err("there may be more");
+    let error = failure.into_error();
+    assert!(error.code == Code::Limit && error.message.contains("25,000"), "{error}");
+    assert!(double.asked().is_empty(), "it can't be had");
+}
+
+#[tokio::test]
+async fn what_is_retired_and_what_failed_is_logged() {
+    let (lines, _guard) = logged();
+    let chat = |id: &str| Call::GetChat { chat_id: id.to_owned(), thread_id: None };
+    let retired = || Answer::text(200, &item().to_string()).and("Deprecation", "2027-01-01");
+    let failed = Answer::text(500, r#"{"error":"key-s3cret"}"#).and("x-debug-id", "dbg-42");
+    let double = Double::start([retired(), retired(), failed]).await;
+    let client = client(&double);
+    client.call(&origin(), chat("A1")).await.expect("a chat");
+    client.call(&origin(), chat("B2")).await.expect("a chat");
+    client.call(&origin(), chat("C3")).await.expect_err("a failure");
+    let text = lines.text();
+    let warnings: Vec<&str> = text.lines().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(warnings.len(), 2, "{text}");
+    assert!(warnings[0].contains("GET /chats/{id}") && warnings[0].contains("2027-01-01"), "{text}");
+    assert!(warnings[0].contains("v3.6"), "it says what to do: {text}");
+    assert!(warnings[1].contains("dbg-42") && !text.contains("s3cret"), "{text}");
+}
+
 #[tokio::test]
 async fn what_it_lacks_is_unsupported_and_not_sent() {
     let double = Double::start([]).await;
@@ -190,6 +266,7 @@ async fn what_it_lacks_is_unsupported_and_not_sent() {
         Call::ListAgents { group_ids: vec![2], fields: vec![] },
         Call::Report { report: Report::Tags, query: "{}".to_owned() },
         Call::Report { report: Report::Ratings, query: "{}".to_owned() },
+        Call::Report { report: Report::Ratings, query: r#"{"filters":{"from":"2026-06-01"}}"#.to_owned() },
         Call::Direct(direct),
         list(r#"{"sort_order":"asc"}"#),
         list(r#"{"filters":{"from":"2026-06-01T10:00:00Z"}}"#),

@@ -13,7 +13,7 @@ use super::json::{self, Object};
 pub(super) const HEADER: &str = "X-LiveChat-Signature";
 
 /// What stands in place of a secret that was found where it doesn't belong.
-const REMOVED: &str = "\"[secret removed]\"";
+pub(super) const REMOVED: &str = "\"[secret removed]\"";
 
 /// Shorter secrets are removed only where they are a whole text: within texts they are likely chance.
 const LONG: usize = 8;

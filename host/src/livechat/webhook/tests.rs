@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::*;
 
+mod captured;
 mod fixtures;
 mod hostile;
 mod refusals;

@@ -47,9 +47,8 @@ impl http::Host for Guest {
             Err(invalid) => return Ok(Err(invalid.into())),
         };
         // What reads by the plugin's own word may change something all the same: it is counted with what does.
-        let is_plain = matches!(request.method.as_str(), "GET" | "HEAD");
         let answer = if effect == Effect::Read {
-            if !is_plain {
+            if !request.is_safe() {
                 self.count_action()?;
             }
             self.read(Outgoing::Http(request)).await?

@@ -26,6 +26,10 @@ pub(super) struct Account {
     /// Customer to the days of the ban.
     pub(super) bans: BTreeMap<String, i64>,
     pub(super) chats: BTreeMap<String, Chat>,
+    /// Customer to their one chat.
+    pub(super) chat_of: BTreeMap<String, String>,
+    /// The ids of the chats that are active: of tens of thousands these are few.
+    pub(super) active: BTreeSet<String>,
     pub(super) registrations: Vec<Registration>,
     /// Whether webhooks are sent at all.
     pub(super) webhooks_on: bool,
@@ -177,7 +181,16 @@ impl Account {
     }
 
     fn active_chats_of(&self, agent_id: &str) -> usize {
-        self.chats.values().filter(|chat| chat.is_active() && chat.is_present(agent_id)).count()
+        self.active_chats().filter(|chat| chat.is_present(agent_id)).count()
+    }
+
+    pub(super) fn active_chats(&self) -> impl Iterator<Item = &Chat> {
+        self.active.iter().filter_map(|id| self.chats.get(id))
+    }
+
+    /// The chat of a customer.
+    pub(super) fn chat_with(&self, customer_id: &str) -> Option<&Chat> {
+        self.chat_of.get(customer_id).and_then(|id| self.chats.get(id))
     }
 
     /// The user object of an agent or customer, without what depends on the chat.

@@ -63,6 +63,14 @@ impl Service for Api {
         Refusal::misdirected(region).reply()
     }
 
+    fn refusal(&self, request: &Request, status: u16, error_type: &str) -> Reply {
+        if older::is_meant(request) {
+            return older::refusal(status, error_type);
+        }
+        let error = json!({"type": error_type, "message": "refused on demand"});
+        Reply::json(status, &json!({ "error": error }))
+    }
+
     fn failure(&self, _action: &str, status: u16) -> Reply {
         Refusal::of_status(status).reply()
     }

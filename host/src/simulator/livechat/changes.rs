@@ -23,11 +23,12 @@ impl Account {
         properties: Map<String, Value>,
     ) -> String {
         let agent = self.available(&[group_id]).into_iter().next();
-        let earlier = self.chats.values().find(|chat| chat.customer_id() == Some(customer_id));
-        let chat_id = match earlier.map(|chat| chat.id.clone()) {
-            Some(id) => id,
+        let chat_id = match self.chat_of.get(customer_id) {
+            Some(id) => id.clone(),
             None => self.new_id(),
         };
+        self.chat_of.insert(customer_id.to_owned(), chat_id.clone());
+        self.active.insert(chat_id.clone());
         let thread = self.new_thread(group_id, agent.is_none());
         let chat = self.chats.entry(chat_id.clone()).or_insert_with(|| Chat::empty(&chat_id));
         chat.properties.extend(properties);
@@ -60,9 +61,9 @@ impl Account {
     fn queue(&self, group_ids: &[i64], queued_at: &str) -> Value {
         let waits = |chat: &&Chat| {
             let same_group = chat.group_ids.iter().any(|group| group_ids.contains(group));
-            chat.is_active() && chat.newest().queue.is_some() && same_group
+            chat.newest().queue.is_some() && same_group
         };
-        let position = self.chats.values().filter(waits).count() + 1;
+        let position = self.active_chats().filter(waits).count() + 1;
         json!({"position": position, "wait_time": position * 60, "queued_at": queued_at})
     }
 
@@ -113,6 +114,7 @@ impl Account {
             payload["user_id"] = json!(user_id);
         }
         self.happened("chat_deactivated", Some(chat_id), payload);
+        self.active.remove(chat_id);
         let chat = self.chat_mut(chat_id)?;
         let thread = chat.newest_mut();
         thread.is_active = false;

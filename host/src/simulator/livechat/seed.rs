@@ -33,6 +33,8 @@ impl Account {
             customers: Default::default(),
             bans: Default::default(),
             chats: Default::default(),
+            chat_of: Default::default(),
+            active: Default::default(),
             registrations: Vec::new(),
             webhooks_on: true,
             credentials: credentials(),

@@ -1,3 +1,4 @@
+mod contract;
 mod lists;
 mod refusals;
 mod tokens;
@@ -143,6 +144,7 @@ async fn faults_hit_the_next_calls_and_end() {
         (Fault::Redirect("http://127.0.0.1:9/".into()), 307, 0),
         (Fault::WrongRegion, 421, 0),
         (Fault::Down, 503, 0),
+        (Fault::Refuse { status: 418, error_type: "validation".into() }, 418, 0),
         (Fault::Unauthorized, 401, 0),
         (Fault::StallAfterSaving(Some(Duration::ZERO)), 200, 1),
         (Fault::StallBeforeSaving(Some(Duration::ZERO)), 200, 1),

@@ -89,10 +89,10 @@ fn call(name: &str, with: &Value) -> Result<Value, Error> {
             let expected = with[1].as_str().map(str::as_bytes);
             memory::compare_and_swap(text(0), expected, text(2).as_bytes(), None).map(Value::from)
         }
-        "http" => send(with),
+        "http" => sent(request(with).once(ONCE)),
         "http flood" => {
             for _ in 0..1_000 {
-                send(with)?;
+                sent(request(with))?;
             }
             Ok(Value::Null)
         }
@@ -188,7 +188,7 @@ fn target(with: &Value) -> chats::Target {
 }
 
 /// A request, by the names of the contract's record.
-fn send(with: &Value) -> Result<Value, Error> {
+fn request(with: &Value) -> http::Request {
     let text = |name: &str| with[name].as_str().unwrap_or_default();
     let mut request = http::request(text("method"), text("connection"), text("path"));
     for (name, value) in with["query"].as_object().into_iter().flatten() {
@@ -203,10 +203,16 @@ fn send(with: &Value) -> Result<Value, Error> {
     if let Some(ms) = with["timeout_ms"].as_u64() {
         request = request.timeout(Duration::from_millis(ms));
     }
-    if text("effect") == "keyed" {
-        request = request.effect(Effect::Keyed);
+    match text("effect") {
+        "keyed" => request.effect(Effect::Keyed),
+        "repeatable" => request.effect(Effect::Repeatable),
+        "read" => request.effect(Effect::Read),
+        _ => request,
     }
-    let response = request.once(ONCE).send()?;
+}
+
+fn sent(request: http::Request) -> Result<Value, Error> {
+    let response = request.send()?;
     Ok(json!({ "status": response.status, "body": response.text() }))
 }
 

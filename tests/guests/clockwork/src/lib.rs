@@ -1,6 +1,6 @@
 //! Schedules, timers and commands. A message says what to do with timers, one thing a line: `set KEY MS TEXT`,
 //! `cancel KEY`, `wait` (until somebody says `go`), `go`. And what to publish: `publish NAME TEXT`, or `flood NAME
-//! BYTES` until it is refused. What comes of schedules and timers is said in the log.
+//! BYTES` until it is refused; or `compute`. What comes of schedules and timers is said in the log.
 
 use std::time::Duration;
 
@@ -29,6 +29,7 @@ impl Plugin for Clockwork {
             .schedule(Schedule::cron("nightly", "0 3 * * *").timezone("Europe/Warsaw"))
             .command("greet", "Greets: --name NAME [--times N]")
             .command("fail", "Does nothing, and says so")
+            .command("compute", "Counts for some time")
     }
 
     fn handle(event: Event, settings: Settings) -> Result<(), Failure> {
@@ -65,6 +66,7 @@ fn on_message(said: &EventInChat) -> Result<(), Failure> {
             ["go"] => memory::set("go", &true)?,
             ["wait"] if memory::get::<bool>("go")?.is_none() => return Err(Failure::retry("nobody said go")),
             ["wait"] => {}
+            ["compute"] => compute(),
             _ => return Err(Failure::reject(format!("what is `{line}`?"))),
         }
     }
@@ -92,7 +94,18 @@ fn flood(name: &str, bytes: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Takes some dozens of milliseconds.
+fn compute() {
+    for round in 0..100_000_000_u64 {
+        std::hint::black_box(round);
+    }
+}
+
 fn on_command(command: &Commanded) -> Result<(), Failure> {
+    if command.command == "compute" {
+        compute();
+        return Ok(());
+    }
     if command.command == "fail" {
         warn!("about to fail");
         return Err(Failure::reject("as it was told to"));

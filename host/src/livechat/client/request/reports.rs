@@ -76,7 +76,7 @@ fn zone(action: &str, name: &Value) -> Result<TimeZone, Error> {
 
 /// The answer with what LiveChat leaves out because it is 0: the numbers of each bucket, and whole days. An answer of
 /// another shape stays as it is.
-pub(in crate::livechat::client) fn filled(report: Report, asked: &Value, answer: String) -> String {
+pub(in crate::livechat) fn filled(report: Report, asked: &Value, answer: String) -> String {
     let Ok(Value::Object(mut answered)) = serde_json::from_str(&answer) else { return answer };
     let distribution = asked["distribution"].as_str().unwrap_or("day");
     if report == Report::TotalChats {
@@ -152,7 +152,7 @@ fn add(object: &mut Map<String, Value>, name: &str, value: &Value) {
 
 /// The days that were asked for, as LiveChat names buckets.
 fn days(asked: &Value) -> Vec<String> {
-    // What was asked is in the form of `dates`: it begins with the day in the time zone.
+    // What was asked is a day, or in the form of `dates`, which begins with the day in the time zone.
     let day = |key: &str| asked["filters"][key].as_str()?.get(..10)?.parse::<Date>().ok();
     let (Some(from), Some(to)) = (day("from"), day("to")) else { return Vec::new() };
     let days: Vec<Date> = from.series(1.day()).take_while(|day| *day <= to).take(DAYS_MAX + 1).collect();

@@ -121,10 +121,9 @@ impl Filters {
     }
 
     fn admit(&self, account: &Account, chat: &Chat, thread: &Thread) -> bool {
-        let created: Option<Timestamp> = thread.created_at.parse().ok();
-        let is_within = created
-            .is_some_and(|at| self.from.is_none_or(|from| at >= from) && self.to.is_none_or(|to| at <= to));
-        let customer = chat.customer_id().map(|id| account.user(id)).unwrap_or_default();
+        let is_within = |created: Timestamp| {
+            self.from.is_none_or(|from| created >= from) && self.to.is_none_or(|to| created <= to)
+        };
         let one_of =
             |wanted: &[String], has: &dyn Fn(&String) -> bool| wanted.is_empty() || wanted.iter().any(has);
         let is_said = |text: &String| {
@@ -132,7 +131,7 @@ impl Filters {
             events.filter_map(|event| event["text"].as_str()).any(|said| said.contains(text.as_str()))
         };
         !thread.is_active
-            && is_within
+            && thread.created_at.parse().is_ok_and(is_within)
             && self.query.as_ref().is_none_or(is_said)
             && one_of(&self.chat_ids, &|id| chat.id == *id)
             && one_of(&self.thread_ids, &|id| thread.id == *id)
@@ -140,6 +139,11 @@ impl Filters {
             && one_of(&self.tags, &|tag| thread.tags.contains(tag))
             && (self.group_ids.is_empty() || thread.group_ids.iter().any(|id| self.group_ids.contains(id)))
             && self.customer_id.as_deref().is_none_or(|id| chat.customer_id() == Some(id))
-            && self.customer_email.as_deref().is_none_or(|email| customer["email"] == email)
+            && self.customer_email.as_deref().is_none_or(|email| has_email(account, chat, email))
     }
+}
+
+fn has_email(account: &Account, chat: &Chat, email: &str) -> bool {
+    let customer = chat.customer_id().and_then(|id| account.customers.get(id));
+    customer.is_some_and(|customer| customer["email"] == email)
 }

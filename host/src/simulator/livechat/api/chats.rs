@@ -97,8 +97,7 @@ pub(super) fn get_customer(account: &mut Account, mut call: Call<'_>) -> Answer 
     call.fields.end()?;
     let customer = account.customers.get(id).ok_or_else(|| Refusal::not_found("Customer not found"))?;
     let mut customer = customer.clone();
-    let chats = account.chats.values().filter(|chat| chat.customer_id() == Some(id));
-    customer["chat_ids"] = chats.map(|chat| chat.id.as_str()).collect();
+    customer["chat_ids"] = account.chat_with(id).map(|chat| chat.id.as_str()).into_iter().collect();
     Ok(customer)
 }
 

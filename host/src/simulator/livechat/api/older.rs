@@ -15,6 +15,8 @@ use crate::simulator::server::{Reply, Request};
 
 /// Chats on a page.
 const PAGE: usize = 25;
+/// Chats that are listed at most, the latest.
+const LISTED_MAX: usize = 25_000;
 
 /// A status, and what is said of it.
 struct Refused(u16, String);
@@ -36,10 +38,15 @@ pub(super) fn operation(request: &Request) -> String {
     format!("v2 {} {path}", request.method)
 }
 
+/// A refusal in the words of this API, which has no types.
+pub(super) fn refusal(status: u16, words: &str) -> Reply {
+    Reply::json(status, &json!({ "errors": [words] }))
+}
+
 pub(super) fn carry_out(account: &mut Account, request: &Request) -> Reply {
     match answer(account, request) {
         Ok(answer) => Reply::json(200, &answer),
-        Err(Refused(status, words)) => Reply::json(status, &json!({ "errors": [words] })),
+        Err(Refused(status, words)) => refusal(status, &words),
     }
 }
 
@@ -137,6 +144,7 @@ fn chats(account: &Account, mut query: Query) -> Answer {
     let mut found: Vec<Told<'_>> =
         ended(account).filter(|told| span.admits(told.1) && says(told.1)).collect();
     found.sort_by(|(_, a), (_, b)| b.created_at.cmp(&a.created_at));
+    found.truncate(LISTED_MAX);
     let shown = found.iter().skip((page - 1) * PAGE).take(PAGE).map(|told| item(account, *told));
     Ok(json!({"chats": shown.collect::<Vec<_>>(), "total": found.len(), "pages": found.len().div_ceil(PAGE)}))
 }

@@ -78,17 +78,15 @@ pub(super) fn update_customer(account: &mut Account, mut call: Call<'_>) -> Answ
 }
 
 fn tell_session_fields(account: &mut Account, customer_id: &str, session_fields: &Value) {
-    let of_customer = account.chats.values().filter(|chat| chat.customer_id() == Some(customer_id));
-    let active = of_customer.filter(|chat| chat.is_active());
-    let active: Vec<(String, String)> =
-        active.map(|chat| (chat.id.clone(), chat.newest().id.clone())).collect();
-    for (chat_id, thread_id) in active {
-        let payload = json!({
-            "id": customer_id, "active_chat": {"chat_id": chat_id, "thread_id": thread_id},
-            "session_fields": session_fields,
-        });
-        account.happened("customer_session_fields_updated", Some(&chat_id), payload);
-    }
+    let Some(chat) = account.chat_with(customer_id).filter(|chat| chat.is_active()) else {
+        return;
+    };
+    let chat_id = chat.id.clone();
+    let payload = json!({
+        "id": customer_id, "active_chat": {"chat_id": chat_id, "thread_id": chat.newest().id},
+        "session_fields": session_fields,
+    });
+    account.happened("customer_session_fields_updated", Some(&chat_id), payload);
 }
 
 pub(super) fn ban_customer(account: &mut Account, mut call: Call<'_>) -> Answer {

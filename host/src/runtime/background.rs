@@ -1,0 +1,92 @@
+//! Where attempts go on that compute for long: on threads of their own, which get what the others leave of the
+//! processors. So a plugin that works hard, or never ends, is hardly felt by those that don't.
+
+use std::future::{Future, poll_fn};
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::task::Poll;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use tokio_util::task::AbortOnDropHandle;
+
+/// So much CPU time an attempt may use before it goes to the background. Those that answer chats need a fraction of it.
+const FOREGROUND_CPU: Duration = Duration::from_millis(5);
+/// So many reads of the store that they ask for are under way at the same time.
+const READS_MAX: usize = 16;
+/// After an attempt with so many host calls the plugin's next one begins in the background: each of them has others
+/// work for it.
+const FOREGROUND_CALLS: u32 = 64;
+
+/// Whether what an attempt used belongs into the background.
+pub(super) fn is_much(cpu: Duration, host_calls: u32) -> bool {
+    cpu >= FOREGROUND_CPU || host_calls >= FOREGROUND_CALLS
+}
+
+/// By how much these threads are nicer than the others: they have a tenth of the others' weight.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
+/// The threads.
+pub(super) struct Background {
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Background {
+    /// Starts them: one processor stays free for the others where there are two.
+    pub(super) fn start() -> std::io::Result<Background> {
+        let processors = available_parallelism().map_or(1, NonZero::get);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(processors.saturating_sub(1).max(1))
+            .max_blocking_threads(READS_MAX)
+            .thread_name("background")
+            .on_thread_start(be_nice)
+            .enable_all()
+            .build()?;
+        Ok(Background { runtime: Some(runtime) })
+    }
+
+    /// Does work where it is called from, until that has used up its time there; the rest in the background.
+    pub(super) async fn do_from_foreground<T: Send + 'static>(
+        &self,
+        mut work: Pin<Box<dyn Future<Output = T> + Send>>,
+        used: impl Fn() -> Duration,
+    ) -> T {
+        let done = poll_fn(|context| match work.as_mut().poll(context) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending if used() >= FOREGROUND_CPU => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
+        match done.await {
+            Some(done) => done,
+            None => self.run(work).await,
+        }
+    }
+
+    /// Does work in the background. It ends when this is dropped.
+    pub(super) async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
+        let runtime = self.runtime.as_ref().expect("it is taken only when this is dropped");
+        match AbortOnDropHandle::new(runtime.spawn(work)).await {
+            Ok(done) => done,
+            Err(error) => resume_unwind(error.try_into_panic().expect("nobody else aborts it")),
+        }
+    }
+}
+
+/// Only on Linux is this a property of a thread; elsewhere it would be one of the whole process.
+fn be_nice() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(NICE) {
+        tracing::warn!(%error, "a thread for long computations can't be made nicer than the others");
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // What still runs there belongs to nobody any more, and an async context must not wait for it.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
