@@ -25,6 +25,9 @@ fn of_call(api: &str, action: &str) -> &'static [&'static str] {
         "update_customer" => &["customers:rw"],
         "ban_customer" => &["customers.ban:rw"],
         "list_agents" | "list_routing_statuses" => &["agents--all:ro"],
+        "set_routing_status" => {
+            &["agents--my:rw", "agents--all:rw", "agents-bot--my:rw", "agents-bot--all:rw"]
+        }
         "get_agent" => &["agents--my:ro", "agents--all:ro"],
         "list_groups" => &["groups--all:ro"],
         "list_tags" => &["tags--all:ro", "tags--groups:ro"],
