@@ -34,19 +34,20 @@ mod tests;
 pub use address::Address;
 pub use connection::{Connection, Kind};
 pub use credentials::Credentials;
-pub use livechat::{Api, Bot, Livechat, OAuth};
+pub use livechat::{Api, Bot, IS_EMAIL, Livechat, OAuth};
 pub use operator::Operator;
 pub use plugin::{Plugin, Updates};
 pub use problem::{Problem, Problems};
 pub use rewrite::rewrite;
 pub use schedules::Change as ScheduleChange;
-pub use secret::{Given, Missing};
+pub use secret::{Given, Missing, WHITE_SPACE};
 
 use toml::de::DeTable;
 
 use item::{Item, Source};
 use table::Table;
 
+use crate::egress::Reach;
 use crate::event::types;
 use crate::limits::{Loading, Retention};
 
@@ -137,6 +138,27 @@ impl Config {
     /// What is wrong with `[data]`, or that the file can't be read.
     pub fn data_dir_of(path: &Path) -> Result<PathBuf, Problems> {
         Config::part_of(path, |mut root| root.section("data", |table| folder(table, "data")))
+    }
+
+    /// What the file at `path` says of `[livechat]`, with its secrets and no others: for looking at the account while the
+    /// rest of the file is wrong.
+    ///
+    /// # Errors
+    /// What is wrong with `[livechat]`, or that the file can't be read.
+    pub fn livechat_of(path: &Path) -> Result<Livechat, Problems> {
+        Config::part_of(path, |mut root| root.section("livechat", livechat::read))
+    }
+
+    /// The address of the LiveChat API and where it may lead, and nothing else of the file at `path`.
+    ///
+    /// # Errors
+    /// What is wrong with these, or that the file can't be read.
+    pub fn livechat_address_of(path: &Path) -> Result<(String, Reach), Problems> {
+        Config::part_of(path, |mut root| {
+            let item = root.take("livechat");
+            let mut table = item.and_then(|item| item.table()).unwrap_or_else(|| root.empty("livechat"));
+            livechat::address(&mut table)
+        })
     }
 
     /// What the file at `path` says of `[operator]`, with its secrets and no others.

@@ -59,6 +59,10 @@ fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<bool> {
         Command::Webhooks(command) => {
             return block_on(app::webhooks::run(&args.config, command, json, out));
         }
+        // A config that is refused is one of the things that it finds.
+        Command::Doctor(doctor) => {
+            return block_on(app::doctor::run(&args.config, doctor, json, out));
+        }
         Command::Forget(forget) => block_on(cli::forget::run(&args.config, forget, json, out))?,
         command => {
             let config = Config::load(&args.config)?;
@@ -76,7 +80,6 @@ fn with_config(
 ) -> anyhow::Result<bool> {
     match command {
         Command::Check(check) => return block_on(app::check::run(config, check.online, json, out)),
-        Command::Doctor(args) => return block_on(app::doctor::run(config, args, json, out)),
         Command::Plugins(command) => {
             return block_on(app::plugins::run(command, (config_path, config), json, out));
         }
@@ -120,6 +123,7 @@ fn with_config(
         | Command::Restore(_)
         | Command::Forget(_)
         | Command::Webhooks(_)
+        | Command::Doctor(_)
         | Command::Config(_)
         | Command::Events(EventsCommand::Types) => {
             unreachable!("these were taken before the config was read")

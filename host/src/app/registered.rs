@@ -8,12 +8,12 @@ use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
 use super::services::{Account, Way};
-use super::webhooks::App;
+use super::webhooks::{self, App};
 use crate::action::livechat::LiveChat;
 use crate::config::Config;
 use crate::destinations::Destinations;
 use crate::livechat::client::Client;
-use crate::livechat::registrations::{self, Deed, Registration};
+use crate::livechat::registrations::{self, Deed};
 use crate::notifier::{Known, Registrations};
 
 /// The first time soon after the start: it may be why the host was started again.
@@ -77,12 +77,11 @@ async fn look(config: &Config, client: Option<Client>) -> anyhow::Result<Known> 
     };
     let app = App::with(config, client)?;
     let registered = app.registered().await?;
-    let Some(url) = most_used(&registered) else {
-        let plugins = config.plugins.iter().map(|(name, plugin)| (name.as_str(), plugin.events.as_slice()));
-        let needed = registrations::needed(plugins).len() as u64;
-        return Ok(match needed {
+    let needed = webhooks::needed(config);
+    let Some((url, _)) = registrations::urls(&registered, &needed).first().copied() else {
+        return Ok(match needed.len() as u64 {
             0 => Known::Well,
-            _ => Known::Wrong(
+            needed => Known::Wrong(
                 "no webhook is registered for the app (was it uninstalled?): `chatplug webhooks apply --url https://…` \
                  registers what the plugins need"
                     .to_owned(),
@@ -90,7 +89,7 @@ async fn look(config: &Config, client: Option<Client>) -> anyhow::Result<Known> 
             ),
         });
     };
-    let (plan, on) = app.plan_beside(config, &url, &registered).await?;
+    let (plan, on) = app.plan_beside(config, url, &registered).await?;
     let missing: Vec<&str> = plan
         .changes
         .iter()
@@ -116,12 +115,6 @@ async fn look(config: &Config, client: Option<Client>) -> anyhow::Result<Known> 
             missing.len() as u64,
         ),
     })
-}
-
-/// Where most of the registrations go.
-fn most_used(registered: &[Registration]) -> Option<String> {
-    let count = |url: &str| registered.iter().filter(|other| other.url == url).count();
-    registered.iter().max_by_key(|one| count(&one.url)).map(|one| one.url.clone())
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::destination::Terms;
 use crate::destination::parking::Trial;
 use crate::destination::tally::Tally;
 use crate::destinations::{self, Destinations, LIVECHAT, Probe, States};
+use crate::egress::Reach;
 use crate::http::Reception;
 use crate::livechat::client::{Bot, Client, Credentials, OAuth, Options, SetupError, TOKEN_URL};
 use crate::livechat::client_v2;
@@ -179,6 +180,13 @@ pub(super) fn reading(livechat: &config::Livechat) -> Result<Option<Way>, SetupE
             Ok(older_options(livechat).map(client_v2::Client::new).transpose()?.map(Way::Older))
         }
     }
+}
+
+/// A client for what LiveChat says to anybody.
+pub(super) fn anybody(base_url: &str, reach: Reach) -> Result<Client, SetupError> {
+    // Nobody's: calls that need no credentials send none.
+    let nobody = Credentials::Bearer { token: "nobody".into() };
+    Client::new(Options { base_url: base_url.to_owned(), reach, ..Options::new(nobody) })
 }
 
 fn older_options(livechat: &config::Livechat) -> Option<client_v2::Options> {

@@ -1,5 +1,6 @@
 //! `chatplug webhooks`: brings what is registered with LiveChat in line with the plugins that are switched on.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 
@@ -54,6 +55,12 @@ fn client_id(config: &Config) -> anyhow::Result<&str> {
     )
 }
 
+/// The platform's actions that the config's plugins need, and which plugins need them.
+pub(super) fn needed(config: &Config) -> BTreeMap<&'static str, BTreeSet<String>> {
+    let plugins = config.plugins.iter().map(|(name, plugin)| (name.as_str(), plugin.events.as_slice()));
+    registrations::needed(plugins)
+}
+
 /// The app whose webhooks these are, and the way to LiveChat.
 pub(super) struct App<'a> {
     client: Client,
@@ -100,8 +107,7 @@ impl<'a> App<'a> {
             Err(Error { code: Code::Denied, .. }) => None,
             Err(error) => return Err(error).context("cannot ask whether webhooks are switched on"),
         };
-        let plugins = config.plugins.iter().map(|(name, plugin)| (name.as_str(), plugin.events.as_slice()));
-        Ok((registrations::plan(&registrations::needed(plugins), &offered, registered, url), on))
+        Ok((registrations::plan(&needed(config), &offered, registered, url), on))
     }
 
     async fn apply(

@@ -8,6 +8,10 @@ use serde::Serialize;
 use super::text;
 use crate::livechat::registrations::webhook_url;
 
+mod kind;
+
+pub use kind::Kind;
+
 /// The arguments of `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
@@ -22,6 +26,8 @@ pub struct DoctorArgs {
 pub enum Grade {
     /// Well.
     Ok,
+    /// It was not looked at.
+    Skipped,
     /// Worth a look.
     Warning,
     /// Something does not work because of it.
@@ -31,6 +37,9 @@ pub enum Grade {
 /// What was found of one matter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
+    /// What is not well, for scripts; `None` where all is.
+    #[serde(rename = "id")]
+    pub kind: Option<Kind>,
     /// How it stands.
     pub grade: Grade,
     /// What was looked at.
@@ -49,12 +58,18 @@ impl Finding {
     /// All is well.
     pub fn ok(what: &'static str, tried: impl Into<String>, came: impl Into<String>) -> Finding {
         let (tried, came) = (tried.into(), came.into());
-        Finding { grade: Grade::Ok, what, tried, came, means: String::new(), todo: String::new() }
+        Finding { kind: None, grade: Grade::Ok, what, tried, came, means: String::new(), todo: String::new() }
     }
 
-    /// The same with a grade, and with what it means and what to do.
-    pub fn but(self, grade: Grade, means: impl Into<String>, todo: impl Into<String>) -> Finding {
-        Finding { grade, means: means.into(), todo: todo.into(), ..self }
+    /// Nobody looked, and why.
+    pub fn skipped(what: &'static str, why: impl Into<String>) -> Finding {
+        let kind = Kind::NotLookedAt;
+        Finding { kind: Some(kind), grade: kind.grade(), ..Finding::ok(what, "not looked at", why) }
+    }
+
+    /// The same, but not well: what of all that can be found it is, what it means and what to do.
+    pub fn but(self, kind: Kind, means: impl Into<String>, todo: impl Into<String>) -> Finding {
+        Finding { kind: Some(kind), grade: kind.grade(), means: means.into(), todo: todo.into(), ..self }
     }
 }
 
@@ -69,10 +84,11 @@ pub fn print(findings: &[Finding], json: bool, out: &mut dyn Write) -> io::Resul
         text::json(out, &findings)?;
         return Ok(problems == 0);
     }
-    for Finding { grade, what, tried, came, means, todo } in findings {
+    for Finding { grade, what, tried, came, means, todo, .. } in findings {
         let (tried, came) = (text::escape(tried), text::escape(came));
         match grade {
             Grade::Ok => writeln!(out, "ok       {what}: {tried}: {came}")?,
+            Grade::Skipped => writeln!(out, "skipped  {what}: {tried}: {came}")?,
             Grade::Warning | Grade::Problem => {
                 let word = if *grade == Grade::Problem { "problem" } else { "warning" };
                 writeln!(out, "{word:8} {what}")?;
@@ -97,17 +113,31 @@ mod tests {
         let findings = [
             Finding::ok("disk", "a sync", "3 ms"),
             Finding::ok("clock", "Date of LiveChat", "2 h\u{1b} later").but(
-                Grade::Problem,
+                Kind::ClockOff,
                 "it is wrong",
                 "set it",
             ),
+            Finding::skipped("webhooks", "there are none"),
         ];
         let mut out = Vec::new();
         assert!(!print(&findings, false, &mut out).unwrap());
         let expected = "ok       disk: a sync: 3 ms\nproblem  clock\n         tried  Date of LiveChat\n         \
                         came   2 h\\u{1b} later\n         means  it is wrong\n         do     set it\n\
-                        1 problems, 0 warnings.\n";
+                        skipped  webhooks: not looked at: there are none\n1 problems, 0 warnings.\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
-        assert!(print(&findings[..1], true, &mut Vec::new()).unwrap());
+        let mut out = Vec::new();
+        assert!(print(&[findings[0].clone(), findings[2].clone()], true, &mut out).unwrap());
+        let said: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert!(said[0]["id"].is_null(), "{said}");
+        assert_eq!(said[1]["id"].as_str(), Some("not-looked-at"), "{said}");
+    }
+
+    #[test]
+    fn each_kind_has_a_word_of_its_own() {
+        let mut ids: Vec<&str> = Kind::ALL.iter().map(|kind| kind.id()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), Kind::ALL.len());
+        assert!(Kind::ALL.iter().all(|kind| kind.grade() != Grade::Ok));
     }
 }

@@ -78,10 +78,10 @@ impl Link {
     /// # Errors
     /// If it doesn't say where it is.
     pub fn running(config: &Config) -> anyhow::Result<Option<Link>> {
-        if !Store::is_owned(&config.data_dir)? {
-            return Ok(None);
+        match running_at(&config.data_dir)? {
+            Some(_) => Link::to_host(&config.data_dir, &config.operator).map(Some),
+            None => Ok(None),
         }
-        Link::to_host(&config.data_dir, &config.operator).map(Some)
     }
 
     /// The host that uses a data folder.
@@ -207,6 +207,17 @@ impl Link {
             }
             Way::Store { store, .. } => Ok(store.forget(person, self.who.clone(), now_ms()).await?),
         }
+    }
+}
+
+/// Where the host that uses a data folder listens for operators, if one does.
+///
+/// # Errors
+/// If the lock can't be looked at, or the host doesn't say where it is.
+pub fn running_at(data_dir: &Path) -> anyhow::Result<Option<SocketAddr>> {
+    match Store::is_owned(data_dir)? {
+        true => address(&data_dir.join(ADDRESS_FILE)).map(Some),
+        false => Ok(None),
     }
 }
 

@@ -90,12 +90,14 @@ pub enum Api {
 /// LiveChat publishes no numbers; it says 429 where these are too many.
 const TERMS_DEFAULT: Terms = Terms { concurrency: 32, rate: 50.0 };
 
+/// How the problem of an e-mail address in the place of the account's id begins.
+pub const IS_EMAIL: &str = "is an e-mail address";
+
 const BASE_URL_DEFAULT: &str = "https://api.livechatinc.com";
 
 pub(super) fn read(table: &mut Table<'_>) -> Livechat {
     let api = table.take("api").and_then(|item| api(&item)).unwrap_or(Api::V36);
-    let reach = address::reach(table);
-    let base = table.take("base_url").and_then(|item| base_url(&item, reach));
+    let (base_url, reach) = address(table);
     let region = table.take("region").and_then(|item| region(&item, api));
     let account_id = table.take("account_id");
     let token = table.take("token");
@@ -130,7 +132,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Livechat {
         table.section("webhooks", |table| (webhook_secrets(table), webhook_limits(table)));
     Livechat {
         api,
-        base_url: base.unwrap_or_else(|| BASE_URL_DEFAULT.to_owned()),
+        base_url,
         reach,
         region,
         account_id: account_id.and_then(|item| account(&item)),
@@ -149,6 +151,13 @@ pub(super) fn read(table: &mut Table<'_>) -> Livechat {
         webhook_secrets,
         webhook_limits,
     }
+}
+
+/// Where the API is, and which addresses it may lead to; nothing else of the table.
+pub(super) fn address(table: &mut Table<'_>) -> (String, Reach) {
+    let reach = address::reach(table);
+    let base = table.take("base_url").and_then(|item| base_url(&item, reach));
+    (base.unwrap_or_else(|| BASE_URL_DEFAULT.to_owned()), reach)
 }
 
 fn webhook_secrets(table: &mut Table<'_>) -> Vec<SecretString> {
@@ -242,10 +251,9 @@ fn foreign(items: [&Option<Item<'_>>; 2], api: &str, instead: &str) {
 fn account(item: &Item<'_>) -> Option<String> {
     let id = identifier(item)?;
     if id.contains('@') {
-        item.report(
-            "is an e-mail address: use the account id, the UUID that the Developer Console shows beside the \
-             personal access token",
-        );
+        item.report(format!(
+            "{IS_EMAIL}: use the account id, the UUID that the Developer Console shows beside the personal access token"
+        ));
         return None;
     }
     Some(id)

@@ -10,6 +10,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::item::Item;
 
+/// What each problem of a value with white space in it or around it says.
+pub const WHITE_SPACE: &str = "white space";
+
 /// A place that the config names for a secret, and where there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Missing {
@@ -61,9 +64,9 @@ const ENV_NAME_BYTES_MAX: usize = 128;
 pub(super) fn secret(item: &Item<'_>) -> Option<SecretString> {
     let secret = spaced_secret(item)?;
     if secret.expose_secret().contains(char::is_whitespace) {
-        item.report(
-            "has white space in it: store the bare secret, without spaces, line breaks or quotes around it",
-        );
+        item.report(format!(
+            "has {WHITE_SPACE} in it: store the bare secret, without spaces, line breaks or quotes around it"
+        ));
         return None;
     }
     Some(secret)
@@ -81,7 +84,7 @@ pub(super) fn spaced_secret(item: &Item<'_>) -> Option<SecretString> {
     let secret = referred(item)?;
     let text = secret.expose_secret();
     if text.trim() != text || text.contains(char::is_control) {
-        item.report("has a line break, a tab, or white space around it: store the bare secret");
+        item.report(format!("has a line break, a tab, or {WHITE_SPACE} around it: store the bare secret"));
         return None;
     }
     Some(secret)
@@ -93,8 +96,12 @@ pub(super) fn identifier(item: &Item<'_>) -> Option<String> {
         true => item.text()?.to_owned(),
         false => referred(item)?.expose_secret().to_owned(),
     };
-    if text.is_empty() || text.contains(char::is_whitespace) {
-        item.report("is empty or has white space in it: write the bare value");
+    if text.is_empty() {
+        item.report("is empty: write the value");
+        return None;
+    }
+    if text.contains(char::is_whitespace) {
+        item.report(format!("has {WHITE_SPACE} in it: write the bare value"));
         return None;
     }
     Some(text)

@@ -106,7 +106,8 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn empty(&self, key: &str) -> Table<'a> {
+    /// A table that isn't there.
+    pub(super) fn empty(&self, key: &str) -> Table<'a> {
         Table {
             path: join(&self.path, key),
             span: self.span.clone(),

@@ -1,5 +1,6 @@
 //! Which webhooks have to be registered with LiveChat for the plugins, and what has to be changed there for it.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Url;
@@ -113,6 +114,25 @@ pub fn needed<'a>(
         }
     }
     needed
+}
+
+/// The URLs to which an app's webhooks go, with the registrations of each: first the one that is taken for this host's where
+/// nobody says which it is. That is the one to which most goes of what the plugins need, then most of all, then the one
+/// that LiveChat lists first.
+pub fn urls<'a>(
+    registered: &'a [Registration],
+    needed: &BTreeMap<&'static str, BTreeSet<String>>,
+) -> Vec<(&'a str, usize)> {
+    let mut urls: Vec<(&str, usize, usize)> = Vec::new();
+    for known in registered {
+        let is_needed = usize::from(needed.contains_key(known.action.as_str()));
+        match urls.iter_mut().find(|(url, ..)| *url == known.url) {
+            Some((_, of_needed, all)) => (*of_needed, *all) = (*of_needed + is_needed, *all + 1),
+            None => urls.push((&known.url, is_needed, 1)),
+        }
+    }
+    urls.sort_by_key(|(_, of_needed, all)| (Reverse(*of_needed), Reverse(*all)));
+    urls.into_iter().map(|(url, _, all)| (url, all)).collect()
 }
 
 /// The platform's actions of which the events of a type are made.
@@ -271,6 +291,22 @@ mod tests {
 
     fn check(plugins: &[(&str, &[&str])], registered: &[Registration], expected: &[&str]) {
         assert_eq!(planned(plugins, registered).0, expected);
+    }
+
+    #[test]
+    fn the_url_to_which_most_goes_of_what_is_needed_is_taken_for_this_hosts() {
+        let check = |registered: &[(&str, &str)], expected: &[(&str, usize)]| {
+            let known: Vec<Registration> =
+                registered.iter().map(|(action, url)| known("1", action, url, &[])).collect();
+            let events = ["chat_deactivated".to_owned(), "thread_tagged".to_owned()];
+            assert_eq!(urls(&known, &needed([("a", events.as_slice())])), expected);
+        };
+        check(&[], &[]);
+        check(&[("thread_tagged", "b"), ("thread_tagged", "a")], &[("b", 1), ("a", 1)]);
+        let most = [("agent_created", "a"), ("thread_tagged", "b"), ("agent_deleted", "a")];
+        check(&most, &[("b", 1), ("a", 2)]);
+        let most = [("thread_tagged", "a"), ("thread_tagged", "b"), ("agent_deleted", "b")];
+        check(&most, &[("b", 2), ("a", 1)]);
     }
 
     #[test]

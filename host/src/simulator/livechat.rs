@@ -202,6 +202,16 @@ impl Livechat {
         locked(&self.account).issued.clear();
     }
 
+    /// Takes a scope away from all tokens; a call that needs it is refused, unless another scope does.
+    pub fn without_scope(&self, scope: &str) {
+        locked(&self.account).scopes_lacked.insert(scope.to_owned());
+    }
+
+    /// Gives the agents schedules in a time zone.
+    pub fn work_in(&self, timezone: &str) {
+        locked(&self.account).work_timezone = Some(timezone.to_owned());
+    }
+
     /// What is known of a customer, as `get_customer` shows it.
     pub fn customer(&self, customer_id: &str) -> Option<Value> {
         locked(&self.account).customers.get(customer_id).cloned()

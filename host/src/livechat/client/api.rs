@@ -189,6 +189,16 @@ impl Api {
         Some(self.ahead_ms.load(Ordering::Relaxed)).filter(|ahead_ms| *ahead_ms != i64::MIN)
     }
 
+    /// The data centre that is asked for all calls: of the config, of the token in it, or what LiveChat said.
+    pub(super) fn region(&self) -> Option<String> {
+        self.region.known()
+    }
+
+    /// The data centre that a token names which was issued to us.
+    pub(super) async fn region_of_token(&self) -> Option<String> {
+        self.tokens.header().await.ok()?.region
+    }
+
     fn compare_clocks(&self, headers: &HeaderMap) {
         let date =
             header(headers, DATE.as_str()).and_then(|text| DateTimeParser::new().parse_timestamp(text).ok());

@@ -1,5 +1,7 @@
 //! What `chatplug check --online` asks of the Configuration API.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -7,6 +9,12 @@ use serde_json::{Map, Value, json};
 use super::Client;
 use super::request::{self, Request};
 use crate::action::{Code, Error};
+
+#[derive(Deserialize)]
+struct Scheduled {
+    #[serde(default)]
+    work_scheduler: Value,
+}
 
 #[derive(Deserialize)]
 struct Tag {
@@ -30,6 +38,30 @@ impl Client {
     /// By how many milliseconds LiveChat's clock is ahead of ours, to about a second; `None` before its first answer.
     pub fn ahead_ms(&self) -> Option<i64> {
         self.api.ahead_ms()
+    }
+
+    /// The data centre that calls go to: of the config, of the token in it, or, if LiveChat said that another one has the
+    /// account, that one. `None` where none is named.
+    pub fn region(&self) -> Option<String> {
+        self.api.region()
+    }
+
+    /// The data centre that the token names which was issued to us, where one was. It holds as long as
+    /// [`Client::region`] names none.
+    pub async fn region_of_token(&self) -> Option<String> {
+        self.api.region_of_token().await
+    }
+
+    /// The time zones in which the account's agents work, by their schedules; those that have none name none.
+    ///
+    /// # Errors
+    /// As LiveChat has it; `denied` if the token lacks the scope.
+    pub async fn agent_timezones(&self) -> Result<BTreeSet<String>, Error> {
+        let body = json!({ "fields": ["work_scheduler"] });
+        let agents: Vec<Scheduled> =
+            self.ask(&request::configuration("list_agents", "agents--all:ro", body)).await?;
+        let zone = |agent: Scheduled| agent.work_scheduler["timezone"].as_str().map(str::to_owned);
+        Ok(agents.into_iter().filter_map(zone).filter(|zone| !zone.is_empty()).collect())
     }
 
     /// The names of the account's tags.

@@ -36,6 +36,10 @@ pub(super) struct Account {
     pub(super) credentials: Vec<Credential>,
     /// The tokens that were issued and are still valid.
     pub(super) issued: Vec<Credential>,
+    /// What its tokens may not: they have every other scope.
+    pub(super) scopes_lacked: BTreeSet<String>,
+    /// The time zone in which people's schedules are, if they have any.
+    pub(super) work_timezone: Option<String>,
     /// The error type of calls on an inactive chat: the platform has `validation` and `chat_inactive`.
     pub(super) inactive_as: &'static str,
     /// For how long readers don't see the events that are stored now.

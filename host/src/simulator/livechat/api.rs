@@ -9,6 +9,7 @@ mod members;
 mod older;
 mod people;
 mod reports;
+mod scopes;
 mod tokens;
 
 use std::sync::{Arc, Mutex};
@@ -115,6 +116,7 @@ fn call(account: &mut Account, action: &str, request: &Request) -> Answer {
         return tokens::issue_bot_token(account, &body);
     }
     let requester = requester(account, request)?;
+    scopes::check(account, api, action)?;
     let call = Call { requester, fields: Fields::of(&body) };
     match api {
         "agent" => agent(account, action, call),

@@ -39,6 +39,8 @@ impl Account {
             webhooks_on: true,
             credentials: credentials(),
             issued: Vec::new(),
+            scopes_lacked: Default::default(),
+            work_timezone: None,
             inactive_as: "validation",
             unseen_for: None,
             sent: Vec::new(),

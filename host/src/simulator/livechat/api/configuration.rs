@@ -36,7 +36,7 @@ pub(super) fn list_agents(account: &mut Account, mut call: Call<'_>) -> Answer {
     let agents = account.agents.iter().filter(|(_, agent)| !agent.is_bot).filter(|(_, agent)| {
         group_ids.is_empty() || agent.groups.iter().any(|group| group_ids.contains(group))
     });
-    Ok(agents.map(|(id, agent)| agent_object(id, agent, &wanted)).collect::<Vec<Value>>().into())
+    Ok(agents.map(|(id, agent)| agent_object(account, (id, agent), &wanted)).collect::<Vec<Value>>().into())
 }
 
 pub(super) fn wanted_fields(fields: &mut Fields<'_>) -> Result<Vec<String>, Refusal> {
@@ -47,7 +47,7 @@ pub(super) fn wanted_fields(fields: &mut Fields<'_>) -> Result<Vec<String>, Refu
     }
 }
 
-pub(super) fn agent_object(id: &str, agent: &Agent, wanted: &[String]) -> Value {
+pub(super) fn agent_object(account: &Account, (id, agent): (&str, &Agent), wanted: &[String]) -> Value {
     let mut object = json!({
         "id": id, "account_id": agent.account_id, "name": agent.name, "role": agent.role,
         "login_status": agent.status.as_str().replace('_', " "),
@@ -58,7 +58,10 @@ pub(super) fn agent_object(id: &str, agent: &Agent, wanted: &[String]) -> Value 
             "groups" => agent.groups.iter().map(|group| json!({"id": group, "priority": "normal"})).collect(),
             "max_chats_count" => json!(6),
             "suspended" | "awaiting_approval" => json!(false),
-            "work_scheduler" => json!({}),
+            "work_scheduler" => match &account.work_timezone {
+                Some(timezone) => json!({"timezone": timezone, "schedule": []}),
+                None => json!({}),
+            },
             "email_subscriptions" | "notifications" => json!([]),
             _ => json!(""),
         };

@@ -13,7 +13,7 @@ pub(super) fn get_agent(account: &mut Account, mut call: Call<'_>) -> Answer {
     call.fields.end()?;
     let agent = account.agents.get(id).filter(|agent| !agent.is_bot);
     let agent = agent.ok_or_else(|| Refusal::not_found("Agent not found"))?;
-    Ok(agent_object(id, agent, &wanted))
+    Ok(agent_object(account, (id, agent), &wanted))
 }
 
 pub(super) fn set_routing_status(account: &mut Account, mut call: Call<'_>) -> Answer {

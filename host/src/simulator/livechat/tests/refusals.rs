@@ -157,3 +157,19 @@ async fn properties_and_webhooks_that_nobody_knows() {
     ])
     .await;
 }
+
+#[tokio::test]
+async fn a_call_is_refused_when_no_scope_is_left_that_would_do() {
+    let (livechat, _) = opened().await;
+    livechat.without_scope("chats--all:ro");
+    assert_eq!(call(&livechat, "list_archives", json!({})).await.0, 200, "there is another scope for it");
+    livechat.without_scope("chats--access:ro");
+    let (status, answer) = call(&livechat, "list_archives", json!({})).await;
+    assert_eq!((status, &answer["error"]["type"]), (403, &json!("authorization")));
+    livechat.without_scope("reports_read");
+    let report = "/v3.6/reports/chats/total_chats";
+    assert_eq!(call_as(&livechat, &pat(), report, &json!({})).await.0, 403);
+    assert_eq!(configure(&livechat, "list_agents", json!({})).await.0, 200, "it needs another one");
+    let path = "/v3.6/agent/action/list_archives";
+    assert_eq!(call_as(&livechat, "", path, &json!({})).await.0, 401, "who asks comes first");
+}
