@@ -109,7 +109,8 @@ mod tests {
     fn what_livechat_says_by_itself_is_told_by_its_properties() {
         #[track_caller]
         fn check(properties: Value, expected: bool) {
-            let event = json!({ "type": "message", "author_id": "ann@example.com", "properties": properties });
+            let event =
+                json!({ "type": "message", "author_id": "ann@example.com", "properties": properties });
             let event: ChatEvent = serde_json::from_value(event).expect("a chat event");
             assert_eq!(event.is_automatic(), expected, "{properties}");
         }
