@@ -1,10 +1,14 @@
 //! What a published report says, cell by cell.
 
-/// The lines of a table of the page, the first table is 0; without the headline.
-pub(super) fn table(page: &str, number: usize) -> Vec<Vec<&str>> {
+/// The lines of a table of the page, the first table is 0; without the headline, and with `|` between the cells.
+pub(super) fn table(page: &str, number: usize) -> Vec<String> {
     let table = page.split("<table").nth(number + 1).and_then(|rest| rest.split("</table>").next());
     let body = table.and_then(|table| table.split("<tbody>").nth(1)).expect("a table with lines");
-    body.split("</tr>").map(|line| texts(line, "td")).filter(|cells| !cells.is_empty()).collect()
+    body.split("</tr>")
+        .map(|line| texts(line, "td"))
+        .filter(|cells| !cells.is_empty())
+        .map(|cells| cells.join("|"))
+        .collect()
 }
 
 /// The large numbers of all chats: what is said, and what it is of.
