@@ -43,7 +43,7 @@ pub enum Since {
     /// The chat's start: nobody has answered yet.
     #[default]
     Start,
-    /// The customer's first message behind the last one of an agent.
+    /// The customer's first message or file behind the last answer.
     Message,
 }
 
