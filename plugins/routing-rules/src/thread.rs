@@ -217,7 +217,8 @@ mod tests {
                 event["id"] = json!(place.to_string());
             }
             let chat = chat(json!(events));
-            let first: Option<usize> = first_unanswered(&chat).map(|event| event.id.parse().expect("a place"));
+            let first: Option<usize> =
+                first_unanswered(&chat).map(|event| event.id.parse().expect("a place"));
             assert_eq!((is_answered(&chat), first), (answered, since), "{events:?}");
         }
         check(vec![], false, None);
