@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 
 use chatplug::simulator::livechat::{EndedBy, Opening};
 use chatplug::simulator::{Fault, Livechat, Times};
+use chatplug_tests::plugin;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::browser::photograph;
-use crate::services::{SMITH, Stage};
+use crate::browser::{photograph, print};
+use crate::services::{SMITH, Stage, readme_section};
+
+mod read;
 
 const OLGA: &str = "olga@example.com";
 const SAM: &str = "sam@example.com";
@@ -105,6 +109,9 @@ fn report(stage: &Stage) {
     let output = stage.host.cli(&args);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    // Where it takes several slices, the command ends with the first.
+    let is_first = said.contains(" chats so far");
+    assert_eq!(is_first, said.contains("the report goes on by itself"), "{said}");
 }
 
 fn is_published(stage: &Stage) -> bool {
@@ -122,12 +129,40 @@ fn publications(log: &str) -> BTreeMap<&str, usize> {
 
 /// The README's numbers are those of the unit test of the plugin, by the same hand.
 const TABLE: &str = "\
-from,to,timezone,provisional,agent,chats,unanswered,first_response_s,response_s,duration_s,rated_good,rated_bad,good_percent,reopened,resolved_percent,score,tags\r
-2025-06-02,2025-06-02,Europe/Warsaw,no,all chats,240,20,49.1,40.9,285.0,24,24,50.0,10,95.8,82.3,\"sales: 40; urgent: 30\"\r
-2025-06-02,2025-06-02,Europe/Warsaw,no,olga@example.com,60,0,60.0,50.0,300.0,12,0,100.0,0,100.0,100.0,sales: 20\r
-2025-06-02,2025-06-02,Europe/Warsaw,no,sam@example.com,60,20,90.0,75.0,240.0,0,12,0.0,0,100.0,56.3,\r
-2025-06-02,2025-06-02,Europe/Warsaw,no,smith@example.com,120,0,30.0,25.0,300.0,12,12,50.0,10,91.7,82.9,\"sales: 20; urgent: 30\"\r
+from,to,timezone,provisional,agent,chats,unanswered,beyond_history,first_response_s,response_s,duration_s,rated_good,rated_bad,good_percent,reopened,resolved_percent,score,tags\r
+2025-06-02,2025-06-02,Europe/Warsaw,no,all chats,240,20,0,49.1,40.9,285.0,24,24,50.0,10,95.8,82.3,\"sales: 40; urgent: 30\"\r
+2025-06-02,2025-06-02,Europe/Warsaw,no,olga@example.com,60,0,0,60.0,50.0,300.0,12,0,100.0,0,100.0,100.0,sales: 20\r
+2025-06-02,2025-06-02,Europe/Warsaw,no,sam@example.com,60,20,0,90.0,75.0,240.0,0,12,0.0,0,100.0,56.3,\r
+2025-06-02,2025-06-02,Europe/Warsaw,no,smith@example.com,120,0,0,30.0,25.0,300.0,12,12,50.0,10,91.7,82.9,\"sales: 20; urgent: 30\"\r
 ";
+
+/// The same on the page, with times and tags as people say them.
+const LINES: [&str; 4] = [
+    "all chats|82.3|240|20|49 s|41 s|4 min 45 s|24|24|50.0|10|95.8|sales 40, urgent 30",
+    "olga@example.com|100.0|60|0|1 min 00 s|50 s|5 min 00 s|12|0|100.0|0|100.0|sales 20",
+    "sam@example.com|56.3|60|20|1 min 30 s|1 min 15 s|4 min 00 s|0|12|0.0|0|100.0|",
+    "smith@example.com|82.9|120|0|30 s|25 s|5 min 00 s|12|12|50.0|10|91.7|urgent 30, sales 20",
+];
+
+const TILES: [(&str, &str); 8] = [
+    ("82.3", "score"),
+    ("240", "chats"),
+    ("20", "unanswered"),
+    ("49 s", "first response"),
+    ("41 s", "response"),
+    ("4 min 45 s", "duration"),
+    ("50.0 %", "rated good"),
+    ("95.8 %", "resolved"),
+];
+
+/// Here, in LiveChat's reports, the difference: one chat goes on, and nothing else differs.
+const COMPARED: [&str; 5] = [
+    "chats|240.0|241.0|+1.0",
+    "rated good|24.0|24.0|0.0",
+    "rated bad|24.0|24.0|0.0",
+    "first response, s|49.1|49.1|0.0",
+    "response, s|40.9|40.9|0.0",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_of_240_chats_is_published_as_it_was_counted_by_hand() {
@@ -142,19 +177,80 @@ async fn a_day_of_240_chats_is_published_as_it_was_counted_by_hand() {
     stage.host.wait_for("the report", || is_published(&stage).then_some(()));
     assert_eq!(published(&stage, "2025-06-02.csv").await.expect("a table"), TABLE);
     let page = published(&stage, "2025-06-02.html").await.expect("a page");
-    for part in ["<b>82.3</b><span>score</span>", "<td>240.0</td>\n<td>241.0</td>\n<td>+1.0</td>"] {
-        assert!(page.contains(part), "no {part} in {page}");
-    }
-    assert_eq!(
-        page.matches("class=\"differs\"").count(),
-        1,
-        "the chat that goes on, and nothing else: {page}"
-    );
-    assert!(!page.contains("<script"));
+    assert_eq!(read::table(&page, 0), LINES);
+    assert_eq!(read::tiles(&page), TILES);
+    assert_eq!(read::table(&page, 1), COMPARED);
+    assert_eq!(page.matches("class=\"differs\"").count(), 1, "the chat that goes on is marked: {page}");
+    assert!(!page.contains("<script") && !page.contains("class=\"notice\""), "{page}");
     let slices = stage.host.events().iter().filter(|event| event["type"] == "timer").count();
     assert!(slices >= 1, "it worked through the pages in several events");
     assert_eq!(published(&stage, "latest.html").await, None, "the night's alone");
-    photograph(&stage.host, "/files/quality-report/2025-06-02.html", (1280, 1600), "quality-report");
+    let path = "/files/quality-report/2025-06-02.html";
+    photograph(&stage.host, path, (1280, 1600), "quality-report");
+    if let Some(pages) = print(&stage.host, path, "quality-report") {
+        assert!((1..=3).contains(&pages), "{pages} pages");
+    }
+}
+
+/// How many people the large team has.
+const TEAM: usize = 60;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_report_of_a_large_team_with_many_tags_can_be_printed() {
+    let stage = Stage::before_webhooks("quality-report", 0, "").await;
+    let agent = |number: usize| format!("agent-{:02}@example.com", number % TEAM);
+    (0..TEAM).for_each(|number| stage.livechat.add_agent(&agent(number), &format!("Agent {number}"), &[0]));
+    for number in 0..TEAM * 4 {
+        let (begin, wait) = (number as i64 * 60, 10 + number as i64 % 50);
+        stage.livechat.stop_clock_at(at(begin));
+        let opening = opening(&format!("Customer {number}"));
+        let chat_id = stage.livechat.start_chat(&opening).expect("a chat").chat_id;
+        for other in 0..5 {
+            let tag = format!("delivery problem {:02}", (number * 7 + other * 11) % 40);
+            stage.livechat.agent_tags(&chat_id, &tag).expect("a tag");
+        }
+        stage.livechat.stop_clock_at(at(begin + wait));
+        stage.livechat.agent_says(&chat_id, &agent(number), "How can I help?").expect("a message");
+        stage.livechat.end_chat(&chat_id, &EndedBy::Agent(agent(number))).expect("an end");
+        stage.livechat.rate(&chat_id, number as i64 / 7 % 2).expect("a rating");
+    }
+    stage.host.wait_for_plugin("quality-report", "active");
+    report(&stage);
+    stage.host.wait_for("the report", || is_published(&stage).then_some(()));
+    let page = published(&stage, "2025-06-02.html").await.expect("a page");
+    assert_eq!(read::table(&page, 0).len(), 1 + TEAM);
+    let path = "/files/quality-report/2025-06-02.html";
+    photograph(&stage.host, path, (1280, 7000), "quality-report-large-team");
+    // Five pages of charts and five of lines, as somebody has looked at; a line or a chart that is longer than a page makes
+    // many more.
+    if let Some(pages) = print(&stage.host, path, "quality-report-large-team") {
+        assert!((5..=16).contains(&pages), "{pages} pages");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chats_beyond_the_history_of_the_plan_are_counted_apart() {
+    let stage = Stage::before_webhooks("quality-report", 0, "").await;
+    (0..12).for_each(|number| tell(&stage.livechat, number, 60));
+    // The first four: two of Smith's, which were rated, one of Olga's, one of Sam's.
+    stage.livechat.cut_history_before(at(4 * 60));
+    stage.host.wait_for_plugin("quality-report", "active");
+    report(&stage);
+    stage.host.wait_for("the report", || is_published(&stage).then_some(()));
+    let csv = published(&stage, "2025-06-02.csv").await.expect("a table");
+    for (agent, expected) in [
+        ("all chats", ["8", "4", "1", "277.5", "1", "1"]),
+        (SMITH, ["4", "2", "0", "300.0", "0", "0"]),
+        (OLGA, ["2", "1", "0", "300.0", "1", "0"]),
+        (SAM, ["2", "1", "1", "210.0", "0", "1"]),
+    ] {
+        let columns = ["chats", "beyond_history", "unanswered", "duration_s", "rated_good", "rated_bad"];
+        let cells = columns.map(|name| read::cell(&csv, agent, name));
+        assert_eq!(cells, expected.map(Some), "{agent}: {csv}");
+    }
+    let page = published(&stage, "2025-06-02.html").await.expect("a page");
+    assert!(page.contains("<p class=\"notice\">4 conversations lie beyond the history"), "{page}");
+    stage.expect_logged(&["WARN", "2025-06-02: 4 conversations lie beyond the history"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,10 +284,10 @@ fn table_of(batches: i64) -> String {
     let n = |count: i64| count * batches;
     format!(
         "{}\r\n\
-         {day},all chats,{},{},49.1,40.9,285.0,{},{},50.0,{},95.8,82.3,\"sales: {}; urgent: {}\"\r\n\
-         {day},olga@example.com,{},0,60.0,50.0,300.0,{},0,100.0,0,100.0,100.0,sales: {}\r\n\
-         {day},sam@example.com,{},{},90.0,75.0,240.0,0,{},0.0,0,100.0,56.3,\r\n\
-         {day},smith@example.com,{},0,30.0,25.0,300.0,{},{},50.0,{},91.7,82.9,\"sales: {}; urgent: {}\"\r\n",
+         {day},all chats,{},{},0,49.1,40.9,285.0,{},{},50.0,{},95.8,82.3,\"sales: {}; urgent: {}\"\r\n\
+         {day},olga@example.com,{},0,0,60.0,50.0,300.0,{},0,100.0,0,100.0,100.0,sales: {}\r\n\
+         {day},sam@example.com,{},{},0,90.0,75.0,240.0,0,{},0.0,0,100.0,56.3,\r\n\
+         {day},smith@example.com,{},0,0,30.0,25.0,300.0,{},{},50.0,{},91.7,82.9,\"sales: {}; urgent: {}\"\r\n",
         TABLE.lines().next().expect("a headline"),
         n(240),
         n(20),
@@ -239,13 +335,60 @@ async fn many_chats_are_counted_once_beside_a_service_that_is_slow_and_refuses()
     eprintln!("{} chats in {slices} slices, {refused} refusals", batches() * BATCH);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_night_publishes_three_days_and_wrong_days_are_refused() {
-    let mut config = crate::services::readme_section("quality-report", 0);
+/// A stage on which a night comes each second.
+async fn with_short_nights() -> Stage {
+    let mut config = readme_section("quality-report", 0);
     let section = config["plugin"]["quality-report"].as_table_mut().expect("a section");
     let nightly = "nightly = { every_s = 1 }".parse::<toml::Table>().expect("TOML");
     section.insert("schedules".to_owned(), nightly.into());
-    let stage = Stage::with(config, chatplug_tests::plugin("quality-report")).await;
+    Stage::with(config, plugin("quality-report")).await
+}
+
+/// The text of a file, once it is as it should be.
+fn published_with(stage: &Stage, name: &str, is_so: impl Fn(&str) -> bool) -> String {
+    stage.host.wait_for(name, || {
+        let shown = stage.host.cli(&["files", "show", "quality-report", name]);
+        let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+        (shown.status.success() && is_so(&text)).then_some(text)
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_night_has_the_ratings_and_reopenings_that_came_after_the_first() {
+    let stage = with_short_nights().await;
+    let zone = TimeZone::get("Europe/Warsaw").expect("a zone");
+    let day = Timestamp::now().to_zoned(zone.clone()).date().yesterday().expect("a day");
+    let noon = day.at(12, 0, 0, 0).to_zoned(zone).expect("a time").timestamp();
+    let clock = |second: i64| stage.livechat.stop_clock_at(noon + SignedDuration::from_secs(second));
+    clock(0);
+    let opening = opening("Dana");
+    let chat_id = stage.livechat.start_chat(&opening).expect("a chat").chat_id;
+    clock(30);
+    stage.livechat.agent_says(&chat_id, SMITH, "How can I help?").expect("a message");
+    clock(300);
+    stage.livechat.end_chat(&chat_id, &EndedBy::Agent(SMITH.to_owned())).expect("an end");
+    let name = format!("{day}.csv");
+    let cells = |csv: &str| {
+        let columns =
+            ["provisional", "chats", "first_response_s", "rated_good", "reopened", "resolved_percent"];
+        columns.map(|column| read::cell(csv, SMITH, column).unwrap_or_default().to_owned())
+    };
+    let first = published_with(&stage, &name, |csv| read::cell(csv, SMITH, "chats") == Some("1"));
+    assert_eq!(cells(&first)[1..], ["1", "30.0", "0", "0", "100.0"], "{first}");
+    clock(4_000);
+    stage.livechat.rate(&chat_id, 1).expect("a rating");
+    clock(8_000);
+    stage.livechat.start_chat(&opening).expect("the chat again");
+    let later = published_with(&stage, &name, |csv| {
+        let cells = ["rated_good", "reopened"].map(|column| read::cell(csv, SMITH, column));
+        cells == [Some("1"), Some("1")]
+    });
+    assert_eq!(cells(&later), ["yes", "1", "30.0", "1", "1", "0.0"], "{later}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_night_publishes_three_days_and_wrong_days_are_refused() {
+    let stage = with_short_nights().await;
     stage.host.wait_for("three days", || {
         let log = stage.host.log();
         (log.matches(".csv: 0 chats, score none").count() >= 3).then_some(())

@@ -171,6 +171,20 @@ async fn a_chat_in_somebodys_hands_is_left_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_greeting_in_an_agents_name_takes_no_chat_in_hand() {
+    let stage = stage(RULES).await;
+    let greeted = Opening { greeting: Some("Hi, I'm Smith".to_owned()), ..says("Dana", "I want a refund") };
+    let at_once = open(&stage, &greeted);
+    let later = open(&stage, &Opening { greeting: greeted.greeting.clone(), ..Opening::by("Omar") });
+    stage.livechat.agent_greets(&later, SMITH, "Welcome to our shop").expect("a message");
+    stage.livechat.customer_says(&later, "I want a refund").expect("a message");
+    settle(&stage).await;
+    for chat_id in [&at_once, &later] {
+        assert_eq!((stage.tags(chat_id), groups(&stage, chat_id)), (vec!["refund".to_owned()], json!([2])));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_nobody_is_available_the_rule_says_what_happens() {
     let rule = |name: &str, otherwise: &str| {
         format!(
@@ -214,7 +228,7 @@ async fn what_is_older_than_ten_minutes_is_left_alone() {
     settle(&stage).await;
     expect_untouched(&stage, &old);
     assert_eq!(stage.tags(&recent), ["refund"]);
-    stage.expect_logged(&["left the chat alone: its event is", "s old"]);
+    stage.expect_logged(&["did not route the chat: its event is", "s old"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -267,6 +267,11 @@ impl Livechat {
         locked(&self.account).stopped_at = Some(at);
     }
 
+    /// From now on the plan gives the history since a time only: of threads that began before nobody reads what was said.
+    pub fn cut_history_before(&self, from: Timestamp) {
+        locked(&self.account).history_from = Some(from);
+    }
+
     /// Makes calls on inactive chats answer the error type `chat_inactive` instead of `validation`.
     pub fn say_chat_inactive(&self) {
         locked(&self.account).inactive_as = "chat_inactive";

@@ -64,7 +64,7 @@ pub struct Thread {
     /// Everybody who was in it.
     #[serde(deserialize_with = "or_default")]
     pub user_ids: Vec<String>,
-    /// What was said, in order; absent beyond the history that the account's plan gives.
+    /// What was said, in order; empty where `restricted_access` says so.
     #[serde(deserialize_with = "or_default")]
     pub events: Vec<ChatEvent>,
     /// Its properties, the rating among them.
@@ -78,6 +78,9 @@ pub struct Thread {
     pub tags: Vec<String>,
     /// Its place in the queue, if it waits.
     pub queue: Option<Queue>,
+    /// Why what was said isn't there, in LiveChat's words: the thread lies beyond the history that the account's plan
+    /// gives. `None` if nothing is held back.
+    pub restricted_access: Option<String>,
     /// The thread before it.
     pub previous_thread_id: Option<String>,
     /// The thread after it.

@@ -66,6 +66,12 @@ impl ChatEvent {
     pub fn is_internal(&self) -> bool {
         self.visibility == Visibility::Agents
     }
+
+    /// Whether LiveChat sent it by itself in an agent's name: the welcome message, or a greeting. Nobody has said that.
+    pub fn is_automatic(&self) -> bool {
+        let marks = ["welcome_message", "greeting_id"].map(|name| self.properties.get("lc2", name));
+        marks.into_iter().flatten().any(|mark| !matches!(mark, Value::Null | Value::Bool(false)))
+    }
 }
 
 /// A field of a form.
@@ -94,5 +100,30 @@ impl FormField {
             .filter_map(|answer| answer.as_str().or_else(|| answer.get("label")?.as_str()))
             .collect();
         texts.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_livechat_says_by_itself_is_told_by_its_properties() {
+        #[track_caller]
+        fn check(properties: Value, expected: bool) {
+            let event =
+                json!({ "type": "message", "author_id": "ann@example.com", "properties": properties });
+            let event: ChatEvent = serde_json::from_value(event).expect("a chat event");
+            assert_eq!(event.is_automatic(), expected, "{properties}");
+        }
+        check(Value::Null, false);
+        check(json!({ "source": { "client_id": "a" } }), false);
+        check(json!({ "lc2": { "form_type": "prechat" } }), false);
+        check(json!({ "lc2": { "welcome_message": false, "greeting_id": null } }), false);
+        check(json!({ "lc2": { "welcome_message": true } }), true);
+        check(json!({ "lc2": { "greeting_id": 17 } }), true);
+        check(json!({ "lc2": { "greeting_id": "17", "greeting_unique_id": "QS3JE7" } }), true);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::report::{Report, Row, decimal, percent};
 
-const HEADER: [&str; 17] = [
+const HEADER: [&str; 18] = [
     "from",
     "to",
     "timezone",
@@ -10,6 +10,7 @@ const HEADER: [&str; 17] = [
     "agent",
     "chats",
     "unanswered",
+    "beyond_history",
     "first_response_s",
     "response_s",
     "duration_s",
@@ -42,6 +43,7 @@ fn cells(report: &Report, row: &Row<'_>) -> Vec<String> {
         row.name.to_owned(),
         figures.chats.to_string(),
         figures.unanswered.to_string(),
+        figures.beyond_history.to_string(),
         or_empty(figures.first_response_s(), decimal),
         or_empty(figures.response_s(), decimal),
         or_empty(figures.duration_s(), decimal),

@@ -38,6 +38,8 @@ pub(crate) struct Figures {
     pub(crate) bad: u64,
     /// How often each tag stands on one.
     pub(crate) tags: BTreeMap<String, u64>,
+    /// Conversations beyond the history that the account's plan gives. They are in no other number.
+    pub(crate) beyond_history: u64,
 }
 
 impl Figures {
@@ -53,6 +55,7 @@ impl Figures {
         self.duration_ms += other.duration_ms;
         self.good += other.good;
         self.bad += other.bad;
+        self.beyond_history += other.beyond_history;
         for (tag, count) in &other.tags {
             self.add_tag(tag, *count);
         }
@@ -96,6 +99,10 @@ impl Figures {
 
     /// A chat, without the times of answers.
     fn add(&mut self, chat: &Measured, is_reopened: bool) {
+        if chat.is_beyond_history {
+            self.beyond_history += 1;
+            return;
+        }
         self.chats += 1;
         self.unanswered += u64::from(chat.is_unanswered);
         self.reopened += u64::from(is_reopened);

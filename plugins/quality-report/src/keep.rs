@@ -18,8 +18,11 @@ use crate::range::{Range, as_text, settle};
 /// How long a run is remembered that doesn't come to its end.
 const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
 
-/// The most agents of a report. Each costs a host call or two at its end.
+/// The most agents with a line of their own in a report. Each costs a host call or two at its end.
 pub(crate) const AGENTS_MAX: u32 = 400;
+
+/// So many sums have a line: the agents', and that of all chats, whose key is the first.
+const KEYS_MAX: u32 = AGENTS_MAX + 1;
 
 /// Where the days are that the nights have to publish.
 const OWED: &str = "owed";
@@ -148,11 +151,14 @@ pub(crate) fn by_agent(done: u32, pages: &[Tally]) -> BTreeMap<&str, Vec<(u32, &
     by_agent
 }
 
-/// The sums of the report under way; of agents the first [`AGENTS_MAX`]. They go by themselves.
-pub(crate) fn total(id: &str, run: &Run) -> Result<Tally, Error> {
+/// The sums of the report under way; of agents the first [`AGENTS_MAX`], and whether there are more. The sums go by
+/// themselves.
+pub(crate) fn total(id: &str, run: &Run) -> Result<(Tally, bool), Error> {
     let prefix = prefix(id, run);
     let mut tally = Tally::default();
-    for key in memory::keys(&prefix, None, AGENTS_MAX + 1)? {
+    let mut keys = memory::keys(&prefix, None, KEYS_MAX + 1)?;
+    let has_more_agents = cut(&mut keys);
+    for key in keys {
         let Some(sum) = memory::get::<Sum>(&key)? else { continue };
         match key.strip_prefix(&prefix) {
             Some(ALL) => tally.all = sum.figures,
@@ -160,7 +166,14 @@ pub(crate) fn total(id: &str, run: &Run) -> Result<Tally, Error> {
             None => {}
         }
     }
-    Ok(tally)
+    Ok((tally, has_more_agents))
+}
+
+/// Leaves the keys of as many sums as a report has lines; whether there were more.
+fn cut(keys: &mut Vec<String>) -> bool {
+    let has_more = keys.len() > KEYS_MAX as usize;
+    keys.truncate(KEYS_MAX as usize);
+    has_more
 }
 
 fn run_key(id: &str) -> String {
@@ -169,4 +182,26 @@ fn run_key(id: &str) -> String {
 
 fn prefix(id: &str, run: &Run) -> String {
     format!("sum/{id}/{}/", run.made)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_of_all_chats_and_of_four_hundred_agents_have_room() {
+        #[track_caller]
+        fn check(agents: usize, expected: (usize, bool)) {
+            let mut keys: Vec<String> =
+                (0..=agents).map(|number| format!("sum/ev-1/0/{number:04}")).collect();
+            let first = keys[0].clone();
+            let has_more = cut(&mut keys);
+            assert_eq!((keys.len(), has_more), expected, "{agents}");
+            assert_eq!(keys[0], first);
+        }
+        check(0, (1, false));
+        check(399, (400, false));
+        check(400, (401, false));
+        check(401, (401, true));
+    }
 }

@@ -82,7 +82,16 @@ fn on_command(event: &Event, settings: &Settings, today: Date) -> Result<(), Fai
     }
     let range = Range::named(command.required("from")?, command.argument("to"), today);
     let range = range.map_err(Failure::Reject)?;
-    begin(event, settings, || Ok(Run::new(vec![range], today, false)))
+    begin(event, settings, || Ok(Run::new(vec![range], today, false)))?;
+    if keep::run(&event.id)?.is_some() {
+        // The command ends here; who gave it sees this line last.
+        info!(
+            "the report goes on by itself, in events of the type timer: `chatplug events list --type timer` shows them, \
+             `chatplug files list` whether {}.html is published",
+            range.name()
+        );
+    }
+    Ok(())
 }
 
 /// What the night has to publish. The plugin remembers itself what was published: the host says how many times of the schedule
@@ -205,14 +214,7 @@ fn publish(
 ) -> Result<(), Failure> {
     let (from, to) = range.bounds(&settings.timezone).map_err(Failure::Reject)?;
     let query = Query::new().days(&from.to_string(), &to.to_string()).timezone(&settings.timezone.name);
-    let tally = keep::total(id, run)?;
-    if tally.agents.len() >= keep::AGENTS_MAX as usize {
-        warn!(
-            "{} has more agents than {}; the others are in the totals only",
-            range.title(),
-            keep::AGENTS_MAX
-        );
-    }
+    let (tally, has_more_agents) = keep::total(id, run)?;
     let reports = Reports::read(&query, patience)?;
     let report = Report {
         range,
@@ -221,8 +223,12 @@ fn publish(
         compared: reports.compare(&tally.all),
         not_compared: reports.missing(),
         tally,
+        has_more_agents,
         score: settings.score.clone(),
     };
+    for notice in report.notices() {
+        warn!("{}: {notice}", range.title());
+    }
     let (table, page) = (csv::table(&report), page::page(&report));
     let is_latest = run.is_nightly && run.made == 0;
     for name in [Some(range.name()), is_latest.then(|| "latest".to_owned())].into_iter().flatten() {

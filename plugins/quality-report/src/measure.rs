@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use chatplug_sdk::objects::{Chat, ChatEvent, ChatEventKind};
 use jiff::Timestamp;
-use serde_json::Value;
 
 /// A tag, or the id of an agent, that is longer than this (in bytes) is none of LiveChat's.
 const NAME_BYTES_MAX: usize = 200;
@@ -31,6 +30,9 @@ pub(crate) struct Measured {
     pub(crate) rating: Option<bool>,
     /// Its tags.
     pub(crate) tags: BTreeSet<String>,
+    /// Whether nobody can read what was said in it: it lies beyond the history that the account's plan gives. Then nothing
+    /// else is known of it but when it began, and who was in it.
+    pub(crate) is_beyond_history: bool,
 }
 
 /// An answer.
@@ -58,6 +60,12 @@ impl Measured {
 pub(crate) fn measure(chat: &Chat) -> Option<Measured> {
     let thread = &chat.thread;
     let begun_ms = ms(thread.created_at.as_deref())?;
+    let there =
+        || -> BTreeSet<String> { thread.user_ids.iter().filter(|id| is_person(id)).cloned().collect() };
+    if thread.restricted_access.is_some() {
+        let agents = there();
+        return Some(Measured { begun_ms, agents, is_beyond_history: true, ..Measured::default() });
+    }
     let mut measured = Measured {
         chat_id: chat.id.clone(),
         next_thread_id: thread.next_thread_id.clone(),
@@ -91,7 +99,7 @@ pub(crate) fn measure(chat: &Chat) -> Option<Measured> {
     // What was said before the customer wrote is no answer.
     measured.is_unanswered = has_customer_written && measured.responses.is_empty();
     if measured.agents.is_empty() {
-        measured.agents = thread.user_ids.iter().filter(|id| is_person(id)).cloned().collect();
+        measured.agents = there();
     }
     Some(measured)
 }
@@ -109,13 +117,7 @@ fn speaker<'a>(chat: &Chat, event: &'a ChatEvent) -> Option<Speaker<'a>> {
     if chat.customer().is_some_and(|customer| customer.id == author) {
         return Some(Speaker::Customer);
     }
-    (is_person(author) && !is_automatic(event)).then_some(Speaker::Agent(author))
-}
-
-/// Whether LiveChat sent it by itself in an agent's name: the welcome message, or a greeting.
-fn is_automatic(event: &ChatEvent) -> bool {
-    let marks = ["welcome_message", "greeting_id"].map(|name| event.properties.get("lc2", name));
-    marks.into_iter().flatten().any(|mark| !matches!(mark, Value::Null | Value::Bool(false)))
+    (is_person(author) && !event.is_automatic()).then_some(Speaker::Agent(author))
 }
 
 /// People's ids are e-mail addresses; those of bots and customers aren't.

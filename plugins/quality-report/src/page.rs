@@ -1,8 +1,10 @@
 //! The page: numbers, charts as pictures of lines and boxes, a table. No scripts; it prints.
 
+use std::cmp::Reverse;
 use std::fmt::Write;
 
 use crate::compare::Compared;
+use crate::figures::Figures;
 use crate::report::{Report, Row, decimal, difference, percent};
 
 mod chart;
@@ -11,8 +13,11 @@ use chart::{Bar, bars};
 
 const STYLE: &str = include_str!("page/style.css");
 
-/// So many tags are shown in the chart; the table of each agent has all.
-const TAGS_SHOWN: usize = 15;
+/// So many tags have a bar, the most frequent first.
+const TAGS_IN_CHART: usize = 15;
+
+/// So many stand in a line: with all tags of an account it would be longer than a sheet of paper. The CSV has all.
+const TAGS_IN_LINE: usize = 5;
 
 /// The report as a page.
 pub(crate) fn page(report: &Report) -> String {
@@ -27,6 +32,9 @@ pub(crate) fn page(report: &Report) -> String {
         false => "",
     };
     line(&mut html, "p", &format!("Days in {}.{notice}", report.zone));
+    for notice in report.notices() {
+        let _ = writeln!(html, "<p class=\"notice\">{}</p>", escape(&notice));
+    }
     html.push_str(&tiles(&report.all()));
     html.push_str("<section class=\"charts\">\n");
     charts(&mut html, report);
@@ -74,12 +82,29 @@ fn charts(html: &mut String, report: &Report) {
     ));
     html.push_str(&bars("First response", &of_agents(|row| row.figures.first_response_s(), span)));
     html.push_str(&bars("Good ratings, %", &of_agents(|row| row.figures.good_share(), percent)));
-    let mut tags: Vec<(&String, &u64)> = report.tally.all.tags.iter().collect();
-    tags.sort_by(|(_, one), (_, other)| other.cmp(one));
-    let tags = tags.into_iter().take(TAGS_SHOWN);
-    let tags =
-        tags.map(|(name, count)| Bar { name: name.clone(), value: *count as f64, label: count.to_string() });
+    let tags = most_frequent(&report.tally.all, TAGS_IN_CHART);
+    let tags = tags.map(|(name, count)| Bar {
+        name: name.to_owned(),
+        value: count as f64,
+        label: count.to_string(),
+    });
     html.push_str(&bars("Tags", &tags.collect::<Vec<_>>()));
+}
+
+fn most_frequent(figures: &Figures, at_most: usize) -> impl Iterator<Item = (&str, u64)> {
+    let mut tags: Vec<(&str, u64)> =
+        figures.tags.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+    tags.sort_by_key(|(_, count)| Reverse(*count));
+    tags.into_iter().take(at_most)
+}
+
+/// The tags of a line.
+fn tags(figures: &Figures) -> String {
+    let mut shown: Vec<String> =
+        most_frequent(figures, TAGS_IN_LINE).map(|(name, count)| format!("{name} {count}")).collect();
+    let more = figures.tags.len().saturating_sub(TAGS_IN_LINE);
+    shown.extend((more > 0).then(|| format!("and {more} more")));
+    shown.join(", ")
 }
 
 fn table(report: &Report) -> String {
@@ -98,12 +123,11 @@ fn table(report: &Report) -> String {
         "Resolved, %",
         "Tags",
     ];
-    let mut html = String::from("<table>\n<thead><tr>");
+    let mut html = String::from("<table class=\"lines\">\n<thead><tr>");
     HEADS.iter().for_each(|head| line(&mut html, "th", head));
     html.push_str("</tr></thead>\n<tbody>\n");
     for row in std::iter::once(report.all()).chain(report.agents()) {
         let figures = row.figures;
-        let tags: Vec<String> = figures.tags.iter().map(|(tag, count)| format!("{tag} {count}")).collect();
         let cells = [
             row.name.to_owned(),
             or_none(row.score, decimal),
@@ -117,7 +141,7 @@ fn table(report: &Report) -> String {
             or_none(figures.good_share(), percent),
             figures.reopened.to_string(),
             or_none(figures.resolution(), percent),
-            tags.join(", "),
+            tags(figures),
         ];
         html.push_str("<tr>");
         cells.iter().for_each(|cell| line(&mut html, "td", cell));

@@ -2,6 +2,7 @@
 
 use crate::compare::Compared;
 use crate::figures::{Figures, Tally};
+use crate::keep::AGENTS_MAX;
 use crate::range::Range;
 use crate::score::Score;
 
@@ -16,6 +17,8 @@ pub(crate) struct Report {
     pub(crate) is_provisional: bool,
     /// The figures.
     pub(crate) tally: Tally,
+    /// Whether there are agents who have no line of their own.
+    pub(crate) has_more_agents: bool,
     /// How scores are made.
     pub(crate) score: Score,
     /// The totals beside LiveChat's.
@@ -47,6 +50,30 @@ impl Report {
     /// The lines of the agents, by their ids.
     pub(crate) fn agents(&self) -> impl Iterator<Item = Row<'_>> {
         self.tally.agents.iter().map(|(id, figures)| self.row(id, figures))
+    }
+
+    /// What a reader has to know of what isn't in the numbers, each in a sentence or two.
+    pub(crate) fn notices(&self) -> Vec<String> {
+        let mut notices = Vec::new();
+        match self.tally.all.beyond_history {
+            0 => {}
+            1 => notices.push(
+                "1 conversation lies beyond the history that the account's plan gives: LiveChat doesn't tell what was said in \
+                 it. It is in no number but LiveChat's own."
+                    .to_owned(),
+            ),
+            more => notices.push(format!(
+                "{more} conversations lie beyond the history that the account's plan gives: LiveChat doesn't tell what was \
+                 said in them. They are in no number but LiveChat's own."
+            )),
+        }
+        if self.has_more_agents {
+            notices.push(format!(
+                "There are more than {AGENTS_MAX} agents. Those behind the first {AGENTS_MAX} (by their ids) have no line of \
+                 their own; they count in the totals."
+            ));
+        }
+        notices
     }
 
     fn row<'a>(&self, name: &'a str, figures: &'a Figures) -> Row<'a> {

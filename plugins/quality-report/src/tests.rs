@@ -141,6 +141,7 @@ fn a_day_of_240_chats_is_what_was_counted_by_hand() {
         good: 24,
         bad: 24,
         tags: tags(&[("sales", 40), ("urgent", 30)]),
+        beyond_history: 0,
     };
     assert_eq!(tally.all, all);
     let smith = Figures {
@@ -155,6 +156,7 @@ fn a_day_of_240_chats_is_what_was_counted_by_hand() {
         good: 12,
         bad: 12,
         tags: tags(&[("sales", 20), ("urgent", 30)]),
+        beyond_history: 0,
     };
     let olga = Figures {
         chats: 60,
@@ -191,19 +193,28 @@ fn report(tally: Tally) -> Report {
         Range { from: "2026-06-01".parse().expect("a day"), to: "2026-06-01".parse().expect("a day") };
     let zone = "Europe/Warsaw".to_owned();
     let score = Score::default();
-    Report { range, zone, is_provisional: false, tally, score, compared, not_compared: Vec::new() }
+    Report {
+        range,
+        zone,
+        is_provisional: false,
+        tally,
+        has_more_agents: false,
+        score,
+        compared,
+        not_compared: Vec::new(),
+    }
 }
 
 #[test]
 fn the_table_has_what_was_counted_by_hand() {
     let begin = "2026-06-01,2026-06-01,Europe/Warsaw,no";
     let expected = format!(
-        "from,to,timezone,provisional,agent,chats,unanswered,first_response_s,response_s,duration_s,rated_good,rated_bad,\
+        "from,to,timezone,provisional,agent,chats,unanswered,beyond_history,first_response_s,response_s,duration_s,rated_good,rated_bad,\
          good_percent,reopened,resolved_percent,score,tags\r\n\
-         {begin},all chats,240,20,49.1,40.9,285.0,24,24,50.0,10,95.8,82.3,\"sales: 40; urgent: 30\"\r\n\
-         {begin},olga@example.com,60,0,60.0,50.0,300.0,12,0,100.0,0,100.0,100.0,sales: 20\r\n\
-         {begin},sam@example.com,60,20,90.0,75.0,240.0,0,12,0.0,0,100.0,56.3,\r\n\
-         {begin},smith@example.com,120,0,30.0,25.0,300.0,12,12,50.0,10,91.7,82.9,\"sales: 20; urgent: 30\"\r\n"
+         {begin},all chats,240,20,0,49.1,40.9,285.0,24,24,50.0,10,95.8,82.3,\"sales: 40; urgent: 30\"\r\n\
+         {begin},olga@example.com,60,0,0,60.0,50.0,300.0,12,0,100.0,0,100.0,100.0,sales: 20\r\n\
+         {begin},sam@example.com,60,20,0,90.0,75.0,240.0,0,12,0.0,0,100.0,56.3,\r\n\
+         {begin},smith@example.com,120,0,0,30.0,25.0,300.0,12,12,50.0,10,91.7,82.9,\"sales: 20; urgent: 30\"\r\n"
     );
     assert_eq!(csv::table(&report(counted())), expected);
 }
@@ -238,7 +249,63 @@ fn the_page_has_no_scripts_and_shows_what_differs() {
     assert_eq!(html.matches("<svg").count(), 5);
     assert_eq!(html.matches("<tr class=\"differs\">").count(), 1);
     assert!(!html.contains("-0.0"), "{html}");
-    assert!(!page::page(&report(counted())).contains("Not compared"));
+    let plain = page::page(&report(counted()));
+    assert!(!plain.contains("Not compared") && !plain.contains("class=\"notice\""), "{plain}");
+}
+
+#[test]
+fn what_is_not_in_the_numbers_is_told_on_the_page() {
+    let mut tally = counted();
+    for (beyond_history, part) in [(1, ">1 conversation lies beyond"), (7, ">7 conversations lie beyond")] {
+        tally.all.beyond_history = beyond_history;
+        let html = page::page(&report(tally.clone()));
+        assert!(html.contains(part) && html.matches("class=\"notice\"").count() == 1, "{html}");
+    }
+    let more = Report { has_more_agents: true, ..report(tally) };
+    let html = page::page(&more);
+    assert!(html.contains(">There are more than 400 agents. "), "{html}");
+    assert_eq!((html.matches("class=\"notice\"").count(), more.notices().len()), (2, 2));
+}
+
+#[test]
+fn chats_beyond_the_history_are_counted_apart() {
+    let mut page = page_of(0..24, None);
+    // As the archives show them: no events, and nobody knows what became of them. Number 5 is opened again.
+    for chat in &mut page.items[4..8] {
+        chat.thread.events.clear();
+        chat.thread.restricted_access = Some("beyond the history of the plan".to_owned());
+    }
+    let mut followed_up = Vec::new();
+    let mut asking = Asking {
+        page: |_: Option<&str>| Ok(page.clone()),
+        begun: |followed: &[&Measured]| {
+            followed_up.extend(followed.iter().filter_map(|chat| chat.next_thread_id.clone()));
+            Ok(begun(followed))
+        },
+    };
+    let slice = gather(&Place::Start, 1, day(), &mut asking).expect("a slice");
+    assert_eq!(followed_up, ["N17"], "nothing is asked about what isn't counted");
+    let tally = summed(&slice.pages);
+    let mut expected = Tally::default();
+    for number in (0..24).filter(|number| !(4..8).contains(number)) {
+        expected.add(&measure(&chat(number)).expect("a measure"), false);
+    }
+    expected.all.beyond_history = 4;
+    for (agent, count) in [("smith@example.com", 2), ("olga@example.com", 1), ("sam@example.com", 1)] {
+        expected.agents.get_mut(agent).expect("an agent").beyond_history = count;
+    }
+    assert_eq!(tally, expected);
+    let only = Figures { beyond_history: 9, ..Figures::default() };
+    assert_eq!((Score::default().of(&only), only.duration_s(), only.resolution()), (None, None, None));
+}
+
+#[test]
+fn a_line_has_the_most_frequent_tags_and_says_how_many_more_there_are() {
+    let mut tally = counted();
+    tally.all.tags = (1..=40).map(|number| (format!("tag {number:02}"), number)).collect();
+    let html = page::page(&report(tally));
+    assert!(html.contains("<td>tag 40 40, tag 39 39, "), "{html}");
+    assert!(html.contains(", tag 36 36, and 35 more</td>"), "{html}");
 }
 
 #[test]
@@ -398,4 +465,11 @@ fn the_readmes_section_is_right() {
     let manifest = serde_json::to_value(crate::QualityReport::manifest()).expect("a manifest");
     assert_eq!(manifest["events"], plugin["events"]);
     assert_eq!(manifest["name"], "quality-report");
+}
+
+#[test]
+fn the_night_is_at_three_and_is_made_up_for() {
+    let manifest = serde_json::to_value(crate::QualityReport::manifest()).expect("a manifest");
+    let nightly = json!({ "name": "nightly", "cron": "0 3 * * *", "catch_up": true });
+    assert_eq!(manifest["schedules"], json!([nightly]), "by the account's time zone");
 }

@@ -18,7 +18,7 @@ use chatplug_sdk::prelude::*;
 use crate::routing::Routing;
 use crate::settings::Settings;
 
-/// Events older than this are left alone, in milliseconds: by then somebody has seen the customer.
+/// Chats are not routed by events that are older than this, in milliseconds: by then somebody has seen the customer.
 const TOO_OLD_MS: u64 = 10 * 60_000;
 
 struct RoutingRules;
@@ -73,10 +73,10 @@ fn on_chat(event: &Event, settings: &Settings, incoming: IncomingChat) -> Result
     if incoming.transferred_from.is_some() {
         return routing.leave_to_people();
     }
+    waiting::on_chat(settings, routing.thread_id, age_ms(event, now_ms()))?;
     if is_past(event, now_ms()) {
         return Ok(());
     }
-    waiting::on_chat(settings, routing.thread_id, age_ms(event, now_ms()))?;
     if event.attempt == 1 && !event.recovered() && !routing.thread_id.is_empty() {
         return routing.route(&incoming.chat, event.at_ms());
     }
@@ -87,14 +87,21 @@ fn on_chat(event: &Event, settings: &Settings, incoming: IncomingChat) -> Result
 
 fn on_event(event: &Event, settings: &Settings, said: EventInChat) -> Result<(), Failure> {
     let routing = Routing { settings, chat_id: &said.chat_id, thread_id: &said.thread_id };
-    if is_answer(&said.event) {
-        return waiting::on_answer(settings, &said.chat_id, &said.thread_id);
+    let age_ms = age_ms(event, now_ms());
+    if thread::is_answer(&said.event) {
+        return match event.recovered() {
+            true => waiting::on_recovered_answer(settings, &said.thread_id, age_ms),
+            false => waiting::on_answer(settings, &said.chat_id, &said.thread_id),
+        };
     }
-    if !may_be_customers_message(&said.event) || is_past(event, now_ms()) {
+    if !thread::may_be_customers(&said.event) {
         return Ok(());
     }
-    waiting::on_customer(settings, &said, age_ms(event, now_ms()))?;
-    if settings.rules.is_empty() || routing.is_examined()? {
+    waiting::on_customer(settings, &said, age_ms)?;
+    if said.event.message().is_none() || settings.rules.is_empty() || is_past(event, now_ms()) {
+        return Ok(());
+    }
+    if routing.is_examined()? {
         return Ok(());
     }
     let Some(mut chat) = active(routing.chat_id, routing.thread_id)? else { return Ok(()) };
@@ -122,25 +129,13 @@ fn active(chat_id: &str, thread_id: &str) -> Result<Option<Chat>, Failure> {
     }
 }
 
-/// Whether a person of the team said something to the customer.
-fn is_answer(event: &ChatEvent) -> bool {
-    thread::is_said(event) && event.author_id.as_deref().is_some_and(|id| id.contains('@'))
-}
-
-/// Agents' ids are e-mail addresses; a bot's message is told from a customer's by the chat's users.
-fn may_be_customers_message(event: &ChatEvent) -> bool {
-    event.message().is_some()
-        && !event.is_internal()
-        && event.author_id.as_deref().is_some_and(|id| !id.contains('@'))
-}
-
 /// Whether it is too late to route: the host learned of it long after, or it waited. What was recovered after a short outage
 /// may be young: it goes by its age, too.
 fn is_past(event: &Event, now_ms: u64) -> bool {
     let age_ms = age_ms(event, now_ms);
     let past = age_ms > TOO_OLD_MS;
     if past {
-        info!("left the chat alone: its event is {} s old{}", age_ms / 1000, recovered_words(event));
+        info!("did not route the chat: its event is {} s old{}", age_ms / 1000, recovered_words(event));
     }
     past
 }

@@ -36,7 +36,7 @@ pub fn customer_messages(chat: &Chat) -> impl Iterator<Item = &ChatEvent> {
 pub fn taken(chat: &Chat) -> Option<&'static str> {
     let mut events = chat.thread.events.iter();
     events.find_map(|event| match event.kind {
-        _ if is_said(event) && is_from_person(chat, event) => Some("an agent has written in it"),
+        _ if is_from_person(chat, event) => Some("an agent has written in it"),
         ChatEventKind::SystemMessage if event.system_message_type.as_deref() == Some("chat_transferred") => {
             Some("it was transferred before")
         }
@@ -44,22 +44,34 @@ pub fn taken(chat: &Chat) -> Option<&'static str> {
     })
 }
 
-/// Whether an event is something that people say to each other, and the customer sees it.
-pub fn is_said(event: &ChatEvent) -> bool {
-    let kinds = [ChatEventKind::Message, ChatEventKind::File, ChatEventKind::RichMessage];
-    kinds.contains(&event.kind) && !event.is_internal()
+/// Whether an event is what a person of the team says to the customer. Bots greet every chat, so what they say doesn't
+/// count; LiveChat tells the two apart only by the id, an e-mail address for people. Nor does what it says by itself in an
+/// agent's name.
+pub fn is_answer(event: &ChatEvent) -> bool {
+    is_said(event) && !event.is_automatic() && event.author_id.as_deref().is_some_and(is_persons)
+}
+
+/// Whether an event may be what the customer says: bots' ids have no `@` either, only the chat's users tell.
+pub fn may_be_customers(event: &ChatEvent) -> bool {
+    is_said(event) && event.author_id.as_deref().is_some_and(|id| !is_persons(id))
 }
 
 /// Whether somebody of the team has said something to the customer.
 pub fn is_answered(chat: &Chat) -> bool {
-    chat.thread.events.iter().any(|event| is_said(event) && is_from_person(chat, event))
+    chat.thread.events.iter().any(|event| is_from_person(chat, event))
 }
 
-/// Whether the customer had the last word. Bots have none.
-pub fn is_waiting(chat: &Chat) -> bool {
-    let mut said = chat.thread.events.iter().rev().filter(|event| is_said(event));
-    let last = said.find(|event| is_from_customer(chat, event) || is_from_person(chat, event));
-    last.is_some_and(|last| is_from_customer(chat, last))
+/// What the customer has waited for an answer to since: the first thing that they said behind the last answer. `None` if
+/// they don't wait.
+pub fn first_unanswered(chat: &Chat) -> Option<&ChatEvent> {
+    let unanswered = chat.thread.events.iter().rev().take_while(|event| !is_from_person(chat, event));
+    unanswered.filter(|event| is_said(event) && is_from_customer(chat, event)).last()
+}
+
+/// When it was, milliseconds since 1970; `None` if the event doesn't say.
+pub fn at_ms(event: &ChatEvent) -> Option<u64> {
+    let at: Timestamp = event.created_at.as_deref()?.parse().ok()?;
+    u64::try_from(at.as_millisecond()).ok()
 }
 
 /// Whether the chat is with nobody else already.
@@ -74,10 +86,18 @@ fn is_from_customer(chat: &Chat, event: &ChatEvent) -> bool {
     event.author_id.as_deref().and_then(|id| chat.user(id)).is_some_and(User::is_customer)
 }
 
-/// Whether a person of the team wrote it. Bots greet every chat, so what they say doesn't count; LiveChat
-/// tells the two apart only by the id, an e-mail address for people.
 fn is_from_person(chat: &Chat, event: &ChatEvent) -> bool {
-    event.author_id.as_deref().is_some_and(|id| id.contains('@')) && !is_from_customer(chat, event)
+    is_answer(event) && !is_from_customer(chat, event)
+}
+
+/// Whether an event is something that people say to each other, and the customer sees it.
+fn is_said(event: &ChatEvent) -> bool {
+    let kinds = [ChatEventKind::Message, ChatEventKind::File, ChatEventKind::RichMessage];
+    kinds.contains(&event.kind) && !event.is_internal()
+}
+
+fn is_persons(id: &str) -> bool {
+    id.contains('@')
 }
 
 fn page_url(chat: &Chat) -> Option<String> {
@@ -153,6 +173,12 @@ mod tests {
         json!({"id": text, "type": "message", "author_id": author, "text": text, "visibility": visibility})
     }
 
+    /// What LiveChat says by itself in an agent's name.
+    fn greeting(author: &str) -> Value {
+        json!({"type": "message", "author_id": author, "text": "Hi there", "visibility": "all",
+            "properties": {"lc2": {"greeting_id": 17}}})
+    }
+
     #[track_caller]
     fn check(events: Value, expected: Option<&str>) {
         assert_eq!(taken(&chat(events.clone())), expected, "{events}");
@@ -166,26 +192,76 @@ mod tests {
         check(json!([message("kim@us.example", "a note", "agents")]), None);
         check(json!([message("kim@us.example", "hello", "all")]), Some("an agent has written in it"));
         check(json!([message("left@us.example", "hello", "all")]), Some("an agent has written in it"));
+        check(json!([greeting("kim@us.example")]), None);
+        check(json!([greeting("kim@us.example"), message("b7eff798", "hi", "all")]), None);
         check(json!([{"type": "system_message", "system_message_type": "routing.assigned_other"}]), None);
         let moved = json!([{"type": "system_message", "system_message_type": "chat_transferred"}]);
         check(moved, Some("it was transferred before"));
     }
 
     #[test]
-    fn a_customer_waits_who_had_the_last_word() {
-        let (customer, bot) = ("b7eff798", "5c9871d5372c824cbf22d860a707a578");
-        let check = |said: &[(&str, &str)], answered, waiting| {
-            let events: Vec<Value> =
-                said.iter().map(|(author, seen)| message(author, "text", seen)).collect();
+    fn a_customer_waits_since_the_first_word_behind_the_last_answer() {
+        let said = |author: &str| json!({"type": "message", "author_id": author, "visibility": "all"});
+        let customer = || said("b7eff798");
+        let bot = || said("5c9871d5372c824cbf22d860a707a578");
+        let kim = || said("kim@us.example");
+        let mut note = kim();
+        note["visibility"] = json!("agents");
+        let mut file = customer();
+        file["type"] = json!("file");
+        let form = json!({"type": "filled_form", "author_id": "b7eff798"});
+        /// `since` is the place of the event in the thread.
+        #[track_caller]
+        fn check(mut events: Vec<Value>, answered: bool, since: Option<usize>) {
+            for (place, event) in events.iter_mut().enumerate() {
+                event["id"] = json!(place.to_string());
+            }
             let chat = chat(json!(events));
-            assert_eq!((is_answered(&chat), is_waiting(&chat)), (answered, waiting), "{said:?}");
-        };
-        check(&[], false, false);
-        check(&[(customer, "all")], false, true);
-        check(&[(customer, "all"), (bot, "all")], false, true);
-        check(&[(customer, "all"), ("kim@us.example", "agents")], false, true);
-        check(&[(customer, "all"), ("kim@us.example", "all")], true, false);
-        check(&[("kim@us.example", "all"), (customer, "all"), (customer, "all")], true, true);
+            let first: Option<usize> =
+                first_unanswered(&chat).map(|event| event.id.parse().expect("a place"));
+            assert_eq!((is_answered(&chat), first), (answered, since), "{events:?}");
+        }
+        check(vec![], false, None);
+        check(vec![form], false, None);
+        check(vec![bot()], false, None);
+        check(vec![customer()], false, Some(0));
+        check(vec![bot(), customer(), bot()], false, Some(1));
+        check(vec![greeting("kim@us.example"), customer(), customer()], false, Some(1));
+        check(vec![customer(), greeting("kim@us.example")], false, Some(0));
+        check(vec![customer(), note], false, Some(0));
+        check(vec![bot(), file], false, Some(1));
+        check(vec![customer(), kim()], true, None);
+        check(vec![customer(), kim(), bot()], true, None);
+        check(vec![customer(), kim(), bot(), customer(), bot(), customer()], true, Some(3));
+    }
+
+    #[test]
+    fn who_says_what_is_told_without_the_chats_users_as_far_as_it_goes() {
+        #[track_caller]
+        fn check(event: Value, answer: bool, may_be_customers: bool) {
+            let read: ChatEvent = serde_json::from_value(event.clone()).expect("a chat event");
+            let found = (super::is_answer(&read), super::may_be_customers(&read));
+            assert_eq!(found, (answer, may_be_customers), "{event}");
+        }
+        check(message("kim@us.example", "hello", "all"), true, false);
+        check(message("kim@us.example", "hello", "agents"), false, false);
+        check(greeting("kim@us.example"), false, false);
+        check(message("b7eff798", "hello", "all"), false, true);
+        check(json!({"type": "file", "author_id": "b7eff798", "visibility": "all"}), false, true);
+        check(json!({"type": "file", "author_id": "kim@us.example", "visibility": "all"}), true, false);
+        check(json!({"type": "filled_form", "author_id": "b7eff798"}), false, false);
+        check(json!({"type": "system_message", "text": "Chat archived"}), false, false);
+    }
+
+    #[test]
+    fn an_event_that_does_not_say_when_has_no_time() {
+        let at =
+            |time: Value| at_ms(&serde_json::from_value(json!({"created_at": time})).expect("a chat event"));
+        assert_eq!(at(json!("2026-06-01T12:00:03.512999Z")), Some(1_780_315_203_512));
+        assert_eq!(at(json!("2026-06-01T14:00:03+02:00")), Some(1_780_315_203_000));
+        for none in [json!(null), json!(""), json!("yesterday"), json!("1969-12-31T23:59:59Z")] {
+            assert_eq!(at(none.clone()), None, "{none}");
+        }
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub(super) struct Account {
     pub(super) clock_shift: SignedDuration,
     /// Where the clock stands still.
     pub(super) stopped_at: Option<Timestamp>,
+    /// Threads that began before lie beyond the history that the plan gives.
+    pub(super) history_from: Option<Timestamp>,
     pub(super) agents: BTreeMap<String, Agent>,
     pub(super) groups: BTreeMap<i64, String>,
     pub(super) tags: BTreeMap<String, Tag>,

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::account::Account;
@@ -91,8 +92,20 @@ impl Chat {
             "users": self.users(account),
             "properties": self.properties,
             "access": {"group_ids": self.group_ids},
-            "thread": thread.json(self),
+            "thread": self.thread_json(account, thread),
         })
+    }
+
+    fn thread_json(&self, account: &Account, thread: &Thread) -> Value {
+        let mut shown = thread.json(self);
+        let began: Option<Timestamp> = thread.created_at.parse().ok();
+        if account.history_from.is_some_and(|from| began < Some(from))
+            && let Some(shown) = shown.as_object_mut()
+        {
+            shown.remove("events");
+            shown.insert("restricted_access".to_owned(), json!("beyond the history of the plan"));
+        }
+        shown
     }
 
     /// The object of `list_chats`: the thread without its events, and the last event of each type.

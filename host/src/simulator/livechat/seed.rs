@@ -26,6 +26,7 @@ impl Account {
             organization_id: ORGANIZATION_ID.to_owned(),
             clock_shift: SignedDuration::ZERO,
             stopped_at: None,
+            history_from: None,
             agents: AGENTS.iter().enumerate().map(person).collect(),
             groups: GROUPS.map(|(id, name)| (id, name.to_owned())).into(),
             tags: Default::default(),

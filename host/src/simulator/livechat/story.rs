@@ -27,6 +27,9 @@ pub struct Opening {
     pub country: Option<String>,
     /// The group that the page belongs to.
     pub group_id: i64,
+    /// What LiveChat says by itself in the name of the agent who gets the chat, before the customer writes; it comes
+    /// inside `incoming_chat`.
+    pub greeting: Option<String>,
     /// What the customer writes first; it comes inside `incoming_chat`.
     pub first_message: Option<String>,
 }
@@ -43,6 +46,7 @@ impl Opening {
             session_fields: Vec::new(),
             country: None,
             group_id: 1,
+            greeting: None,
             first_message: None,
         }
     }
@@ -130,6 +134,23 @@ impl Livechat {
             let author = customer_of(account, chat_id)?;
             account.active_chat(chat_id)?;
             account.add_event(chat_id, message(&author, text, "all")).map(drop)
+        })
+    }
+
+    /// The customer sends a file and writes nothing: `incoming_event`.
+    pub fn customer_sends_file(&self, chat_id: &str, name: &str) -> Told {
+        self.change(chat_id, |account| {
+            let author = customer_of(account, chat_id)?;
+            account.active_chat(chat_id)?;
+            account.add_event(chat_id, file(&author, name)).map(drop)
+        })
+    }
+
+    /// LiveChat says something by itself in an agent's name, who may know nothing of it: `incoming_event`.
+    pub fn agent_greets(&self, chat_id: &str, agent_id: &str, text: &str) -> Told {
+        self.change(chat_id, |account| {
+            account.active_chat(chat_id)?;
+            account.add_event(chat_id, greeting(agent_id, text)).map(drop)
         })
     }
 
@@ -273,8 +294,13 @@ fn chat_properties(opening: &Opening) -> Map<String, Value> {
     Map::from_iter([("routing".to_owned(), routing), ("source".to_owned(), source)])
 }
 
-/// The first message is told inside `incoming_chat` only.
+/// The first messages are told inside `incoming_chat` only.
 fn first_events(account: &mut Account, chat_id: &str, opening: &Opening) -> Result<(), Refusal> {
+    if let Some(text) = &opening.greeting {
+        let agents = account.chat(chat_id)?.public_agents();
+        let agent = agents.first().ok_or_else(|| Refusal::not_found("no agent got the chat"))?;
+        account.store_event(chat_id, greeting(agent, text))?;
+    }
     if let Some(text) = &opening.first_message {
         account.store_event(chat_id, message(&opening.customer_id, text, "all"))?;
     }
@@ -292,6 +318,21 @@ fn message(author_id: &str, text: &str, visibility: &str) -> Value {
     json!({
         "type": "message", "text": text, "author_id": author_id, "visibility": visibility,
         "properties": {"source": {"client_id": super::WIDGET_CLIENT_ID}},
+    })
+}
+
+/// Marked as LiveChat marks it; no client sent it.
+fn greeting(agent_id: &str, text: &str) -> Value {
+    json!({
+        "type": "message", "text": text, "author_id": agent_id, "visibility": "all",
+        "properties": {"lc2": {"greeting_id": 17, "welcome_message": false}},
+    })
+}
+
+fn file(author_id: &str, name: &str) -> Value {
+    json!({
+        "type": "file", "name": name, "url": format!("https://cdn.example.com/{name}"), "content_type": "application/pdf",
+        "author_id": author_id, "visibility": "all",
     })
 }
 

@@ -43,7 +43,7 @@ pub enum Since {
     /// The chat's start: nobody has answered yet.
     #[default]
     Start,
-    /// The customer's first message behind the last one of an agent.
+    /// The customer's first message or file behind the last answer.
     Message,
 }
 
@@ -57,9 +57,10 @@ impl WaitingRule {
         }
     }
 
-    /// How long the customer may wait.
-    pub fn after(&self) -> Duration {
-        Duration::try_from_secs_f64(self.minutes * 60.0).unwrap_or(Duration::MAX)
+    /// How long the customer may go on to wait who has waited for so many milliseconds. Whole milliseconds, like the times of
+    /// events and timers.
+    pub fn left(&self, waited_ms: u64) -> Duration {
+        Duration::from_millis(((self.minutes * 60_000.0).round() as u64).saturating_sub(waited_ms))
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
@@ -88,6 +89,17 @@ mod tests {
             (Err(problem), Err(part)) => assert!(problem.contains(part), "{problem:?} lacks {part:?}"),
             _ => assert_eq!(checked, expected.map_err(str::to_owned), "{waiting}"),
         }
+    }
+
+    #[test]
+    fn what_is_left_of_a_rules_time_is_whole_milliseconds() {
+        let left = |minutes: f64, waited_ms| {
+            let rule = format!(r#"{{"name":"a","minutes":{minutes},"tag":"x"}}"#);
+            let rule: super::WaitingRule = serde_json::from_str(&rule).expect("a rule");
+            rule.left(waited_ms).as_millis()
+        };
+        assert_eq!((left(2.3, 0), left(2.3, 137_999), left(2.3, 138_000)), (138_000, 1, 0));
+        assert_eq!((left(0.01, 0), left(1440.0, 0), left(1.0, u64::MAX)), (600, 86_400_000, 0));
     }
 
     #[test]

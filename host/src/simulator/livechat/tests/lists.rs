@@ -47,6 +47,27 @@ async fn archives_hold_the_threads_that_have_ended_page_by_page() {
 }
 
 #[tokio::test]
+async fn what_was_said_beyond_the_history_of_the_plan_is_not_told() {
+    let (livechat, _) = opened().await;
+    livechat.stop_clock_at("2026-06-01T12:00:00Z".parse().expect("a time"));
+    let old = ended(&livechat, "Old").await;
+    livechat.stop_clock_at("2026-06-01T12:00:01Z".parse().expect("a time"));
+    let new = ended(&livechat, "New").await;
+    livechat.cut_history_before("2026-06-01T12:00:01Z".parse().expect("a time"));
+    let thread = async |told: &Happening| {
+        let ids = json!({"filters": {"thread_ids": [told.thread_id]}});
+        let (_, listed) = call(&livechat, "list_archives", ids).await;
+        let (_, got) = call(&livechat, "get_chat", json!({"chat_id": told.chat_id})).await;
+        assert_eq!(listed["chats"][0]["thread"], got["thread"]);
+        got["thread"].clone()
+    };
+    let (old, new) = (thread(&old).await, thread(&new).await);
+    assert!(old["restricted_access"].is_string() && old["events"].is_null(), "{old}");
+    assert!(old["created_at"].is_string() && old["user_ids"].is_array(), "{old}");
+    assert!(new["restricted_access"].is_null() && new["events"].is_array(), "{new}");
+}
+
+#[tokio::test]
 async fn reports_leave_out_what_is_0_and_want_both_ends() {
     let (livechat, _) = opened().await;
     let rated = ended(&livechat, "Mia").await;

@@ -43,6 +43,34 @@ async fn webhook_bodies_have_the_platforms_shape() {
     assert_eq!(set[0]["additional_data"], json!({}));
 }
 
+#[tokio::test]
+async fn what_the_platform_says_in_an_agents_name_is_marked() {
+    let livechat = Livechat::start().await.expect("a port");
+    let opening = Opening {
+        greeting: Some("May I help?".into()),
+        first_message: Some("yes".into()),
+        ..Opening::by("Mia")
+    };
+    let told = livechat.start_chat(&opening).expect("a chat");
+    let file = livechat.customer_sends_file(&told.chat_id, "bill.pdf").expect("a file").webhooks;
+    let greeted =
+        livechat.agent_greets(&told.chat_id, "smith@example.com", "Welcome").expect("a message").webhooks;
+    let events = &told.webhooks[0]["payload"]["chat"]["thread"]["events"];
+    assert_eq!((&events[0]["text"], &events[1]["text"]), (&json!("May I help?"), &json!("yes")));
+    for event in [&events[0], &greeted[0]["payload"]["event"]] {
+        assert_eq!(event["author_id"], "smith@example.com");
+        assert_eq!(event["properties"]["lc2"]["greeting_id"], 17);
+    }
+    let file = &file[0]["payload"]["event"];
+    assert_eq!(
+        (&file["type"], &file["name"], &file["text"]),
+        (&json!("file"), &json!("bill.pdf"), &Value::Null)
+    );
+    // Nobody is in Billing.
+    let greeted = livechat.start_chat(&Opening { group_id: 3, customer_id: "omar".into(), ..opening });
+    assert!(greeted.expect_err("no agent").to_string().contains("no agent got the chat"));
+}
+
 fn actions(bodies: &[Value]) -> Vec<&str> {
     bodies.iter().filter_map(|body| body["action"].as_str()).collect()
 }
