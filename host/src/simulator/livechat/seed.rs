@@ -38,6 +38,7 @@ impl Account {
             credentials: credentials(),
             issued: Vec::new(),
             inactive_as: "validation",
+            lists_queue: true,
             unseen_for: None,
             sent: Vec::new(),
             occurrences: Vec::new(),
