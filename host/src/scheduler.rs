@@ -12,8 +12,8 @@ use crate::config::{self, Config};
 use crate::event::addressed;
 use crate::heartbeat::Heartbeat;
 use crate::manifest::Manifest;
-use crate::registry::Registry;
-use crate::schedule::{Tick, Turn, Watched, turn};
+use crate::registry::{self, Registry};
+use crate::schedule::{Rule, Tick, Turn, Watched, turn};
 use crate::store::{Clock, Error, Place, ScheduleName, Store};
 
 mod meters;
@@ -63,7 +63,7 @@ pub fn schedules(
     manifest: &Manifest,
     plugin: &config::Plugin,
     account: &TimeZone,
-) -> Result<Vec<(String, bool, crate::schedule::Rule)>, String> {
+) -> Result<Vec<(String, bool, Rule)>, String> {
     let named = |name: &String| manifest.schedules.iter().any(|schedule| schedule.name == *name);
     if let Some(unknown) = plugin.schedules.keys().find(|name| !named(name)) {
         let known: Vec<&str> = manifest.schedules.iter().map(|schedule| schedule.name.as_str()).collect();
@@ -99,8 +99,7 @@ impl Scheduler {
     pub async fn run(self, stop: CancellationToken) {
         let work = async {
             let mut changes = self.registry.subscribe();
-            self.insist(|| self.store.begin_timers(self.store.clock().now_ms())).await;
-            let mut plan = Plan::default();
+            let mut plan = self.start().await;
             self.watch(&mut plan).await;
             loop {
                 self.heartbeat.beat();
@@ -120,6 +119,12 @@ impl Scheduler {
             () = stop.cancelled() => {}
             () = work => {}
         }
+    }
+
+    /// What is watched at the start: nothing yet.
+    async fn start(&self) -> Plan {
+        self.insist(|| self.store.begin_timers(self.store.clock().now_ms())).await;
+        Plan::default()
     }
 
     /// Does what is due; answers how long nothing else is.
@@ -195,16 +200,23 @@ impl Scheduler {
 
     /// Brings the plan in line with the versions that run and with the config.
     async fn watch(&self, plan: &mut Plan) {
-        let mut wanted = HashMap::new();
         let config = self.config.load_full();
         let account = account_zone(&config);
-        let places = self.insist(|| self.store.schedule_places()).await;
-        for (plugin, slot) in self.registry.all().iter() {
-            let (Some(version), Some(section)) = (&slot.active, config.plugins.get(&**plugin)) else {
-                continue;
-            };
+        let of = |(plugin, slot): (&Arc<str>, &registry::Slot)| {
+            let (version, section) = (slot.active.as_ref()?, config.plugins.get(&**plugin)?);
             // One that doesn't fit is refused by the registry, which says why.
-            let Ok(schedules) = schedules(&version.manifest, section, &account) else { continue };
+            let schedules = schedules(&version.manifest, section, &account).ok()?;
+            Some((plugin.clone(), schedules))
+        };
+        let running = self.registry.all().iter().filter_map(of).collect();
+        self.follow(plan, running).await;
+    }
+
+    /// Brings the plan in line with the schedules of the plugins that run.
+    async fn follow(&self, plan: &mut Plan, running: Vec<(Arc<str>, Vec<(String, bool, Rule)>)>) {
+        let mut wanted = HashMap::new();
+        let places = self.insist(|| self.store.schedule_places()).await;
+        for (plugin, schedules) in running {
             for (name, catch_up, rule) in schedules {
                 let name = (plugin.clone(), name);
                 let entry = match plan.schedules.remove(&name) {
@@ -218,7 +230,7 @@ impl Scheduler {
                 };
                 wanted.insert(name, entry);
             }
-            self.switch_off(plugin, &wanted, &places).await;
+            self.switch_off(&plugin, &wanted, &places).await;
         }
         plan.schedules = wanted;
     }
@@ -268,56 +280,4 @@ fn until(due_ms: Option<i64>, now_ms: i64) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    /// The rules of a plugin with the schedules `nightly` and `poll`, as the config has them.
-    fn check(section: &str, expected: Result<&[(&str, bool, &str)], &str>) {
-        let manifest = json!({ "name": "p", "release": "1", "description": "d", "events": [], "schedules": [
-            { "name": "nightly", "cron": "0 3 * * *", "catch_up": true }, { "name": "poll", "every_s": 30 },
-        ] });
-        let manifest = Manifest::parse(&Value::to_string(&manifest)).expect("a manifest");
-        let text = format!("[livechat]\ntimezone = \"Europe/Warsaw\"\n[plugin.p]\nevents = []\n{section}");
-        let config = Config::parse(&text, "/etc/chatplug.toml", &|_| None).expect("a config");
-        let found = schedules(&manifest, &config.plugins["p"], &account_zone(&config));
-        let found = found.map(|found| {
-            found
-                .iter()
-                .map(|(name, catch_up, rule)| (name.clone(), *catch_up, rule.as_str().to_owned()))
-                .collect::<Vec<_>>()
-        });
-        let owned =
-            |(name, catch_up, rule): &(&str, bool, &str)| ((*name).to_owned(), *catch_up, (*rule).to_owned());
-        assert_eq!(
-            found,
-            expected.map(|all| all.iter().map(owned).collect()).map_err(str::to_owned),
-            "{section}"
-        );
-    }
-
-    #[test]
-    fn operators_change_schedules_and_switch_them_off() {
-        let (nightly, poll) = (("nightly", true, "0 3 * * * Europe/Warsaw"), ("poll", false, "every 30 s"));
-        check("", Ok(&[nightly, poll]));
-        check("schedules = { poll = false, nightly = true }", Ok(&[nightly]));
-        check(
-            "schedules.nightly = \"30 4 * * MON\"",
-            Ok(&[("nightly", true, "30 4 * * MON Europe/Warsaw"), poll]),
-        );
-        let changed = "[plugin.p.schedules]\nnightly = { timezone = \"Asia/Tokyo\", catch_up = false }\npoll = { cron = \"*/5 * * * *\" }";
-        let expected =
-            [("nightly", false, "0 3 * * * Asia/Tokyo"), ("poll", false, "*/5 * * * * Europe/Warsaw")];
-        check(changed, Ok(&expected));
-        check("schedules.nightly = { every_s = 60 }", Ok(&[("nightly", true, "every 60 s"), poll]));
-        check(
-            "schedules.nightlie = false",
-            Err("[plugin.p.schedules] has `nightlie`, which the plugin doesn't have; it has nightly, poll"),
-        );
-        check(
-            "schedules.poll = { timezone = \"Asia/Tokyo\" }",
-            Err("the schedule `poll` of p: a timezone means something only beside cron"),
-        );
-    }
-}
+mod tests;

@@ -58,7 +58,8 @@ reports! {
     engagement,
     /// How many chats each group had. Grant: `reports.groups`.
     groups,
-    /// How many customers waited in the queue, and left it. Grant: `reports.queued`.
+    /// How many customers waited in the queue, and left it. How long is there only where LiveChat says it. Grant:
+    /// `reports.queued`.
     queued,
     /// For how long agents accepted chats: `hours` of each day, `minutes` of each hour. Grant: `reports.availability`.
     availability,

@@ -84,6 +84,30 @@ async fn a_published_file_is_shown_listed_saved_and_kept_in_versions() {
 }
 
 #[tokio::test]
+async fn a_page_whose_time_is_over_is_shown_as_out_of_date_until_there_is_another_one() {
+    let host = Host::start(CONFIG, &[guest("guest_clockwork")]);
+    let page = |until: &str| format!("publish a.html <html/data-valid-until={until}><p>3</p>");
+    accept(&host, said("C1", "1", &page("2001-01-01T00:00:00Z"))).await;
+    host.wait_until_done(1);
+    let link = host.json(&["files", "token", "clockwork", "a.html"]);
+    let link = host.operator_url(link["path"].as_str().expect("a path"));
+    let url = host.operator_url("/files/clockwork/a.html");
+    for address in [&link, &url] {
+        let (status, text) = get(address).await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(text.contains("<p>3</p>") && text.contains("Out of date"), "{text}");
+    }
+    // Who asks for a version gets that and nothing else.
+    let version = host.json(&["files", "history", "clockwork", "a.html"])[0]["version"].to_string();
+    let (_, text) = get(&format!("{url}?version={version}")).await;
+    assert!(text.ends_with("<p>3</p>"), "{text}");
+    accept(&host, said("C1", "2", &page("2999-01-01T00:00:00Z"))).await;
+    host.wait_until_done(2);
+    let (_, text) = get(&link).await;
+    assert!(text.ends_with("<p>3</p>"), "{text}");
+}
+
+#[tokio::test]
 async fn a_link_works_until_it_is_revoked_with_the_host_up_or_down() {
     let mut host = Host::start(CONFIG, &[guest("guest_clockwork")]);
     accept(&host, said("C1", "1", "publish a.html <p>hi</p>\npublish b.html <p>no</p>")).await;

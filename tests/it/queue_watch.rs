@@ -5,7 +5,7 @@ use std::time::Instant;
 use chatplug::simulator::livechat::{EndedBy, Opening, RoutingStatus};
 use chatplug::simulator::{Fault, Slack, Times};
 use chatplug_tests::{PATIENCE, plugin};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use toml::Table;
 
@@ -115,46 +115,154 @@ fn values(board: &Value, names: &[&str]) -> Value {
 
 const COUNTS: [&str; 4] = ["active_chats", "queued_chats", "agents_accepting", "agents_not_accepting"];
 
+/// What a board of this stage says of where its figures come from.
+mod source {
+    pub(super) const CHATS: &str = "LiveChat's list of active chats, and webhooks since";
+    pub(super) const QUEUE: &str =
+        "the queue state that LiveChat shows of a chat: in its list, in incoming_chat and chat_transferred";
+    pub(super) const STATUSES: &str =
+        "LiveChat's routing statuses, and routing_status_set since; people, without bots";
+    pub(super) const AGENTS: &str =
+        "LiveChat's list of active chats and its routing statuses, and webhooks since; people, without bots";
+    pub(super) const LONGEST: &str = "LiveChat's report queued_visitors, today: the longest of queued.max and \
+                                      left_queue.max; or the longest wait now where that is longer";
+    pub(super) const FIRST: &str = "LiveChat's report first_response_time, today";
+    pub(super) const RESPONSE: &str = "LiveChat's report response_time, today";
+}
+
+/// The figures of a board as they were counted by hand.
+struct ByHand {
+    /// When LiveChat was asked last, as the board has it.
+    asked_at: Value,
+    /// The values of `COUNTS`.
+    counts: [u64; 4],
+    /// The average and the longest wait now, and the longest today, seconds.
+    waits: [u64; 3],
+    per_agent: Value,
+}
+
+impl ByHand {
+    /// The whole board; nothing else may stand in it.
+    fn board(&self, at: &Value) -> Value {
+        let figure =
+            |value: Value, source: &str| json!({ "value": value, "as_of": self.asked_at, "source": source });
+        let [active, queued, accepting, not_accepting] = self.counts;
+        let [average, longest, longest_today] = self.waits;
+        json!({
+            "title": "Chat queue",
+            "at": at,
+            "is_open": true,
+            "active_chats": figure(json!(active), source::CHATS),
+            "queued_chats": figure(json!(queued), source::QUEUE),
+            "waiting_average_s": figure(json!(average), source::QUEUE),
+            "waiting_longest_s": figure(json!(longest), source::QUEUE),
+            "waiting_longest_today_s": figure(json!(longest_today), source::LONGEST),
+            "agents_accepting": figure(json!(accepting), source::STATUSES),
+            "agents_not_accepting": figure(json!(not_accepting), source::STATUSES),
+            "chats_per_agent": figure(self.per_agent.clone(), source::AGENTS),
+            // After 20, 40 and 90 s; and one more answer after 10 s.
+            "first_response_today_s": figure(json!(50), source::FIRST),
+            "response_today_s": figure(json!(40), source::RESPONSE),
+        })
+    }
+}
+
+/// A day at the chats up to `now`, at which LiveChat's clock stops.
+struct Day {
+    now: Timestamp,
+    smiths: Vec<String>,
+    sams: Vec<String>,
+    queued: Vec<String>,
+}
+
+impl Day {
+    /// The seconds from its end to when a board was made.
+    fn until(&self, board: &Value) -> u64 {
+        let at: Timestamp = board["at"].as_str().and_then(|at| at.parse().ok()).expect("a time");
+        u64::try_from((at.as_millisecond() - self.now.as_millisecond()) / 1_000).expect("it was made later")
+    }
+}
+
+/// 120 chats with Smith, of which five end; 60 with Sam; 25 wait in the queue of Billing, where nobody is: ten for five
+/// minutes and fifteen for two. One of Smith's had waited for 440 s, and somebody gave up after 700 s.
+fn tell_a_day(stage: &Stage) -> Day {
+    let livechat = &stage.livechat;
+    let now = Timestamp::from_millisecond(Timestamp::now().as_millisecond()).expect("a time");
+    let ago = |seconds: i64| livechat.stop_clock_at(now - SignedDuration::from_secs(seconds));
+    let says =
+        |chat_id: &str, agent: &str| livechat.agent_says(chat_id, agent, "Good morning").expect("an answer");
+    ago(900);
+    let gone = open(stage, 2_000, 3);
+    ago(600);
+    let mut smiths: Vec<String> = (0..119).map(|number| open(stage, number, 1)).collect();
+    let sams: Vec<String> = (0..60).map(|number| open(stage, number, 2)).collect();
+    ago(580);
+    says(&smiths[10], SMITH);
+    ago(560);
+    says(&smiths[11], SMITH);
+    ago(510);
+    says(&sams[5], SAM);
+    ago(500);
+    let taken = open(stage, 2_001, 3);
+    ago(400);
+    livechat.customer_says(&smiths[10], "And then?").expect("a question");
+    ago(390);
+    says(&smiths[10], SMITH);
+    ago(300);
+    let mut queued: Vec<String> = (0..10).map(|number| open(stage, number, 3)).collect();
+    ago(200);
+    livechat.end_chat(&gone, &EndedBy::Customer).expect("an end");
+    ago(120);
+    queued.extend((10..25).map(|number| open(stage, number, 3)));
+    ago(60);
+    livechat.agent_joins(&taken, SMITH).expect("somebody comes");
+    smiths.push(taken);
+    ago(0);
+    for chat_id in &smiths[..5] {
+        livechat.end_chat(chat_id, &EndedBy::Customer).expect("an end");
+    }
+    Day { now, smiths, sams, queued }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_chats_are_counted_as_by_hand_and_webhooks_keep_the_count() {
-    let stage = stage(SETTINGS).await;
-    // 120 chats with Smith, of which five end; 60 with Sam; 25 wait in the queue of Billing, where nobody is, for two
-    // minutes.
-    let smiths: Vec<String> = (0..120).map(|number| open(&stage, number, 1)).collect();
-    let sams: Vec<String> = (0..60).map(|number| open(&stage, number, 2)).collect();
-    let began = Instant::now();
-    stage.livechat.shift_clock(SignedDuration::from_secs(-120));
-    let queued: Vec<String> = (0..25).map(|number| open(&stage, number, 3)).collect();
-    stage.livechat.shift_clock(SignedDuration::from_secs(120));
-    for chat_id in &smiths[..5] {
-        stage.livechat.end_chat(chat_id, &EndedBy::Customer).expect("an end");
-    }
+    let stage = stage(&format!("{SETTINGS}timezone = \"{}\"\n", zone_at_noon())).await;
+    let day = tell_a_day(&stage);
+    assert_eq!(day.smiths.len(), 120);
     let board = sample(&stage).await;
-    assert_eq!(values(&board, &COUNTS), json!([200, 25, 2, 2]), "{board:#}");
-    assert_eq!(board["chats_per_agent"]["value"], json!({ SMITH: 115, SAM: 60 }));
-    let waited = board["waiting_longest_s"]["value"].as_u64().expect("a number");
-    assert!((120..=121 + began.elapsed().as_secs()).contains(&waited), "{waited}");
-    assert_eq!(board["first_response_today_s"]["value"], json!(null), "nobody was answered");
+    let since = day.until(&board);
+    let expected = ByHand {
+        asked_at: board["at"].clone(),
+        counts: [200, 25, 2, 2],
+        // (10 * 300 + 15 * 120) / 25
+        waits: [since + 192, since + 300, 700_u64.max(since + 300)],
+        per_agent: json!({ SMITH: 115, SAM: 60 }),
+    };
+    assert_eq!(board, expected.board(&board["at"]), "{board:#}");
     assert_eq!(stage.livechat.requests().of_operation("list_chats").len(), 2, "200 chats are two pages");
 
-    // From now on only webhooks tell.
+    // From now on only webhooks tell. LiveChat's clock stands still: by it, all this came before the poll.
+    let Day { sams, queued, .. } = &day;
     for chat_id in &queued[..3] {
         stage.livechat.agent_joins(chat_id, SMITH).expect("somebody comes");
     }
     stage.livechat.end_chat(&sams[0], &EndedBy::Customer).expect("an end");
     stage.livechat.end_chat(&queued[3], &EndedBy::Customer).expect("an end");
     open(&stage, 1_000, 2);
-    // LiveChat's clock is behind: by it, this one came before the poll.
-    stage.livechat.shift_clock(SignedDuration::from_secs(-120));
     open(&stage, 1_000, 3);
-    stage.livechat.shift_clock(SignedDuration::from_secs(120));
     stage.livechat.agent_transfers(&sams[1], SAM, 3).expect("a transfer");
     stage.livechat.set_routing_status(OLGA, RoutingStatus::AcceptingChats);
     let board = sample(&stage).await;
-    // 25 waited: three were taken, one gave up; one came, and one came from Sam.
-    assert_eq!(values(&board, &COUNTS), json!([200, 23, 3, 1]), "{board:#}");
-    assert_eq!(board["chats_per_agent"]["value"][SMITH], 118);
-    assert_eq!(board["chats_per_agent"]["value"][OLGA], 0);
+    let since = day.until(&board);
+    let expected = ByHand {
+        // 25 waited: three were taken, one gave up; one came, and one came from Sam.
+        counts: [200, 23, 3, 1],
+        // (6 * 300 + 15 * 120 + 2 * 0) / 23
+        waits: [since + 156, since + 300, 700_u64.max(since + 300)],
+        per_agent: json!({ SMITH: 118, SAM: 59, OLGA: 0 }),
+        ..expected
+    };
+    assert_eq!(board, expected.board(&board["at"]), "{board:#}");
     assert_eq!(stage.livechat.requests().of_operation("list_chats").len(), 2);
     assert_eq!(stage.livechat.requests().of_operation("list_routing_statuses").len(), 1);
 
@@ -350,6 +458,20 @@ async fn outside_the_office_hours_nothing_is_asked() {
     for action in ["list_chats", "list_routing_statuses", "first_response_time"] {
         assert!(stage.livechat.requests().of_operation(action).is_empty(), "{action}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_queued_before_the_hours_is_counted_when_they_begin_though_the_list_is_silent() {
+    let stage = stage(&hours_half_a_day_away()).await;
+    stage.livechat.leave_queue_out_of_lists();
+    open(&stage, 1, 1);
+    let (gone, _waits) = (open(&stage, 1, 3), open(&stage, 2, 3));
+    stage.livechat.end_chat(&gone, &EndedBy::Customer).expect("an end");
+    let closed = sample(&stage).await;
+    assert_eq!((&closed["is_open"], &closed["queued_chats"]["value"]), (&json!(false), &json!(null)));
+    assert!(stage.livechat.requests().of_operation("list_chats").is_empty(), "nothing is asked");
+    sample_each_second(&stage, "hours = []\npoll_s = 600\n");
+    wait_for_board(&stage, "the hours to begin", |board| values(board, &COUNTS) == json!([2, 1, 2, 2])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

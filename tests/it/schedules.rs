@@ -1,10 +1,17 @@
 //! Schedules: events like any other, when their time has come.
 
+use std::net::TcpStream;
 use std::time::{Duration, SystemTime};
 
+use chatplug::crash_point::{CrashPoint, VARIABLE};
 use chatplug::store::{EventFilter, EventView, Reader};
-use chatplug_tests::{Host, guest};
-use serde_json::Value;
+use chatplug_tests::{Host, deliveries, guest};
+use serde_json::{Value, json};
+
+use crate::client::webhook;
+
+/// Commits until a host has started, a message has set a timer, and that and a schedule have come: fewer.
+const COMMITS_MAX: usize = 100;
 
 /// The guest with these of its schedules alone.
 fn config(on: &[&str], more: &str) -> String {
@@ -74,7 +81,7 @@ fn each_time_comes_once_to_its_own_plugin_alone() {
         );
     }
     let shown = host.json(&["plugins", "show", "clockwork"]);
-    assert_eq!(shown["files"][0]["schedules"], serde_json::json!(["second: every 1 s"]));
+    assert_eq!(shown["files"][0]["schedules"], json!(["second: every 1 s"]));
     let listed = host.json(&["events", "list", "--type", "schedule"]);
     assert!(listed.as_array().is_some_and(|listed| listed.len() >= 3));
 }
@@ -124,7 +131,7 @@ fn an_operator_switches_a_schedule_off_while_the_host_runs() {
     host.set_config(&config(&["late"], ""));
     host.wait_for("the change to be taken up", || {
         let shown = host.json(&["plugins", "show", "clockwork"]);
-        (shown["files"][0]["schedules"] == serde_json::json!(["late: every 1 s"])).then_some(())
+        (shown["files"][0]["schedules"] == json!(["late: every 1 s"])).then_some(())
     });
     // The plan is changed right after what is shown; two more times of the other one lie behind that.
     let late = ticks(&host, "late").len();
@@ -139,4 +146,88 @@ fn an_operator_switches_a_schedule_off_while_the_host_runs() {
             .contains("has `midnight`, which the plugin doesn't have; it has second, slow, late, nightly")
             .then_some(())
     });
+}
+
+/// Posts a message that sets a timer for now, and waits until that and a time of the schedule have come and are done with;
+/// answers whether the host ended instead.
+async fn crashes_on(host: &Host, chat: &str) -> bool {
+    let event = json!({
+        "id": chat, "type": "message", "created_at": "2026-06-01T12:00:03.512000Z", "visibility": "all",
+        "author_id": "b7eff798-f8df-4364-8059-649c35c9ed0c", "text": "set a 0 text",
+    });
+    let payload = json!({ "chat_id": chat, "thread_id": format!("{chat}T"), "event": event });
+    let before = ticks(host, "late").len();
+    let body = webhook("incoming_event", &payload);
+    let posted = reqwest::Client::new().post(host.url("/webhooks/livechat")).body(body).send().await;
+    if !posted.is_ok_and(|answer| answer.status() == reqwest::StatusCode::OK) {
+        return true;
+    }
+    host.wait_for("the timer and a time of the schedule, or the host to be gone", || {
+        let is_gone = TcpStream::connect(host.address()).is_err();
+        let timers =
+            host.events().iter().filter(|event| event["chat_id"] == chat && event["type"] == "timer").count();
+        let ticks = ticks(host, "late");
+        let is_done =
+            timers == 1 && ticks.len() > before && ticks.iter().all(|(event, _)| are_all(event, "succeeded"));
+        (is_gone || is_done).then_some(is_gone)
+    })
+}
+
+/// The times of a schedule that catches up: each is in one event, and none before it is counted as missed twice.
+fn expect_each_time_once(ticks: &[(EventView, Value)], seed: &str) {
+    let second = |payload: &Value| -> i64 {
+        let at: jiff::Timestamp = payload["at"].as_str().and_then(|at| at.parse().ok()).expect("a time");
+        at.as_second()
+    };
+    for ((_, earlier), (event, later)) in ticks.iter().zip(&ticks[1..]) {
+        let missed = later["missed"].as_i64().expect("a number");
+        let passed = second(later) - second(earlier);
+        assert!(passed > missed, "{seed}: {earlier} and {later}");
+        assert_eq!(event.deliveries.len(), 1, "{seed}: {later}");
+    }
+}
+
+#[tokio::test]
+async fn a_crash_at_any_commit_neither_loses_nor_repeats_a_timer_or_a_time_of_a_schedule() {
+    for point in [CrashPoint::BeforeCommit, CrashPoint::AfterCommit] {
+        let mut host = Host::prepared(&config(&["late"], ""), &[guest("guest_clockwork")]);
+        let (mut crashes, mut time) = (0, 0);
+        // Until it comes through: by then it has ended at each commit of a start, a tick, a timer's setting and its firing.
+        loop {
+            time += 1;
+            assert!(time < COMMITS_MAX, "{point:?}: it ends for ever");
+            host.set_env(VARIABLE, Some(&format!("{}:{time}", point.as_str())));
+            let has_crashed = host.try_run().is_err() || crashes_on(&host, &format!("C{time}")).await;
+            host.kill();
+            if !has_crashed {
+                break;
+            }
+            crashes += 1;
+        }
+        assert!(crashes > 4, "{point:?}");
+        host.set_env(VARIABLE, None);
+        host.run();
+        // Whatever was stored has set its timer, and that came one time.
+        let of = |events: &[Value], kind: &str| -> Vec<Value> {
+            events.iter().filter(|event| event["type"] == kind).cloned().collect()
+        };
+        let events = host.wait_for_events("all that was set to come", |all| {
+            of(all, "timer").len() >= of(all, "incoming_event").len()
+                && all.iter().flat_map(deliveries).all(|delivery| delivery["state"] != "pending")
+        });
+        let chats = |kind: &str| {
+            let mut chats: Vec<String> =
+                of(&events, kind).iter().map(|event| event["chat_id"].to_string()).collect();
+            chats.sort();
+            chats
+        };
+        assert_eq!(chats("timer"), chats("incoming_event"), "{point:?}");
+        assert!(
+            events.iter().flat_map(deliveries).all(|delivery| delivery["state"] == "succeeded"),
+            "{events:#?}"
+        );
+        let before = ticks(&host, "late").len();
+        let all = wait_for_ticks(&host, "late", before + 1);
+        expect_each_time_once(&all, &format!("{point:?}"));
+    }
 }

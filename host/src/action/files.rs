@@ -1,5 +1,6 @@
 //! Files that plugins publish, as the contract's interface `files` has them.
 
+use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
@@ -96,6 +97,11 @@ impl Call {
         }
         Ok(Call { name, content })
     }
+}
+
+/// Until when a page says that it holds: `data-valid-until` of its first element, a time of RFC 3339.
+pub fn valid_until(page: &str) -> Option<Timestamp> {
+    html::valid_until(page)
 }
 
 /// Whether something is the name of a file that can be published.

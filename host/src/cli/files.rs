@@ -158,7 +158,7 @@ fn history(versions: Vec<FileVersion>, json: bool, out: &mut dyn Write) -> anyho
 }
 
 fn show(plugin: &str, file: &FileContent, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
-    let FileContent { name, version, content } = file;
+    let FileContent { name, version, content, .. } = file;
     if json {
         return Ok(text::json(out, &Shown { plugin, name, version: *version, content })?);
     }

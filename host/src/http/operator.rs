@@ -34,6 +34,7 @@ mod commands;
 mod deliveries;
 mod events;
 mod files;
+mod outdated;
 mod plugins;
 mod scrape;
 mod status;

@@ -272,6 +272,11 @@ impl Livechat {
         locked(&self.account).history_from = Some(from);
     }
 
+    /// From now on the list of chats doesn't say who waits in the queue: nobody knows whether the platform's does.
+    pub fn leave_queue_out_of_lists(&self) {
+        locked(&self.account).lists_queue = false;
+    }
+
     /// Makes calls on inactive chats answer the error type `chat_inactive` instead of `validation`.
     pub fn say_chat_inactive(&self) {
         locked(&self.account).inactive_as = "chat_inactive";

@@ -124,6 +124,8 @@ mod tests {
         let manifest = serde_json::to_value(OfficeHours::manifest()).expect("a manifest");
         assert_eq!(manifest["events"], plugin["events"]);
         assert_eq!(manifest["name"], "office-hours");
+        // After an outage the first minute catches up.
+        assert_eq!(manifest["schedules"], json!([{ "name": "minute", "every_s": 60, "catch_up": true }]));
         assert!(config["connections"]["slack"].is_object());
     }
 }

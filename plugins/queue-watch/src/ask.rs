@@ -153,14 +153,22 @@ fn average(report: &Report, today: &str, name: &str) -> Known<u64> {
     }
 }
 
-/// The longest wait in the queue. LiveChat leaves out what is 0.
+/// The longest wait in the queue: of who came through it, and of who gave up. Where nobody did either it is 0; where
+/// somebody did and the report doesn't say how long, it may have been any time.
 fn longest(report: &Report, today: &str) -> Known<u64> {
-    let queued = report.records.get(today).map(|record| record["queued"].clone()).unwrap_or_default();
-    match (queued["count"].as_f64().unwrap_or_default() > 0.0, queued["max"].as_f64()) {
-        (false, _) => Ok(0),
-        (true, Some(seconds)) => Ok(seconds.round().max(0.0) as u64),
-        (true, None) => Err("LiveChat's report doesn't say how long they waited".to_owned()),
+    let Some(record) = report.records.get(today) else { return Ok(0) };
+    let mut longest = 0;
+    for (who, name) in [("waited", "queued"), ("gave up", "left_queue")] {
+        let waits = &record[name];
+        match (waits["max"].as_f64(), waits["count"].as_f64()) {
+            (Some(seconds), _) => longest = longest.max(seconds.round().max(0.0) as u64),
+            (None, Some(count)) if count > 0.0 => {
+                return Err(format!("LiveChat's report doesn't say how long those waited who {who}"));
+            }
+            (None, _) => {}
+        }
     }
+    Ok(longest)
 }
 
 /// What keeps LiveChat from telling something, for people.
@@ -193,11 +201,24 @@ mod tests {
     }
 
     #[test]
-    fn nobody_queued_is_zero_and_a_report_without_times_is_not() {
-        let longest = |queued: Value| longest(&report(json!({ "2026-06-01": { "queued": queued } })), TODAY);
-        assert_eq!(longest(json!({ "count": 2, "min": 1, "max": 95.4, "avg": 30 })), Ok(95));
-        assert_eq!(longest(json!(null)), Ok(0));
-        assert!(longest(json!({ "count": 2 })).is_err());
+    fn the_longest_wait_is_of_who_waited_and_of_who_gave_up_or_nobody_knows() {
+        let check = |record: Value, expected: Option<u64>| {
+            let found = longest(&report(json!({ "2026-06-01": record })), TODAY);
+            assert_eq!(found.ok(), expected, "{record}");
+        };
+        let nobody = || json!({ "count": 0 });
+        let waits = |max: f64| json!({ "count": 2, "min": 1, "max": max, "avg": 30 });
+        check(json!({ "queued": waits(95.4), "left_queue": nobody() }), Some(95));
+        check(json!({ "queued": waits(95.4), "left_queue": waits(600.0) }), Some(600));
+        check(json!({ "queued": waits(95.4), "left_queue": waits(12.0) }), Some(95));
+        check(json!({ "queued": nobody(), "left_queue": waits(600.0) }), Some(600));
+        check(json!({ "queued": { "max": 7 } }), Some(7));
+        check(json!({ "queued": nobody(), "left_queue": nobody() }), Some(0));
+        check(json!({}), Some(0));
+        check(json!({ "queued": { "count": 2 } }), None);
+        check(json!({ "queued": { "count": 2, "max": null }, "left_queue": waits(9.0) }), None);
+        check(json!({ "queued": waits(95.4), "left_queue": { "count": 1 } }), None);
+        assert_eq!(longest(&report(json!({})), TODAY), Ok(0), "no bucket: nobody waited");
     }
 
     #[test]

@@ -19,8 +19,9 @@ mod source {
         "the queue state that LiveChat shows of a chat: in its list, in incoming_chat and chat_transferred";
     pub(super) const STATUSES: &str =
         "LiveChat's routing statuses, and routing_status_set since; people, without bots";
-    pub(super) const QUEUED: &str =
-        "LiveChat's report queued_visitors, today, or the longest wait now where that is longer";
+    pub(super) const AGENTS: &str =
+        "LiveChat's list of active chats and its routing statuses, and webhooks since; people, without bots";
+    pub(super) const QUEUED: &str = "LiveChat's report queued_visitors, today: the longest of queued.max and left_queue.max; or the longest wait now where that is longer";
     pub(super) const FIRST: &str = "LiveChat's report first_response_time, today";
     pub(super) const RESPONSE: &str = "LiveChat's report response_time, today";
 }
@@ -175,18 +176,18 @@ impl Board {
     }
 }
 
+/// Who is in the chats, and who is free: without the statuses the free ones would be missing, and nobody could tell.
 fn per_agent(seen: &Seen) -> Figure<BTreeMap<String, u64>> {
-    let counted = seen.chats.as_ref().map_err(Clone::clone).map(|chats| {
-        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-        let statuses = seen.agents.iter().flat_map(|agents| &agents.statuses);
-        let accepting = statuses.filter(|(_, status)| *status == "accepting_chats");
-        counts.extend(accepting.map(|(id, _)| (id.clone(), 0)));
-        for agent in chats.chats.values().flat_map(|chat| &chat.agents) {
-            *counts.entry(agent.clone()).or_default() += 1;
-        }
-        counts
-    });
-    figure(counted, seen.chats.as_ref().ok().map(|chats| chats.at_ms), source::CHATS)
+    let (chats, agents) = match (&seen.chats, &seen.agents) {
+        (Ok(chats), Ok(agents)) => (chats, agents),
+        (Err(why), _) | (Ok(_), Err(why)) => return figure(Err(why.clone()), None, source::AGENTS),
+    };
+    let accepting = agents.statuses.iter().filter(|(_, status)| *status == "accepting_chats");
+    let mut counts: BTreeMap<String, u64> = accepting.map(|(id, _)| (id.clone(), 0)).collect();
+    for agent in chats.chats.values().flat_map(|chat| &chat.agents) {
+        *counts.entry(agent.clone()).or_default() += 1;
+    }
+    figure(Ok(counts), Some(chats.at_ms.min(agents.at_ms)), source::AGENTS)
 }
 
 fn figure<T>(value: Known<T>, at_ms: Option<u64>, source: &'static str) -> Figure<T> {
@@ -328,6 +329,11 @@ pub(crate) mod tests {
             );
             assert!(board[name]["source"].as_str().is_some_and(|source| source.len() > 10), "{name}");
         }
+        // Who is free is not known without the statuses: the others alone would look like everybody.
+        let half = Board::of("Queue", &Seen { agents: Err("late".to_owned()), ..self::seen() });
+        assert_eq!(half.active_chats.value, Some(6));
+        assert_eq!((half.chats_per_agent.value, half.chats_per_agent.as_of), (None, None));
+        assert_eq!(half.chats_per_agent.unknown_because.as_deref(), Some("late"));
         let nobody = Seen { chats: Ok(Chats::default()), ..self::seen() };
         let board = Board::of("Queue", &nobody);
         assert_eq!((board.queued_chats.value, board.waiting_longest_s.value), (Some(0), Some(0)));

@@ -39,8 +39,11 @@ const TOLD: &str = "told";
 const TO_TELL: &str = "to-tell";
 /// The samples since something changed.
 const COUNTS: &str = "counts";
-/// Whether the board of the time outside the office hours was published.
-const CLOSED: &str = "closed";
+/// When the hours begin that the board of the time outside of them names, if that was published: milliseconds since
+/// 1970, or 0.
+const CLOSED: &str = "closed-until";
+/// How long the page says that it holds, milliseconds: six samples.
+const HOLDS_MS: u64 = 6_000 * SAMPLE_S as u64;
 
 struct QueueWatch;
 
@@ -82,12 +85,9 @@ fn on_command(settings: &Settings, command: &Commanded) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Something happened in a chat: it is noted for the next sample.
+/// Something happened in a chat: it is noted for the next sample, outside of the hours for the first one.
 fn on_chat(event: &Event, settings: &Settings) -> Result<(), Failure> {
     let Some(chat_id) = event.chat_id.as_deref() else { return Ok(()) };
-    if !settings.is_open(timestamp(event.at_ms())) {
-        return Ok(());
-    }
     let (at_ms, groups) = (counts_from(event), Groups(&settings.groups));
     let key = format!("{NEWS_OF}{chat_id}");
     let mut news: News = memory::get(&key)?.unwrap_or_default();
@@ -104,7 +104,7 @@ fn on_chat(event: &Event, settings: &Settings) -> Result<(), Failure> {
             return Err(Failure::reject(format!("{other} is not for this plugin: leave it out of `events`")));
         }
     }
-    Ok(memory::set_for(&key, &news, look::lifetime(settings))?)
+    Ok(memory::set_for(&key, &news, look::kept_for(settings, timestamp(event.at_ms()), &news))?)
 }
 
 fn on_status(event: &Event, settings: &Settings, set: &RoutingStatus) -> Result<(), Failure> {
@@ -165,11 +165,11 @@ fn sample_at_once(settings: &Settings, at: Timestamp) -> Result<(), Failure> {
 }
 
 fn show(settings: &Settings, at: Timestamp, news: &Known<ChatNews>) -> Result<(), Failure> {
-    if memory::get::<bool>(CLOSED)?.is_some() {
+    if memory::get::<u64>(CLOSED)?.is_some() {
         memory::delete(CLOSED)?;
     }
     let board = Board::of(&settings.title, &look::look(settings, at, news)?);
-    publish(settings, &board)?;
+    publish(settings, &board, Some(at))?;
     let told: Told = memory::get(TOLD)?.unwrap_or_default();
     let before: Option<Wish> = memory::get(TO_TELL)?;
     let sample = board.sample();
@@ -188,10 +188,12 @@ fn show(settings: &Settings, at: Timestamp, news: &Known<ChatNews>) -> Result<()
 
 /// Outside the office hours there is one board that says so.
 fn close(settings: &Settings, at: Timestamp) -> Result<(), Failure> {
-    if memory::get::<bool>(CLOSED)? != Some(true) {
-        publish(settings, &Board::closed(&settings.title, at))?;
+    let opens = settings.opens(at);
+    let until_ms = opens.map_or(0, millis);
+    if memory::get::<u64>(CLOSED)? != Some(until_ms) {
+        publish(settings, &Board::closed(&settings.title, at), opens)?;
         memory::delete(COUNTS)?;
-        memory::set(CLOSED, &true)?;
+        memory::set(CLOSED, &until_ms)?;
     }
     let told: Told = memory::get(TOLD)?.unwrap_or_default();
     see_that_it_is_told(memory::get(TO_TELL)?, alert::closing(told), millis(at))
@@ -224,9 +226,12 @@ fn tell(settings: &Settings) -> Result<(), Failure> {
     Ok(memory::set(TOLD, &wish.told)?)
 }
 
-fn publish(settings: &Settings, board: &Board) -> Result<(), Failure> {
+/// Publishes a board, with `next` as the time from which on another one may be expected.
+fn publish(settings: &Settings, board: &Board, next: Option<Timestamp>) -> Result<(), Failure> {
+    let valid_until = next.map(|next| timestamp(millis(next) + HOLDS_MS));
     files::publish_json(DASHBOARD, board)?;
-    files::publish(BOARD, MediaType::Html, page::page(board, &settings.alerts, &settings.timezone.0))?;
+    let page = page::page(board, &settings.alerts, &settings.timezone.0, valid_until);
+    files::publish(BOARD, MediaType::Html, page)?;
     Ok(())
 }
 
@@ -252,6 +257,9 @@ mod tests {
         let manifest = serde_json::to_value(QueueWatch::manifest()).expect("a manifest");
         assert_eq!(manifest["events"], plugin["events"]);
         assert_eq!(manifest["name"], "queue-watch");
+        // What README and `samples` go by.
+        assert_eq!(manifest["schedules"], json!([{ "name": "sample", "every_s": 30, "catch_up": false }]));
+        assert_eq!((SAMPLE_S, HOLDS_MS), (30, 180_000));
         for connection in manifest["connections"].as_array().expect("connections") {
             let name = connection.as_str().expect("a name");
             assert!(config["connections"][name].is_object(), "no section for {name}");

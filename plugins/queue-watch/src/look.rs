@@ -7,7 +7,7 @@ use chatplug_sdk::prelude::*;
 use jiff::Timestamp;
 
 use crate::ask::Problems;
-use crate::board::{Known, Reports, Seen, day, millis};
+use crate::board::{Known, Reports, Seen, day, millis, timestamp};
 use crate::settings::{SAMPLE_S, Settings};
 use crate::state::{Agents, Chats, News};
 use crate::turn::{self, Turns};
@@ -146,6 +146,18 @@ pub fn lifetime(settings: &Settings) -> Duration {
     Duration::from_millis(settings.counts_ms()) + Duration::from_secs(SAMPLE_S.into())
 }
 
+/// How long what a webhook told of a chat at `at` is kept. Outside of the hours nobody asks LiveChat, and its list need not
+/// say who waits: so that who queues before the hours begin is counted then, that is kept until they have begun.
+pub fn kept_for(settings: &Settings, at: Timestamp, news: &News) -> Duration {
+    let lifetime = lifetime(settings);
+    let then = timestamp(millis(at) + u64::try_from(lifetime.as_millis()).unwrap_or_default());
+    if !news.waits() || settings.is_open(at) && settings.is_open(then) {
+        return lifetime;
+    }
+    let until_ms = settings.opens(then).map_or(0, millis).saturating_sub(millis(at));
+    Duration::from_millis(until_ms) + lifetime
+}
+
 /// How often today's reports are to be read now, milliseconds: a new day's at once, and again soon what failed.
 ///
 /// # Errors
@@ -202,6 +214,34 @@ mod tests {
         let settings = settings();
         assert!(lifetime(&settings) > Duration::from_millis(settings.counts_ms()));
         assert_eq!(lifetime(&settings), Duration::from_secs(210));
+    }
+
+    #[test]
+    fn who_queues_outside_of_the_hours_is_known_when_they_begin() {
+        let settings: Settings =
+            serde_json::from_value(json!({ "timezone": "Europe/Warsaw" })).expect("settings");
+        let chat = |thread: Value| -> chatplug_sdk::payload::IncomingChat {
+            let chat = json!({ "id": "C1", "users": [], "access": { "group_ids": [1] }, "thread": thread });
+            serde_json::from_value(json!({ "chat": chat })).expect("a payload")
+        };
+        let kept = |thread: Value, at: &str| {
+            let at: Timestamp = at.parse().expect("a time");
+            let mut news = News::default();
+            news.begin(&chat(thread), millis(at), crate::state::Groups(&[]));
+            let until = timestamp(
+                millis(at) + u64::try_from(kept_for(&settings, at, &news).as_millis()).expect("a time"),
+            );
+            until.to_string()
+        };
+        let waiting = || json!({ "id": "T1", "queue": { "position": 1, "wait_time": 60 } });
+        // Monday, 07:58 and 03:00; Friday evening; right before the hours end.
+        assert_eq!(kept(waiting(), "2026-06-01T05:58:00Z"), "2026-06-01T06:04:30Z");
+        assert_eq!(kept(waiting(), "2026-06-01T01:00:00Z"), "2026-06-01T06:03:30Z");
+        assert_eq!(kept(waiting(), "2026-06-05T19:00:00Z"), "2026-06-08T06:03:30Z");
+        assert_eq!(kept(waiting(), "2026-06-01T17:59:00Z"), "2026-06-02T06:03:30Z");
+        // In the hours the next list counts, and so it does for whom nobody waits.
+        assert_eq!(kept(waiting(), "2026-06-01T10:00:00Z"), "2026-06-01T10:03:30Z");
+        assert_eq!(kept(json!({ "id": "T1" }), "2026-06-01T01:00:00Z"), "2026-06-01T01:03:30Z");
     }
 
     #[test]

@@ -31,8 +31,8 @@ li span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 li i { font-style: normal; font-weight: 700; }
 ";
 
-/// The page.
-pub fn page(board: &Board, alerts: &Alerts, zone: &TimeZone) -> String {
+/// The page. It says until when it holds: if no other one has come by then, the host shows it with a notice over it.
+pub fn page(board: &Board, alerts: &Alerts, zone: &TimeZone, valid_until: Option<Timestamp>) -> String {
     let [queued_over, waiting_over] = board.sample().over(alerts).map(|over| over == Some(true));
     let at: Timestamp = board.at.parse().unwrap_or_default();
     let time = at.to_zoned(zone.clone()).strftime("%H:%M:%S");
@@ -50,12 +50,13 @@ pub fn page(board: &Board, alerts: &Alerts, zone: &TimeZone) -> String {
         tile("Answer today", &board.response_today_s, duration, false),
     ];
     let sections = sections.concat();
+    let holds = valid_until.map(|until| format!(" data-valid-until=\"{until}\"")).unwrap_or_default();
     format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
+        "<!doctype html>\n<html lang=\"en\"{holds}><head><meta charset=\"utf-8\">\n\
          <meta http-equiv=\"refresh\" content=\"30\"><meta name=\"viewport\" content=\"width=device-width\">\n\
          <title>{title}</title><style>{STYLE}</style></head><body>\n\
          <header><h1>{title}</h1><p>{state}{time}</p></header>\n<main>\n{sections}</main>\n\
-         <small>Times are those of the account. If the time above stands still, so do the figures.</small></body></html>\n"
+         <small>Times are those of the account.</small></body></html>\n"
     )
 }
 
@@ -89,7 +90,10 @@ fn people(board: &Board) -> String {
             };
             format!("<ul>{}</ul>{more}", named.concat())
         }
-        None => "<b class=\"unknown\">unknown</b>".to_owned(),
+        None => {
+            let why = short(board.chats_per_agent.unknown_because.as_deref().unwrap_or_default());
+            format!("<b class=\"unknown\">unknown</b><small>{}</small>", escape(&why))
+        }
     };
     format!("<section class=\"wide\"><h2>Chats per agent</h2>{shown}</section>\n")
 }
@@ -134,13 +138,15 @@ mod tests {
 
     fn shown(board: &Board) -> String {
         let zone = chatplug_sdk::clock::zone("Europe/Warsaw").expect("a zone");
-        page(board, &Alerts { waiting_above_s: Some(100), queued_above: Some(3), ..Alerts::default() }, &zone)
+        let alerts = Alerts { waiting_above_s: Some(100), queued_above: Some(3), ..Alerts::default() };
+        page(board, &alerts, &zone, Some(ten()))
     }
 
     #[test]
     fn the_page_shows_each_figure_and_what_is_over() {
         let page = shown(&Board::of("Chat queue", &seen()));
         for part in [
+            "<html lang=\"en\" data-valid-until=\"2026-06-01T10:00:00Z\">",
             "<p>12:00:00</p>",
             "<section><h2>Waiting in the queue</h2><b>3</b>",
             "<section class=\"over\"><h2>Longest wait now</h2><b>1:41</b>",

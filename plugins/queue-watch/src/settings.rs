@@ -69,6 +69,17 @@ impl Settings {
         self.hours.is_empty() || self.hours.iter().any(|hours| hours.contain(at, &self.timezone.0))
     }
 
+    /// When the queue is watched next: `at` itself, to the minute, or the first time behind it; `None` if it never is.
+    pub fn opens(&self, at: Timestamp) -> Option<Timestamp> {
+        /// Hours come again after a week; where the clocks change it may be an hour longer.
+        const MINUTES: i64 = 8 * 1_440;
+        // Hours begin with a minute.
+        let first = at.as_second().div_euclid(60);
+        let mut minutes =
+            (first..first + MINUTES).filter_map(|minute| Timestamp::from_second(minute * 60).ok());
+        minutes.find(|minute| self.is_open(*minute))
+    }
+
     /// The seconds between two polls as they come out: there is one with a sample or none.
     pub fn poll_s(&self) -> u32 {
         self.poll_s.div_ceil(SAMPLE_S) * SAMPLE_S
@@ -108,6 +119,24 @@ mod tests {
         assert!(!is_open("2026-06-01T05:59:59Z") && !is_open("2026-05-31T10:00:00Z"));
         assert_eq!((settings.poll_s(), settings.counts_ms()), (60, 180_000));
         assert!(serde_json::from_str::<Settings>("{}").is_err());
+    }
+
+    #[test]
+    fn the_next_time_at_which_the_queue_is_watched_is_found_in_any_week() {
+        let check = |at: &str, expected: &str| {
+            let settings: Settings =
+                serde_json::from_str(r#"{"timezone":"Europe/Warsaw"}"#).expect("settings");
+            let opens = settings.opens(at.parse().expect("a time"));
+            assert_eq!(opens.map(|opens| opens.to_string()).as_deref(), Some(expected), "{at}");
+        };
+        check("2026-06-01T05:58:30Z", "2026-06-01T06:00:00Z"); // Monday, 07:58
+        check("2026-06-01T06:00:30Z", "2026-06-01T06:00:00Z"); // it is
+        check("2026-06-05T18:00:00Z", "2026-06-08T06:00:00Z"); // Friday, 20:00
+        check("2026-10-23T18:00:00Z", "2026-10-26T07:00:00Z"); // the clocks go back between
+        let never = serde_json::json!({ "timezone": "UTC", "hours": [{ "from": "08:00", "to": "08:01", "days": ["mon"] }] });
+        let once: Settings = serde_json::from_value(never).expect("settings");
+        let opens = once.opens("2026-06-01T08:01:00Z".parse().expect("a time"));
+        assert_eq!(opens.map(|opens| opens.to_string()).as_deref(), Some("2026-06-08T08:00:00Z"));
     }
 
     #[test]

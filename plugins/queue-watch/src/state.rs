@@ -154,6 +154,11 @@ impl News {
         }
     }
 
+    /// Whether the customer waits in the queue, as far as was told.
+    pub fn waits(&self) -> bool {
+        matches!(self.queue, Some(Some(_)))
+    }
+
     fn note(&mut self, thread: Option<&String>, at_ms: u64, groups: Groups<'_>) {
         self.at_ms = self.at_ms.max(at_ms);
         self.counts = self.counts.or_else(|| groups.count(&[]));

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 
 use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
 use html5gum::{Span, Tokenizer};
+use jiff::Timestamp;
 
 use super::check_name;
 
@@ -62,6 +63,9 @@ const META_NAMES: [&str; 9] = [
 /// A page loads itself again after so many digits of seconds.
 const REFRESH_DIGITS_MAX: usize = 5;
 
+/// Where a page says until when it holds.
+const VALID_UNTIL: &[u8] = b"data-valid-until";
+
 /// So much of a name or an address is shown.
 const SHOWN_CHARS: usize = 80;
 
@@ -76,6 +80,26 @@ pub(super) fn check(page: &str) -> Result<(), String> {
     match Tokenizer::new_with_emitter(page, CallbackEmitter::new(look)).next() {
         Some(Ok(wrong)) => Err(wrong),
         None => Ok(()),
+    }
+}
+
+/// What the first element says of how long the page holds.
+pub(super) fn valid_until(page: &str) -> Option<Timestamp> {
+    let mut is_named = false;
+    let look = move |event: CallbackEvent<'_>, _: Span<()>| -> Option<Option<Timestamp>> {
+        match event {
+            CallbackEvent::AttributeName { name } => is_named = name == VALID_UNTIL,
+            CallbackEvent::AttributeValue { value } if is_named => {
+                return Some(std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()));
+            }
+            CallbackEvent::CloseStartTag { .. } => return Some(None),
+            _ => {}
+        }
+        None
+    };
+    match Tokenizer::new_with_emitter(page, CallbackEmitter::new(look)).next() {
+        Some(Ok(found)) => found,
+        None => None,
     }
 }
 

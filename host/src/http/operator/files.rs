@@ -12,8 +12,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::asked::{Body, Problem, body, query};
-use super::{Answer, App, Caller, Operator, access};
+use super::{Answer, App, Caller, Operator, access, outdated};
 use crate::action::files::MediaType;
+use crate::scheduler::account_zone;
 use crate::store::{FileContent, FileSummary, FileToken, FileVersion};
 
 /// The name of the file that is shown at `/dashboard`, whichever plugin publishes it.
@@ -102,7 +103,13 @@ pub(super) async fn show(
     }
     let missing = not_published(&plugin, &name);
     let file = operator.query(move |reader| reader.file(&plugin, &name, version)).await?;
-    Ok(shown(file.ok_or(missing)?))
+    let mut file = file.ok_or(missing)?;
+    // Who asks for an older version knows that it is one.
+    if version.is_none() {
+        let zone = account_zone(&operator.shown.config.load());
+        outdated::mark(&mut file, Timestamp::now(), &zone);
+    }
+    Ok(shown(file))
 }
 
 pub(super) async fn history(

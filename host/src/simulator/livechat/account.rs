@@ -44,6 +44,8 @@ pub(super) struct Account {
     pub(super) work_timezone: Option<String>,
     /// The error type of calls on an inactive chat: the platform has `validation` and `chat_inactive`.
     pub(super) inactive_as: &'static str,
+    /// Whether the list of chats says who waits in the queue.
+    pub(super) lists_queue: bool,
     /// For how long readers don't see the events that are stored now.
     pub(super) unseen_for: Option<Duration>,
     /// What came through `send_event`, in the order in which it was saved.

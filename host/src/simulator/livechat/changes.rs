@@ -48,6 +48,7 @@ impl Account {
             id: self.new_id(),
             is_active: true,
             queue: is_queued.then(|| self.queue(&[group_id], &created_at)),
+            waited: Vec::new(),
             created_at,
             user_ids: Vec::new(),
             events: Vec::new(),
@@ -115,10 +116,11 @@ impl Account {
         }
         self.happened("chat_deactivated", Some(chat_id), payload);
         self.active.remove(chat_id);
+        let now = self.now();
         let chat = self.chat_mut(chat_id)?;
         let thread = chat.newest_mut();
         thread.is_active = false;
-        thread.queue = None;
+        thread.leave_queue(&now, true);
         chat.members.iter_mut().for_each(|member| member.is_present = false);
         Ok(())
     }
@@ -145,11 +147,13 @@ impl Account {
         for agent_id in leaving.iter().filter(|id| !agent_ids.contains(id)) {
             self.remove_member(chat_id, agent_id, "manual", requester_id)?;
         }
-        let queue = agent_ids.is_empty().then(|| self.queue(&group_ids, &self.now()));
+        let now = self.now();
+        let queue = agent_ids.is_empty().then(|| self.queue(&group_ids, &now));
         let chat = self.chat_mut(chat_id)?;
         chat.group_ids = group_ids.clone();
         let thread = chat.newest_mut();
         thread.group_ids = group_ids.clone();
+        thread.leave_queue(&now, false);
         thread.queue = queue.clone();
         self.tell_transfer(chat_id, &group_ids, &agent_ids, queue, requester_id)?;
         for agent_id in &agent_ids {
@@ -197,13 +201,14 @@ impl Account {
         reason: &str,
         requester_id: Option<&str>,
     ) -> Result<(), Refusal> {
+        let now = self.now();
         let chat = self.chat_mut(chat_id)?;
         if chat.member(user_id).is_some_and(|member| member.visibility == visibility) {
             return Ok(());
         }
         chat.join(user_id, true, visibility);
         if visibility == "all" {
-            chat.newest_mut().queue = None;
+            chat.newest_mut().leave_queue(&now, false);
         }
         let chat = self.chat(chat_id)?;
         let user = chat.member(user_id).map(|member| member.json(self));

@@ -38,7 +38,16 @@ pub(super) struct Thread {
     pub(super) properties: Map<String, Value>,
     pub(super) tags: Vec<String>,
     pub(super) queue: Option<Value>,
+    /// How often the customer was in the queue, and is no more.
+    pub(super) waited: Vec<Waited>,
     pub(super) group_ids: Vec<i64>,
+}
+
+/// A time in the queue that is over.
+pub(super) struct Waited {
+    pub(super) seconds: f64,
+    /// Whether the customer gave up.
+    pub(super) gave_up: bool,
 }
 
 impl Chat {
@@ -114,6 +123,9 @@ impl Chat {
         let mut shown = thread.json(self);
         if let Some(shown) = shown.as_object_mut() {
             shown.remove("events");
+            if !account.lists_queue {
+                shown.remove("queue");
+            }
         }
         let mut last = Map::new();
         for event in thread.shown_events() {
@@ -153,6 +165,17 @@ impl Member {
 }
 
 impl Thread {
+    /// Ends the customer's time in the queue, if there is one.
+    pub(super) fn leave_queue(&mut self, now: &str, gave_up: bool) {
+        let Some(queue) = self.queue.take() else { return };
+        let seconds = |text: &str| {
+            let at: Timestamp = text.parse().unwrap_or_default();
+            at.as_millisecond() as f64 / 1_000.0
+        };
+        let since = queue["queued_at"].as_str().unwrap_or(now);
+        self.waited.push(Waited { seconds: seconds(now) - seconds(since), gave_up });
+    }
+
     /// The events that readers see.
     fn shown_events(&self) -> Vec<&Value> {
         let now = Instant::now();

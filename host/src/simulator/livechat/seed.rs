@@ -43,6 +43,7 @@ impl Account {
             scopes_lacked: Default::default(),
             work_timezone: None,
             inactive_as: "validation",
+            lists_queue: true,
             unseen_for: None,
             sent: Vec::new(),
             occurrences: Vec::new(),

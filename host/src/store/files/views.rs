@@ -49,11 +49,13 @@ pub struct FileContent {
     pub name: String,
     /// Its number.
     pub version: i64,
+    /// When it was published, milliseconds since 1970.
+    pub at_ms: i64,
     /// What it says.
     pub content: String,
 }
 
-const CONTENT: &str = "SELECT name, id, content FROM files WHERE ";
+const CONTENT: &str = "SELECT name, id, at, content FROM files WHERE ";
 
 impl Reader {
     /// The published files, of one plugin or of all.
@@ -123,5 +125,5 @@ impl Reader {
 }
 
 fn content(row: &Row<'_>) -> rusqlite::Result<FileContent> {
-    Ok(FileContent { name: row.get(0)?, version: row.get(1)?, content: row.get(2)? })
+    Ok(FileContent { name: row.get(0)?, version: row.get(1)?, at_ms: row.get(2)?, content: row.get(3)? })
 }

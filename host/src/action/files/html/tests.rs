@@ -4,7 +4,8 @@ use proptest::sample::select;
 use super::*;
 
 /// What the board of queue-watch consists of.
-const BOARD: &str = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
+const BOARD: &str = "<!doctype html>\n<html lang=\"en\" data-valid-until=\"2026-06-01T10:03:00Z\"><head>\
+    <meta charset=\"utf-8\">\n\
     <meta http-equiv=\"refresh\" content=\"30\"><meta name=\"viewport\" content=\"width=device-width\">\n\
     <title>Chat queue &amp; more</title><style>\n* { margin: 0; }\nul > li { columns: 3; }\n</style></head><body>\n\
     <header><h1>Chat queue</h1><p>closed · 12:00:00</p></header>\n<main>\n\

@@ -105,7 +105,6 @@ fn is_by_agent(report: Report) -> bool {
 
 /// The numbers of a bucket that LiveChat names, all 0; none where it is keyed by tags or groups.
 fn numbers(report: Report, distribution: &str) -> Value {
-    let waited = json!({"count": 0, "min": 0, "max": 0, "avg": 0});
     match report {
         Report::TotalChats => json!({"total": 0, "continuous": 0}),
         Report::Ratings => json!({"chats": 0, "good": 0, "bad": 0}),
@@ -117,7 +116,8 @@ fn numbers(report: Report, distribution: &str) -> Value {
             "started_by_customer_from_greeting": 0, "started_by_customer_without_greeting": 0,
             "started_by_agent": 0,
         }),
-        Report::Queued => json!({"queued": waited.clone(), "left_queue": waited}),
+        // A wait that LiveChat doesn't tell is not one of 0 s: only how many waited is 0 where it says nothing.
+        Report::Queued => json!({"queued": {"count": 0}, "left_queue": {"count": 0}}),
         Report::Availability if distribution == "hour" => json!({"minutes": 0}),
         Report::Availability => json!({"hours": 0}),
         Report::Performance => json!({
@@ -190,15 +190,6 @@ mod tests {
                 "2026-06-03": {"total": 0, "continuous": 0},
             }}),
         );
-        let waited = json!({"count": 0, "min": 0, "max": 0, "avg": 0});
-        check(
-            Report::Queued,
-            json!({"distribution": "hour"}),
-            json!({"records": {"a": {"queued": {"count": 2, "min": 5}}}}),
-            json!({"records": {"a": {
-                "queued": {"count": 2, "min": 5, "max": 0, "avg": 0}, "left_queue": waited,
-            }}}),
-        );
         check(Report::Ranking, days.clone(), json!({}), json!({"records": {}}));
         check(
             Report::Ranking,
@@ -222,6 +213,20 @@ mod tests {
         );
         let text = "[1]".to_owned();
         assert_eq!(filled(Report::Tags, &json!({}), text.clone()), text);
+    }
+
+    #[test]
+    fn a_wait_that_livechat_does_not_tell_stays_absent() {
+        let told = |bucket: Value| json!({"records": {"a": bucket}});
+        check(
+            Report::Queued,
+            json!({"distribution": "hour"}),
+            told(json!({"queued": {"count": 2, "min": 5}, "left_queue": {"max": 40.5}})),
+            told(json!({"queued": {"count": 2, "min": 5}, "left_queue": {"count": 0, "max": 40.5}})),
+        );
+        let day = json!({"filters": {"from": "2026-06-01", "to": "2026-06-01"}});
+        let nobody = json!({"queued": {"count": 0}, "left_queue": {"count": 0}});
+        check(Report::Queued, day, json!({"records": {}}), json!({"records": {"2026-06-01": nobody}}));
     }
 
     #[test]

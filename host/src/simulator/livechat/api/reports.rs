@@ -68,8 +68,11 @@ pub(super) fn report(account: &Account, path: &str, mut call: Call<'_>) -> Answe
         }),
         "chats/engagement" => by_bucket(&|told| json!({"started_by_customer_without_greeting": told.len()})),
         "chats/queued_visitors" => by_bucket(&|told| {
-            let waiting = told.iter().filter(|(_, thread)| thread.queue.is_some()).count();
-            json!({"queued": {"count": waiting}})
+            let waits = |gave_up: bool| {
+                let all = told.iter().flat_map(|(_, thread)| &thread.waited);
+                waited(all.filter(|one| one.gave_up == gave_up).map(|one| one.seconds).collect())
+            };
+            json!({"queued": waits(false), "left_queue": waits(true)})
         }),
         "customers/unique_visitors" => by_bucket(&visitors),
         "agents/performance" => by_agent(&threads, &performance),
@@ -191,6 +194,18 @@ fn average(name: &str, values: &[f64]) -> Value {
         return json!({});
     }
     json!({"count": values.len(), name: values.iter().sum::<f64>() / values.len() as f64})
+}
+
+/// How many waited in the queue, and how long, seconds. Who still waits isn't counted.
+fn waited(seconds: Vec<f64>) -> Value {
+    if seconds.is_empty() {
+        return json!({});
+    }
+    let (count, sum) = (seconds.len(), seconds.iter().sum::<f64>());
+    let (min, max) = seconds
+        .iter()
+        .fold((f64::INFINITY, 0.0), |(min, max): (f64, f64), one| (min.min(*one), max.max(*one)));
+    json!({"count": count, "min": min, "max": max, "avg": sum / count as f64})
 }
 
 /// How long the customer waited each time, seconds.

@@ -94,6 +94,35 @@ async fn reports_leave_out_what_is_0_and_want_both_ends() {
 }
 
 #[tokio::test]
+async fn who_waited_in_the_queue_and_who_gave_up_is_counted_with_how_long() {
+    let livechat = Livechat::start().await.expect("a port");
+    let at = |second: i64| Timestamp::from_second(1_780_308_000 + second).expect("a time");
+    let queue = |name: &str, second: i64| {
+        livechat.stop_clock_at(at(second));
+        livechat.start_chat(&Opening { group_id: 3, ..Opening::by(name) }).expect("a chat").chat_id
+    };
+    let taken = [queue("Ann", 0), queue("Ben", 10)];
+    let (gone, moved) = (queue("Cleo", 20), queue("Dan", 20));
+    queue("Eve", 40);
+    livechat.stop_clock_at(at(100));
+    for chat_id in &taken {
+        livechat.agent_joins(chat_id, "smith@example.com").expect("somebody comes");
+    }
+    livechat.end_chat(&gone, &EndedBy::Customer).expect("an end");
+    // Smith is there, so nobody waits any more; ending it later is no giving up.
+    livechat.agent_transfers(&moved, "olga@example.com", 1).expect("a transfer");
+    livechat.end_chat(&moved, &EndedBy::Customer).expect("an end");
+    let day = json!({"from": "2026-06-01T00:00:00.000000+00:00", "to": "2026-06-01T23:59:59.999999+00:00"});
+    let (status, told) = report(&livechat, "chats/queued_visitors", json!({"filters": day})).await;
+    assert_eq!(status, 200, "{told}");
+    let expected = json!({
+        "queued": {"count": 3, "min": 80.0, "max": 100.0, "avg": 90.0},
+        "left_queue": {"count": 1, "min": 80.0, "max": 80.0, "avg": 80.0},
+    });
+    assert_eq!(told["records"]["2026-06-01"], expected, "who still waits isn't counted");
+}
+
+#[tokio::test]
 async fn agents_and_customers_are_changed_within_bounds() {
     let (livechat, _) = opened().await;
     let customer = Opening::by("Dana").customer_id;
