@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub mod crash;
 pub mod doubt;
+pub mod doubts;
 pub mod progress;
 pub mod uptime;
 

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Notify, mpsc};
 
@@ -24,6 +25,7 @@ mod deliveries;
 mod failure;
 mod figures;
 mod files;
+mod following;
 mod forget;
 mod incidents;
 mod journal;
@@ -47,7 +49,7 @@ mod writer;
 pub use accept::{Accepted, NewWebhook, Route, Routes};
 pub use backup::{Checked, Restored, backup, check, restore};
 pub use batch::BatchSize;
-pub use clock::Clock;
+pub use clock::{Clock, Step, Steps};
 pub use decisions::{DecisionEntry, DecisionFilter};
 pub use deliveries::{Finish, Pending};
 pub use figures::{Backlog, COUNT_MAX, Disk, Meters, Sizes, disk, try_sync};
@@ -162,7 +164,9 @@ pub struct Store {
     writer: Writer,
     readers: Arc<Readers>,
     traces: TraceIds,
-    uptime: Arc<Uptime>,
+    uptime: Arc<ArcSwap<Uptime>>,
+    /// Pauses that are still to be kept.
+    pauses: Arc<Mutex<Vec<(i64, i64)>>>,
     clock: Clock,
     failure: Failure,
     /// Told when a timer was set or taken back.
@@ -278,7 +282,8 @@ impl Store {
             writer,
             readers: Arc::new(Readers { path, idle: Mutex::new(Vec::new()), failure: failure.clone() }),
             traces,
-            uptime: Arc::new(uptime),
+            uptime: Arc::new(ArcSwap::from_pointee(uptime)),
+            pauses: Arc::default(),
             clock,
             failure,
             timers_changed: Arc::default(),
@@ -287,7 +292,7 @@ impl Store {
         Ok(Opened { store, committed: Committed { batches, gap }, lock })
     }
 
-    /// The clock of this start of the host, by which due times are decided.
+    /// The clock of this start of the host. All times that are stored, and all that they are compared with, are by it.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
