@@ -10,6 +10,7 @@ pub mod crash;
 pub mod doubt;
 pub mod doubts;
 pub mod progress;
+pub mod suspect;
 pub mod uptime;
 
 pub use uptime::Uptime;

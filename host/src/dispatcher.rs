@@ -131,6 +131,7 @@ impl Dispatcher {
                 "attempts were cut off by the stop; they run again at the next start"
             );
         }
+        dispatcher.store.clear_marks();
     }
 
     /// Learns which plugins have a backlog from an earlier run of the host. What is accepted meanwhile waits:
@@ -322,8 +323,10 @@ impl Dispatcher {
             number: pending.attempts.saturating_add(1),
         };
         self.meters.began(pending, self.now_ms());
+        let mark = self.store.mark(pending.id, pending.runs);
         let report =
             AssertUnwindSafe(self.runtime.run(attempt)).catch_unwind().await.unwrap_or_else(|_| host_panic());
+        drop(mark);
         self.meters.ended(&pending.plugin, report.outcome.as_str(), report.wall);
         self.meters.decided(&pending.plugin, &report.decisions);
         let now_ms = self.now_ms();

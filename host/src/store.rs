@@ -37,6 +37,7 @@ mod plugins;
 mod queries;
 mod recovery;
 mod retention;
+mod running;
 mod schedules;
 mod schema;
 mod starts;
@@ -63,12 +64,14 @@ pub use plugins::{CommandStatus, PluginStatus};
 pub use queries::{DeliveryView, EventFilter, EventView};
 pub use recovery::{Found, Outage};
 pub use retention::{Job, Pruned};
+pub use running::Mark;
 pub use schedules::{Commanded, Made, Place, ScheduleName};
 pub use steps::StepView;
 pub use timers::Fired;
 pub use versions::{GoodVersion, KnownVersion, TakenBack, VersionChange, VersionName};
 
 use failure::{Failure, is_damage};
+use running::Running;
 use starts::Epoch;
 use writer::{Writer, Writing};
 
@@ -167,6 +170,7 @@ pub struct Store {
     uptime: Arc<ArcSwap<Uptime>>,
     /// Pauses that are still to be kept.
     pauses: Arc<Mutex<Vec<(i64, i64)>>>,
+    running: Arc<Running>,
     clock: Clock,
     failure: Failure,
     /// Told when a timer was set or taken back.
@@ -264,6 +268,7 @@ impl Store {
             .map_err(|error| backup::damaged(error, &path))?;
         let traces = schema::traces(&connection)?;
         let (epoch, uptime) = Epoch::begin(&connection, &clock)?;
+        let running = Running::open(data_dir, &connection, clock.now_ms())?;
         let (sender, batches) = mpsc::channel(COMMITTED_BATCHES_MAX);
         let (gap, failure) = (Arc::new(AtomicBool::new(false)), Failure::none());
         let writing = Writing {
@@ -284,6 +289,7 @@ impl Store {
             traces,
             uptime: Arc::new(ArcSwap::from_pointee(uptime)),
             pauses: Arc::default(),
+            running: Arc::new(running),
             clock,
             failure,
             timers_changed: Arc::default(),

@@ -320,6 +320,13 @@ CREATE TABLE pauses (
     began_at INTEGER PRIMARY KEY,
     ended_at INTEGER NOT NULL
 ) STRICT;
+
+-- Deliveries that ran, and in which run, each time when the process ended without having been told to.
+CREATE TABLE suspects (
+    delivery INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL,
+    ends INTEGER NOT NULL
+) STRICT;
 ";
 
 /// Sets a write connection up and brings the tables up to date.
