@@ -17,6 +17,7 @@ use crate::capture::{self, Capture};
 use crate::cli::{self, ServeArgs, link::ADDRESS_FILE};
 use crate::config::Config;
 use crate::connections::Connections;
+use crate::delivery::doubts::Doubts;
 use crate::delivery::progress::Progress;
 use crate::destinations::Destinations;
 use crate::dispatcher::{self, Dispatcher};
@@ -151,6 +152,7 @@ fn start(
     let (dispatcher, watcher) =
         plugin_loops((store, &config, &registry), loader, running, reloads, meters, safe_mode);
     let scheduler = scheduler((store, &config, &registry), beats.scheduler.clone(), measures);
+    let doubts = dispatcher.doubts.clone();
     let (registrations, missed) = (Arc::new(Registrations::default()), Arc::new(Missed::default()));
     let registered = Registered::new(&config, &destinations, &account, &registrations);
     let notifier = Notifier {
@@ -159,6 +161,7 @@ fn start(
         registry: registry.clone(),
         connections,
         destinations: services::states(&destinations),
+        doubts: doubts.clone(),
         refusals: webhooks.refusals.clone(),
         registrations,
         missed: missed.clone(),
@@ -188,7 +191,7 @@ fn start(
     loops.spawn("recovery", recovery.clone().run());
     tend(&loops, account, &destinations, stop);
     let (store, measures) = (store.clone(), measures.clone());
-    let shown = Shown { store, config, measures, destinations, plugins, progress, recovery };
+    let shown = Shown { store, config, measures, destinations, plugins, progress, recovery, doubts };
     open_doors(&loops, listeners, (AppState { webhooks, health }, shown), stop);
     Ok(loops)
 }
@@ -209,6 +212,7 @@ fn plugin_loops(
         runtime: loader.runtime.clone(),
         heartbeat: dispatching,
         meters,
+        doubts: Doubts::default(),
         safe_mode,
     };
     let watcher = Watcher {

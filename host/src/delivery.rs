@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 pub mod crash;
 pub mod doubt;
+pub mod doubts;
 pub mod progress;
+pub mod suspect;
 pub mod uptime;
 
 pub use uptime::Uptime;

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_util::future::join_all;
-use jiff::Timestamp;
 use metrics::Histogram;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -107,6 +106,8 @@ pub struct Services {
     pub tally: Arc<Tally>,
     /// Tells the time.
     pub clock: Arc<Clock>,
+    /// Tells the time by which events were accepted, milliseconds since 1970: a read is shared only with those before it.
+    pub now_ms: Box<dyn Fn() -> i64 + Send + Sync>,
     /// How long a call may wait; [`PATIENCE`].
     pub patience: Duration,
     /// Where it is recorded how long calls waited.
@@ -163,7 +164,7 @@ impl Destinations {
 
     /// Every destination as it is now, ordered by name.
     pub fn states(&self) -> Vec<State> {
-        let now_ms = now_ms();
+        let now_ms = (self.services.now_ms)();
         self.places.load().values().map(|place| place.state(now_ms)).collect()
     }
 
@@ -195,7 +196,7 @@ impl Destinations {
     }
 
     async fn look(&self) {
-        self.reading.sweep(now_ms());
+        self.reading.sweep((self.services.now_ms)());
         let places = self.places.load_full();
         let mut probes = Vec::new();
         for (name, place) in &*places {
@@ -218,8 +219,4 @@ fn closed(name: &str, reason: &str, wait: Duration) -> Failure {
     // Up to a whole millisecond: who counts in these must not come too early.
     let wait = Duration::from_millis(wait.as_millis() as u64 + 1);
     Failure::Closed { reason: format!("{name} {reason}"), wait }
-}
-
-fn now_ms() -> i64 {
-    Timestamp::now().as_millisecond()
 }

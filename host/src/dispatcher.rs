@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::delivery::doubt::Settled;
+use crate::delivery::doubts::Doubts;
 use crate::delivery::{Outcome, State};
 use crate::event::Event;
 use crate::event::trace_id::TraceId;
@@ -19,7 +20,7 @@ use crate::heartbeat::Heartbeat;
 use crate::journal::{self, Header, Run, Step};
 use crate::registry::{Chosen, Registry, Slot, is_switched_off};
 use crate::runtime::{Attempt, Runtime};
-use crate::store::{self, Committed, Finish, Pending, Store};
+use crate::store::{self, Committed, Finish, Pending, Steps, Store};
 
 mod expiry;
 mod lanes;
@@ -34,7 +35,7 @@ pub use meters::Meters;
 use expiry::Unable;
 use lanes::{Key, Lanes, Load};
 use outcome::{Clues, finish, host_panic, in_doubt, on_standby, skip};
-use reports::{Busy, Message, take, watched};
+use reports::{Busy, Message, by_clock, take, watched};
 
 /// Deliveries of a plugin that is switched off, or that the config no longer has, are skipped, this many at a time.
 const SKIPPING: usize = 4;
@@ -59,6 +60,8 @@ pub struct Dispatcher {
     pub heartbeat: Arc<Heartbeat>,
     /// What is measured.
     pub meters: Meters,
+    /// The doubts that are being settled.
+    pub doubts: Doubts,
     /// Whether all plugins are off: then nothing is given up for want of one.
     pub safe_mode: bool,
 }
@@ -77,7 +80,8 @@ impl Dispatcher {
         loop {
             dispatcher.heartbeat.beat();
             // Also when no more may run: what has come due must not make the wait below return at once.
-            lanes.wake(dispatcher.now_ms());
+            let (now_ms, _) = dispatcher.time(&mut lanes);
+            lanes.wake(now_ms);
             let (held, loaded) = lanes.len();
             dispatcher.meters.holds(held, loaded);
             while busy.has_room()
@@ -102,10 +106,10 @@ impl Dispatcher {
                     None => break,
                 },
                 Some(message) = inbox.recv() => {
-                    let now_ms = dispatcher.now_ms();
-                    let mut goes_on = take(&mut lanes, &mut busy, message, now_ms);
+                    let time = dispatcher.time(&mut lanes);
+                    let mut goes_on = take(&mut lanes, &mut busy, message, &time);
                     while let Ok(message) = inbox.try_recv() {
-                        goes_on &= take(&mut lanes, &mut busy, message, now_ms);
+                        goes_on &= take(&mut lanes, &mut busy, message, &time);
                     }
                     if !goes_on {
                         break;
@@ -127,6 +131,7 @@ impl Dispatcher {
                 "attempts were cut off by the stop; they run again at the next start"
             );
         }
+        dispatcher.store.clear_marks();
     }
 
     /// Learns which plugins have a backlog from an earlier run of the host. What is accepted meanwhile waits:
@@ -163,12 +168,12 @@ impl Dispatcher {
                 lanes.fell_behind(&plugin);
             }
         }
-        let now_ms = self.now_ms();
+        let time = self.time(lanes);
         for pending in batch {
             if !lanes.knows(&pending.plugin) {
                 lanes.set_concurrency(&pending.plugin, self.concurrency(&pending.plugin));
             }
-            lanes.offer(pending.by_clock(now_ms), now_ms);
+            lanes.offer(by_clock(pending, &time), time.0);
         }
     }
 
@@ -236,7 +241,7 @@ impl Dispatcher {
 
     async fn conclude(&self, pending: Pending, made: Made, reports: mpsc::Sender<Message>) {
         let Made { finish, journaled, doubt_since_ms } = made;
-        let (plugin, key) = (pending.plugin.clone(), Key::of(&pending));
+        let (id, plugin, key) = (pending.id, pending.plugin.clone(), Key::of(&pending));
         let trace = self.store.trace(pending.event_id);
         // A report that nobody takes: the loop has ended, and the delivery is still pending in the store.
         let _ = reports.send(Message::Ran(plugin.clone())).await;
@@ -259,6 +264,9 @@ impl Dispatcher {
             None => true,
         };
         let again = again.filter(|_| is_ours);
+        if again.as_ref().is_none_or(|again| again.doubt_since_ms.is_none()) {
+            self.doubts.ended(id);
+        }
         let _ = reports.send(Message::Finished { plugin, key, again }).await;
     }
 
@@ -315,12 +323,14 @@ impl Dispatcher {
             number: pending.attempts.saturating_add(1),
         };
         self.meters.began(pending, self.now_ms());
+        let mark = self.store.mark(pending.id, pending.runs);
         let report =
             AssertUnwindSafe(self.runtime.run(attempt)).catch_unwind().await.unwrap_or_else(|_| host_panic());
+        drop(mark);
         self.meters.ended(&pending.plugin, report.outcome.as_str(), report.wall);
         self.meters.decided(&pending.plugin, &report.decisions);
         let now_ms = self.now_ms();
-        let doubt_since_ms = matches!(report.outcome, Outcome::InDoubt(_)).then_some(now_ms);
+        let doubt_since_ms = matches!(report.outcome, Outcome::InDoubt(_)).then(|| self.passed_ms());
         let hash = chosen.version.hash.clone();
         let clues = self.clues(pending, now_ms);
         let finish = match chosen.end(pending.id, &report.outcome, now_ms) {
@@ -340,8 +350,8 @@ impl Dispatcher {
         let Some(step) = recorded.as_ref().and_then(|(_, steps)| journal::unsettled(steps)) else {
             return Ok(recorded);
         };
-        let since_ms = pending.doubt_since_ms.unwrap_or_else(|| self.now_ms());
-        let lasting = Duration::from_millis(u64::try_from(self.now_ms() - since_ms).unwrap_or(0));
+        let since_ms = pending.doubt_since_ms.unwrap_or_else(|| self.passed_ms());
+        let lasting = Duration::from_millis(u64::try_from(self.passed_ms() - since_ms).unwrap_or(0));
         let settled = self.settle(pending, self.run_of(pending), step, lasting, self.age(pending)).await;
         let now_ms = self.now_ms();
         let finish = match settled.map_err(|error| self.unreadable(pending, &error))? {
@@ -397,6 +407,18 @@ impl Dispatcher {
     /// Milliseconds since 1970 by the clock of due times.
     fn now_ms(&self) -> i64 {
         self.store.clock().now_ms()
+    }
+
+    /// The same for the loop. The lanes go along if the clock was set.
+    fn time(&self, lanes: &mut Lanes) -> (i64, Steps) {
+        let time = self.store.clock().reading();
+        lanes.follow(&time.1);
+        time
+    }
+
+    /// What lasts is measured by this.
+    fn passed_ms(&self) -> i64 {
+        self.store.clock().passed_ms()
     }
 
     fn clues(&self, pending: &Pending, now_ms: i64) -> Clues {

@@ -118,6 +118,10 @@ const ALL: &[Measure] = &[
         "chatplug_actions_unknown",
         "Held deliveries: an action of theirs is in doubt; counted up to 100,000",
     ),
+    gauge(
+        "chatplug_actions_in_doubt",
+        "Deliveries whose doubt has lasted for five minutes: the host goes on asking, and their chats wait",
+    ),
     gauge("chatplug_dead_letters", "Deliveries that were given up; counted up to 100,000"),
     gauge("chatplug_wal_bytes", "The write-ahead log of the store"),
     gauge("chatplug_db_bytes", "The database of the store"),

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use jiff::Timestamp;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::action::Error;
 use crate::config::Config;
 use crate::connections::Connections;
+use crate::delivery::doubts::Doubts;
 use crate::destinations::States;
 use crate::heartbeat::Heartbeat;
 use crate::incident::{Condition, Incidents, Key, Kind, Message, Seen, State};
@@ -63,6 +63,8 @@ pub struct Notifier {
     pub connections: Arc<Connections>,
     /// How the destinations are.
     pub destinations: Arc<States>,
+    /// The doubts that are being settled.
+    pub doubts: Doubts,
     /// The webhooks that were refused.
     pub refusals: Arc<Refusals>,
     /// Whether LiveChat sends what the plugins need.
@@ -95,7 +97,7 @@ impl Notifier {
             let mut memory = self.remember().await;
             loop {
                 self.heartbeat.beat();
-                self.turn(&mut memory, now_ms()).await;
+                self.turn(&mut memory, self.store.clock().now_ms()).await;
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
@@ -117,6 +119,7 @@ impl Notifier {
             tokio::time::sleep(LOOK_EVERY).await;
         };
         let (store, config, registry) = (self.store.clone(), self.config.clone(), self.registry.clone());
+        let began_ms = store.clock().now_ms();
         Memory {
             incidents: Incidents::restore(kept),
             refused: Recently::default(),
@@ -124,7 +127,7 @@ impl Notifier {
             pause: Pause::default(),
             looking: None,
             committing: None,
-            look: Arc::new(Look { store, config, registry, began_ms: now_ms() }),
+            look: Arc::new(Look { store, config, registry, doubts: self.doubts.clone(), began_ms }),
         }
     }
 
@@ -257,8 +260,4 @@ fn log(message: &Message) {
         State::Over => tracing::info!(incident = %message.key, state, "{text}"),
         State::Open | State::Again => tracing::warn!(incident = %message.key, state, "{text}"),
     }
-}
-
-fn now_ms() -> i64 {
-    Timestamp::now().as_millisecond()
 }

@@ -129,6 +129,13 @@ impl Scheduler {
 
     /// Does what is due; answers how long nothing else is.
     async fn look(&self, plan: &mut Plan) -> Result<Duration, Error> {
+        if let Some(step) = self.store.follow_clock().await? {
+            let seconds = step.by_ms / 1_000;
+            tracing::warn!(
+                seconds,
+                "the machine's clock was set; the host goes by it now, and nothing waits for more or less"
+            );
+        }
         let next_timer = self.fire_timers(&mut plan.pace).await?;
         let mut wait = until(next_timer, self.store.clock().now_ms());
         for (name, (watched, done_to_ms)) in &mut plan.schedules {

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Notify, mpsc};
 
@@ -24,6 +25,7 @@ mod deliveries;
 mod failure;
 mod figures;
 mod files;
+mod following;
 mod forget;
 mod incidents;
 mod journal;
@@ -35,6 +37,7 @@ mod plugins;
 mod queries;
 mod recovery;
 mod retention;
+mod running;
 mod schedules;
 mod schema;
 mod starts;
@@ -47,7 +50,7 @@ mod writer;
 pub use accept::{Accepted, NewWebhook, Route, Routes};
 pub use backup::{Checked, Restored, backup, check, restore};
 pub use batch::BatchSize;
-pub use clock::Clock;
+pub use clock::{Clock, Step, Steps};
 pub use decisions::{DecisionEntry, DecisionFilter};
 pub use deliveries::{Finish, Pending};
 pub use figures::{Backlog, COUNT_MAX, Disk, Meters, Sizes, disk, try_sync};
@@ -61,12 +64,14 @@ pub use plugins::{CommandStatus, PluginStatus};
 pub use queries::{DeliveryView, EventFilter, EventView};
 pub use recovery::{Found, Outage};
 pub use retention::{Job, Pruned};
+pub use running::Mark;
 pub use schedules::{Commanded, Made, Place, ScheduleName};
 pub use steps::StepView;
 pub use timers::Fired;
 pub use versions::{GoodVersion, KnownVersion, TakenBack, VersionChange, VersionName};
 
 use failure::{Failure, is_damage};
+use running::Running;
 use starts::Epoch;
 use writer::{Writer, Writing};
 
@@ -162,7 +167,10 @@ pub struct Store {
     writer: Writer,
     readers: Arc<Readers>,
     traces: TraceIds,
-    uptime: Arc<Uptime>,
+    uptime: Arc<ArcSwap<Uptime>>,
+    /// Pauses that are still to be kept.
+    pauses: Arc<Mutex<Vec<(i64, i64)>>>,
+    running: Arc<Running>,
     clock: Clock,
     failure: Failure,
     /// Told when a timer was set or taken back.
@@ -260,6 +268,7 @@ impl Store {
             .map_err(|error| backup::damaged(error, &path))?;
         let traces = schema::traces(&connection)?;
         let (epoch, uptime) = Epoch::begin(&connection, &clock)?;
+        let running = Running::open(data_dir, &connection, clock.now_ms())?;
         let (sender, batches) = mpsc::channel(COMMITTED_BATCHES_MAX);
         let (gap, failure) = (Arc::new(AtomicBool::new(false)), Failure::none());
         let writing = Writing {
@@ -278,7 +287,9 @@ impl Store {
             writer,
             readers: Arc::new(Readers { path, idle: Mutex::new(Vec::new()), failure: failure.clone() }),
             traces,
-            uptime: Arc::new(uptime),
+            uptime: Arc::new(ArcSwap::from_pointee(uptime)),
+            pauses: Arc::default(),
+            running: Arc::new(running),
             clock,
             failure,
             timers_changed: Arc::default(),
@@ -287,7 +298,7 @@ impl Store {
         Ok(Opened { store, committed: Committed { batches, gap }, lock })
     }
 
-    /// The clock of this start of the host, by which due times are decided.
+    /// The clock of this start of the host. All times that are stored, and all that they are compared with, are by it.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }

@@ -7,6 +7,7 @@
 //! | wedge | the target is deleted while something waits for it, which then fails for ever (svix#1511) | `destinations::wedge_what_waits_for_a_connection_that_is_removed_ends_with_the_reason`; of a type that is switched off, `reload::what_waits_for_a_type_that_is_switched_off_is_skipped_with_the_reason` |
 //! | wedge | some errors in a row end the scheduler for good (outpost#881, #900) | `wedge_failures_in_a_row_end_nothing` |
 //! | poison | an item that cannot be read fails unseen, or on each start (outpost#957, #1025) | `poison_what_a_plugin_cannot_read_is_a_recorded_failure` |
+//! | poison | what ends the process is found again at each start, and ends it again (outpost#1025) | `poison_what_ends_the_process_each_time_is_given_up_and_others_go_on` |
 //! | poison | an answer that is too long to be logged is asked for again and again (outpost#974) | `capability::http::poison_an_answer_that_is_too_long_is_cut_and_told`, and for a POST `capability::http::poison_an_action_with_an_answer_that_is_too_long_is_done_once_and_its_chat_goes_on` |
 //! | duplicates | two requests with one key pass the check at the same time (convoy#2747) | `duplicates_one_webhook_many_times_at_once_is_one_event` |
 //! | duplicates | what was done is done again because its record failed (outpost#276, #953) | `crash`: actions doubled |
@@ -27,6 +28,8 @@
 //!
 //! Not possible here: signals that are lost when leadership changes (restate 1.7.0), because one process owns the
 //! data folder (`restart::a_second_host_on_the_same_folder_is_told_off`).
+
+use std::fs;
 
 use chatplug::crash_point::{CrashPoint, VARIABLE};
 use chatplug::simulator::livechat::Opening;
@@ -82,6 +85,48 @@ async fn poison_what_a_plugin_cannot_read_is_a_recorded_failure() {
     accept(&host, message("C1", 3)).await;
     let again = host.wait_until_done(3);
     assert_eq!(again[..2], events[..], "it isn't tried again on a start");
+}
+
+/// Whether a run of a delivery was marked since this start of the host.
+fn marked(host: &Host, delivery: &str) -> bool {
+    let marks = fs::read(host.data().join("running")).unwrap_or_default();
+    let number = |mark: &[u8]| i64::from_le_bytes(mark[..8].try_into().expect("eight bytes"));
+    marks.chunks_exact(16).any(|mark| format!("dl-{}", number(mark)) == delivery)
+}
+
+#[tokio::test]
+async fn poison_what_ends_the_process_each_time_is_given_up_and_others_go_on() {
+    let config = format!(
+        "{RECORDER}[plugin.hostile]\nevents = [\"incoming_event\"]\ndenies = [\"chats.tag\"]\n[plugin.hostile.limits]\nwall_ms = 600000\n"
+    );
+    let mut host = Host::start(&config, &[guest("guest_recorder"), guest("guest_hostile")]);
+    let event = json!({
+        "id": "1", "type": "message", "created_at": "2026-06-01T12:00:03.512000Z", "visibility": "all",
+        "author_id": "b7eff798", "text": "sleep",
+    });
+    accept(
+        &host,
+        webhook("incoming_event", &json!({ "chat_id": "POISON", "thread_id": "T", "event": event })),
+    )
+    .await;
+    let poison = host.wait_for_events("the event", |events| !events.is_empty()).remove(0);
+    let delivery = deliveries(&poison).find(|delivery| delivery["plugin"] == "hostile").expect("a delivery");
+    let delivery = delivery["id"].as_str().expect("an id").to_owned();
+    // The fourth time it comes twenty seconds later, apart from what ran beside it.
+    for end in 1..=4 {
+        accept(&host, message(&format!("C{end}"), 1)).await;
+        host.wait_for("a run that lasts", || marked(&host, &delivery).then_some(()));
+        host.kill();
+        host.run();
+    }
+    let events = host.wait_until_done(5);
+    let dead = host.json(&["dead", "show", &delivery]).to_string();
+    assert!(dead.contains("the process ended 4 times in a row while it ran"), "{dead}");
+    for event in &events {
+        assert_eq!(states(event, "recorder"), ["succeeded"], "{event}");
+    }
+    assert!(host.stop(), "{}", host.log());
+    assert!(fs::read(host.data().join("running")).expect("the file").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

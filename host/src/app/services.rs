@@ -35,7 +35,7 @@ impl Edges {
     pub(super) fn new(config: &Config, store: &Store, measures: &Measures) -> anyhow::Result<Edges> {
         let account = Arc::new(Account::new(&config.livechat, Arc::new(store.clone()))?);
         let connections = Arc::new(Connections::new(self::connections(config))?);
-        let destinations = in_front_of(&account, &connections, config, measures);
+        let destinations = in_front_of(&account, &connections, config, store, measures);
         Ok(Edges { account, connections, destinations })
     }
 }
@@ -287,15 +287,17 @@ pub(super) fn in_front_of(
     account: &Arc<Account>,
     connections: &Arc<Connections>,
     config: &Config,
+    store: &Store,
     measures: &Measures,
 ) -> Arc<Destinations> {
-    let begun = Instant::now();
+    let (begun, store_clock) = (Instant::now(), store.clock().clone());
     let services = destinations::Services {
         livechat: account.clone(),
         connections: connections.clone(),
         probe: probe(account.clone(), connections.clone()),
         tally: account.tally.clone(),
         clock: Arc::new(move || begun.elapsed()),
+        now_ms: Box::new(move || store_clock.now_ms()),
         patience: destinations::PATIENCE,
         wait_seconds: measures.histogram("chatplug_rate_limit_wait_seconds"),
     };

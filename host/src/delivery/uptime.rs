@@ -9,13 +9,19 @@ pub struct Uptime {
     downtimes: Vec<(i64, i64)>,
 }
 
+/// Downtimes that are remembered; of more, the latest.
+const DOWNTIMES_MAX: usize = 10_000;
+
 impl Uptime {
     /// From the starts of the host, in order: when each began and when it was last known to be alive,
     /// milliseconds since 1970. It was down between one start's last sign of life and the next start. What lies
     /// before the first start counts as up, and so does what a clock that was set back hides.
     pub fn of_starts(starts: &[(i64, i64)]) -> Uptime {
         let gaps = starts.windows(2).map(|pair| (pair[0].1, pair[1].0));
-        let mut downtimes: Vec<(i64, i64)> = gaps.filter(|(from, to)| from < to).collect();
+        Uptime::of_downtimes(gaps.filter(|(from, to)| from < to).collect())
+    }
+
+    fn of_downtimes(mut downtimes: Vec<(i64, i64)>) -> Uptime {
         downtimes.sort_unstable();
         let mut merged: Vec<(i64, i64)> = Vec::with_capacity(downtimes.len());
         for (from, to) in downtimes {
@@ -24,7 +30,18 @@ impl Uptime {
                 _ => merged.push((from, to)),
             }
         }
-        Uptime { downtimes: merged }
+        let kept = merged.len().saturating_sub(DOWNTIMES_MAX);
+        Uptime { downtimes: merged.split_off(kept) }
+    }
+
+    /// The same, but for a time in which nothing waited although the host was there: the machine slept, or its clock was
+    /// set forward.
+    pub fn without(&self, (from_ms, to_ms): (i64, i64)) -> Uptime {
+        if from_ms >= to_ms {
+            return self.clone();
+        }
+        let downtimes = self.downtimes.iter().copied().chain([(from_ms, to_ms)]);
+        Uptime::of_downtimes(downtimes.collect())
     }
 
     /// How long the host was up between two times, milliseconds since 1970; nothing if they are the wrong way
@@ -76,6 +93,14 @@ mod tests {
     fn a_clock_that_was_set_back_hides_no_uptime() {
         check(&[(0, 50), (40, 60)], (0, 100), 100);
         check(&[(0, 10), (50, 60), (30, 90), (100, 110)], (0, 100), 50);
+    }
+
+    #[test]
+    fn a_pause_does_not_count_either() {
+        let uptime =
+            Uptime::of_starts(&[(0, 20), (60, 80)]).without((70, 90)).without((50, 65)).without((95, 95));
+        assert_eq!(uptime, Uptime { downtimes: vec![(20, 65), (70, 90)] });
+        assert_eq!(uptime.between(10, 100), Duration::from_millis(10 + 5 + 10));
     }
 
     fn starts() -> impl Strategy<Value = Vec<(i64, i64)>> {

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::Shared;
 
 use super::place::Place;
-use super::{Destinations, LIVECHAT, now_ms, signal};
+use super::{Destinations, LIVECHAT, signal};
 use crate::action::livechat::{Call, LiveChat};
 use crate::action::{BoxFuture, Code, Error, Failure, Origin};
 use crate::destination::reads::{Read, ReadId, Reader, Reads};
@@ -64,7 +64,7 @@ impl Destinations {
     async fn read(&self, origin: &Origin, read: Read) -> Result<String, Failure> {
         let reader = Reader { delivery: origin.delivery, accepted_at_ms: origin.accepted_at_ms };
         let answer = {
-            let now_ms = now_ms();
+            let now_ms = (self.services.now_ms)();
             let mut reads = self.reading.lock();
             match reads.find(&read, reader, now_ms) {
                 Some(answer) => {

@@ -116,6 +116,10 @@ impl Connections for Double {
 
 const TERMS: Terms = Terms { concurrency: 2, rate: 10_000.0 };
 
+fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
 /// LiveChat and `connections.a`, which wait for their turn as long as `patience`.
 fn destinations(script: &Arc<Script>, patience: Duration) -> Arc<Destinations> {
     let (clock, trials) = (script.clone(), script.clone());
@@ -128,6 +132,7 @@ fn destinations(script: &Arc<Script>, patience: Duration) -> Arc<Destinations> {
         }),
         tally: Arc::default(),
         clock: Arc::new(move || Duration::from_millis(clock.clock_ms.load(Ordering::Relaxed))),
+        now_ms: Box::new(now_ms),
         patience,
         wait_seconds: Histogram::noop(),
     };

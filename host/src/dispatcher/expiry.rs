@@ -29,9 +29,9 @@ impl Unable {
         lanes: &mut Lanes,
         is_able: impl Fn(&str) -> bool,
         before_ms: impl Fn() -> i64,
-        now_ms: i64,
+        passed_ms: i64,
     ) -> Option<Pending> {
-        if self.looked_at_ms.is_some_and(|at_ms| now_ms - at_ms < LOOK_EVERY_MS) {
+        if self.looked_at_ms.is_some_and(|at_ms| passed_ms - at_ms < LOOK_EVERY_MS) {
             return None;
         }
         for plugin in lanes.plugins() {
@@ -39,15 +39,15 @@ impl Unable {
                 self.since_ms.remove(&plugin);
                 continue;
             }
-            let since_ms = *self.since_ms.entry(plugin.clone()).or_insert(now_ms);
-            if now_ms - since_ms >= UNABLE_MS
+            let since_ms = *self.since_ms.entry(plugin.clone()).or_insert(passed_ms);
+            if passed_ms - since_ms >= UNABLE_MS
                 && let Some(pending) = lanes.next_accepted_before(&plugin, before_ms())
             {
                 return Some(pending);
             }
         }
         // Only when nothing is left: until then each turn takes as many as there is room for.
-        self.looked_at_ms = Some(now_ms);
+        self.looked_at_ms = Some(passed_ms);
         None
     }
 }
@@ -58,9 +58,8 @@ impl Dispatcher {
         if self.safe_mode {
             return None;
         }
-        let now_ms = self.now_ms();
-        let before_ms = || self.store.uptime().ago(now_ms, RETRY_WINDOW);
-        unable.next(lanes, |plugin| self.concurrency(plugin) > 0, before_ms, now_ms)
+        let before_ms = || self.store.uptime().ago(self.now_ms(), RETRY_WINDOW);
+        unable.next(lanes, |plugin| self.concurrency(plugin) > 0, before_ms, self.passed_ms())
     }
 
     /// What becomes of a delivery whose plugin can't run.

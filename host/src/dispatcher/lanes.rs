@@ -9,7 +9,7 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::delivery::DeliveryId;
-use crate::store::Pending;
+use crate::store::{Pending, Steps};
 
 /// Deliveries of one plugin that are kept in memory.
 pub(super) const WINDOW: usize = 2048;
@@ -51,6 +51,8 @@ pub(super) struct Lanes {
     /// Lanes that wait for a retry, by the time at which they may go on.
     waiting: BinaryHeap<Reverse<(i64, Arc<str>, Key)>>,
     loads: VecDeque<Load>,
+    /// The steps of the clock that the waits have gone along with.
+    carried: u64,
 }
 
 /// One plugin's window.
@@ -304,6 +306,26 @@ impl Lanes {
             queue.len += waited;
             self.settle(&plugin, key, now_ms);
         }
+    }
+
+    /// The clock may have been set: what is left of each wait stays left.
+    pub(super) fn follow(&mut self, steps: &Steps) {
+        if steps.count() == self.carried {
+            return;
+        }
+        let carry = |pending: &mut Pending| {
+            *pending = steps.behind(self.carried).fold(pending.clone(), Pending::carried);
+        };
+        self.waiting.clear();
+        for (plugin, queue) in &mut self.queues {
+            for (key, lane) in &mut queue.lanes {
+                lane.deliveries.iter_mut().for_each(carry);
+                if let (Status::Waiting, Some(first)) = (&lane.status, lane.deliveries.front()) {
+                    self.waiting.push(Reverse((first.due_at_ms, plugin.clone(), key.clone())));
+                }
+            }
+        }
+        self.carried = steps.count();
     }
 
     fn take_turn(&mut self, plugin: &Arc<str>) {

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use tokio::sync::mpsc;
 
 use super::lanes::{Key, Lanes, Load};
-use crate::store::Pending;
+use crate::store::{Pending, Steps};
 
 /// Attempts that run at the same time, of all plugins together; below the pool of instances.
 const RUNNING_MAX: usize = 200;
@@ -53,7 +53,8 @@ impl Busy {
 }
 
 /// Takes a report in. False if the loop can't go on.
-pub(super) fn take(lanes: &mut Lanes, busy: &mut Busy, message: Message, now_ms: i64) -> bool {
+pub(super) fn take(lanes: &mut Lanes, busy: &mut Busy, message: Message, time: &(i64, Steps)) -> bool {
+    let now_ms = time.0;
     match message {
         Message::Ran(plugin) => {
             busy.running -= 1;
@@ -61,22 +62,26 @@ pub(super) fn take(lanes: &mut Lanes, busy: &mut Busy, message: Message, now_ms:
         }
         Message::Finished { plugin, key, again } => {
             busy.unfinished -= 1;
-            lanes.finished(&plugin, key, again, now_ms);
+            lanes.finished(&plugin, key, again.map(|pending| by_clock(pending, time)), now_ms);
         }
         Message::Loaded { load: Load::Window { plugin, limit, .. }, rows } => {
-            lanes.loaded_window(&plugin, by_clock(rows, now_ms), limit, now_ms);
+            lanes.loaded_window(&plugin, all_by_clock(rows, time), limit, now_ms);
         }
         Message::Loaded { load: Load::Lane { plugin, lane, until, limit, .. }, rows } => {
-            lanes.loaded_lane(&plugin, &lane, by_clock(rows, now_ms), (until, limit), now_ms);
+            lanes.loaded_lane(&plugin, &lane, all_by_clock(rows, time), (until, limit), now_ms);
         }
         Message::Panicked => return false,
     }
     true
 }
 
-/// What was loaded, some of it perhaps from before the machine's clock was set back.
-fn by_clock(rows: Vec<Pending>, now_ms: i64) -> Vec<Pending> {
-    rows.into_iter().map(|pending| pending.by_clock(now_ms)).collect()
+/// What was loaded, or run, some of it perhaps before the clock was set.
+pub(super) fn by_clock(pending: Pending, (now_ms, steps): &(i64, Steps)) -> Pending {
+    pending.brought_to(steps, *now_ms)
+}
+
+fn all_by_clock(rows: Vec<Pending>, time: &(i64, Steps)) -> Vec<Pending> {
+    rows.into_iter().map(|pending| by_clock(pending, time)).collect()
 }
 
 /// Runs a task of the loop to its end. One that panics would leave its lane closed and its place taken until the next
@@ -109,7 +114,7 @@ mod tests {
             };
             watched(task, reports).await;
             let message = inbox.recv().await.expect("a report of either kind");
-            assert_eq!(take(&mut lanes, &mut Busy::default(), message, 0), !panics);
+            assert_eq!(take(&mut lanes, &mut Busy::default(), message, &(0, Steps::default())), !panics);
         }
     }
 }

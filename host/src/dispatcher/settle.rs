@@ -13,11 +13,14 @@ use crate::journal::{Answer, Answered, Kind, Run, Step};
 use crate::limits::Limits;
 use crate::store::{self, Pending};
 
-/// So long a service may be at the first request when it answers the second with a conflict; later the conflict is
-/// the answer.
+/// So long a service may be at the first request when it answers the second with a conflict, and so long a gateway may not
+/// know where the service is; later the conflict, or that there is nothing, is the answer.
 const STILL_AT_IT: Duration = Duration::from_secs(120);
 /// So long a service knows a key: a day is usual.
 const KEY_KNOWN_MS: i64 = 20 * 3_600_000;
+
+/// The clock of the journal, which is the machine's, may be ahead by less than this.
+const SET_BACK_MS: i64 = 3_600_000;
 
 impl Dispatcher {
     /// Settles the step of a delivery that is in doubt, as far as it can be settled now, and records what was found.
@@ -36,10 +39,23 @@ impl Dispatcher {
             Settled::Known(answered) => {
                 let took_place = answered.as_ref().is_some_and(|answered| answered.succeeded);
                 self.store.settle(run, step.number, answered.clone()).await?;
+                self.doubts.ended(pending.id);
                 tracing::info!(plugin = &*pending.plugin, delivery, %trace, action, took_place, "a doubt is settled");
             }
             Settled::Later(wait, reason) => {
                 let wait_ms = wait.as_millis() as u64;
+                if self.doubts.goes_on(pending.id, &pending.plugin, lasting) {
+                    let (plugin, minutes) = (&*pending.plugin, lasting.as_secs() / 60);
+                    // Without the reason, as below.
+                    tracing::warn!(
+                        plugin,
+                        delivery,
+                        %trace,
+                        action,
+                        minutes,
+                        "it is still in doubt whether an action took place; what comes behind it in its chat waits"
+                    );
+                }
                 tracing::debug!(
                     plugin = &*pending.plugin,
                     delivery,
@@ -86,7 +102,7 @@ impl Dispatcher {
                 }
             }
             (Kind::Call(Effect::Keyed), Some(Ok(Outgoing::Http(request)))) => {
-                if self.now_ms() - step.at_ms > KEY_KNOWN_MS {
+                if !is_key_known(self.now_ms() - step.at_ms) {
                     return Finding::Unknowable("the service may have forgotten the key by now".to_owned());
                 }
                 if let Err(reason) = self.may_still(&pending.plugin, &request) {
@@ -125,7 +141,7 @@ impl Dispatcher {
 
     /// With the same key the service answers what it answered before, or does it now.
     async fn send_again(&self, origin: &Origin, request: Request, may_be_at_it: bool) -> Finding {
-        let is_at_it = |status| may_be_at_it && matches!(status, 409 | 425);
+        let is_at_it = |status| may_be_at_it && matches!(status, 404 | 409 | 425);
         match self.runtime.services().connections.send(origin, request).await {
             // Who may ask at all, and for what, is looked at before any key.
             Ok(response) if is_at_it(response.status) || says_nothing(response.status) => {
@@ -144,10 +160,17 @@ fn answered(answer: Answer, succeeded: bool) -> Answered {
     Answered { at_ms: Timestamp::now().as_millisecond(), answer, succeeded }
 }
 
-/// Whether a status tells of who asks, or of where, and not of the action: a service looks at that before any key. A
-/// redirect, taken for the answer, had the plugin do again what was done.
+/// Whether a status tells of who asks, or of where, and not of the action: a service looks at that before any key, and the
+/// operator can mend it. A redirect, taken for the answer, had the plugin do again what was done. All others are the answer:
+/// asked for the same thing for hours, a service says the same.
 fn says_nothing(status: u16) -> bool {
-    matches!(status, 300..=399 | 401 | 403 | 404 | 408 | 421 | 429 | 500..)
+    matches!(status, 300..=399 | 401 | 403 | 407 | 408 | 421 | 429 | 500..)
+}
+
+/// Whether the service still knows a key that is so old. One that is not even made yet is of before the clock was set back:
+/// nobody can say how old it is.
+fn is_key_known(age_ms: i64) -> bool {
+    (-SET_BACK_MS..=KEY_KNOWN_MS).contains(&age_ms)
 }
 
 /// Whether it helps to ask again.
@@ -192,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_redirect_in_the_place_of_an_answer_says_nothing_of_the_action() {
-        assert!([301, 307, 401, 403, 404, 408, 421, 429, 500, 503].into_iter().all(says_nothing));
-        assert!(![200, 201, 400, 409, 410, 422].into_iter().any(says_nothing));
+        assert!([301, 307, 401, 403, 407, 408, 421, 429, 500, 503].into_iter().all(says_nothing));
+        assert!(![200, 201, 400, 404, 405, 409, 410, 413, 422].into_iter().any(says_nothing));
     }
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -51,7 +50,7 @@ impl Health {
         {
             return answer.clone();
         }
-        let probe = self.store.probe(Timestamp::now().as_millisecond());
+        let probe = self.store.probe(self.store.clock().now_ms());
         let answer = match tokio::time::timeout(PROBE_TIME, probe).await {
             Ok(answer) => answer.map_err(|error| error.to_string()),
             Err(_) => Err(format!(

@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 
 use super::AppState;
 use crate::config::Config;
+use crate::delivery::doubts::Doubts;
 use crate::delivery::progress::Progress;
 use crate::destinations::Destinations;
 use crate::measures::Measures;
@@ -75,6 +76,8 @@ pub struct Shown {
     pub progress: Progress,
     /// What looks for webhooks that were missed.
     pub recovery: Arc<Recovery>,
+    /// The doubts that are being settled.
+    pub doubts: Doubts,
 }
 
 /// What the handlers work with.

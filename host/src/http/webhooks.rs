@@ -12,7 +12,6 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use jiff::Timestamp;
 use metrics::{Counter, Histogram};
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -111,7 +110,7 @@ pub(super) async fn receive(State(state): State<AppState>, headers: HeaderMap, b
         Ok(body) => body,
         Err((status, reason)) => return refuse(status, reason, "none", unread(reason, reception.body_bytes)),
     };
-    let now_ms = Timestamp::now().as_millisecond();
+    let now_ms = webhooks.store.clock().now_ms();
     let signature = headers.get("x-livechat-signature").map(HeaderValue::as_bytes);
     match reception.door.receive(&body, signature, now_ms) {
         Ok(webhook) => {

@@ -1,5 +1,6 @@
 //! What can be seen in the store and of its disk.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,6 +9,7 @@ use arc_swap::ArcSwap;
 
 use super::LOOK_EVERY;
 use crate::config::Config;
+use crate::delivery::doubts::{Doubts, Lasting};
 use crate::incident::{Condition, Key, Kind, Seen};
 use crate::registry::Registry;
 use crate::store::{Error, KnownVersion, Store};
@@ -42,6 +44,7 @@ pub(super) struct Look {
     pub(super) store: Store,
     pub(super) config: Arc<ArcSwap<Config>>,
     pub(super) registry: Arc<Registry>,
+    pub(super) doubts: Doubts,
     /// When the host started, milliseconds since 1970.
     pub(super) began_ms: i64,
 }
@@ -91,7 +94,21 @@ impl Look {
             );
             Condition { key: Key::new(Kind::Held, plugin), count, text }
         };
-        Ok(self.store.held().await?.into_iter().map(condition).collect())
+        let held = self.store.held().await?.into_iter().map(condition);
+        Ok(held.chain(self.lasting_doubts()).fold(BTreeMap::new(), both).into_values().collect())
+    }
+
+    /// Doubts that nobody has to decide yet, and that keep chats waiting.
+    fn lasting_doubts(&self) -> impl Iterator<Item = Condition> {
+        let condition = |(plugin, lasting): (Arc<str>, Lasting)| {
+            let text = format!(
+                "{} of {plugin} in doubt for up to {} min: the service does not say whether an action took place; the host goes on asking, and what comes behind in their chats waits",
+                number(lasting.count, "delivery", "deliveries"),
+                lasting.longest.as_secs() / 60
+            );
+            Condition { key: Key::new(Kind::Held, &*plugin), count: lasting.count, text }
+        };
+        self.doubts.lasting().into_iter().map(condition)
     }
 
     /// The plugins that have past-due work, and whether all were looked at. With long backlogs that takes a while: each
@@ -131,16 +148,18 @@ impl Look {
             // What waited for the host to start has not waited for the plugin.
             return Ok(None);
         }
-        let before_ms = now_ms - patience_ms;
+        // While the machine slept nothing could run, and a clock that was set forward makes nothing late.
+        let uptime = self.store.uptime();
+        let before_ms = uptime.ago(now_ms, Duration::from_millis(patience_ms.unsigned_abs()));
         let Some(since_ms) = self.store.past_due(plugin.clone(), before_ms).await? else { return Ok(None) };
-        let minutes = (now_ms - since_ms) / MINUTE_MS;
+        let minutes = uptime.between(since_ms, now_ms).as_secs() / 60;
         let runs = self.registry.get(plugin).is_some_and(|slot| slot.active.is_some());
         let why = match runs {
             true => "although it could run: is the host overloaded, or the plugin slow?",
             false => "because it doesn't run: `chatplug plugins list` says why",
         };
         let text = format!("events have been waiting for {plugin} for {minutes} min, {why}");
-        Ok(Some(Condition { key: Key::new(Kind::PastDue, &**plugin), count: minutes.unsigned_abs(), text }))
+        Ok(Some(Condition { key: Key::new(Kind::PastDue, &**plugin), count: minutes, text }))
     }
 
     /// Versions that the host itself took back, as long as their files are there.
@@ -220,6 +239,18 @@ impl Look {
         }
         wrong
     }
+}
+
+/// An incident has one condition.
+fn both(mut all: BTreeMap<Key, Condition>, one: Condition) -> BTreeMap<Key, Condition> {
+    match all.get_mut(&one.key) {
+        Some(other) => {
+            other.count += one.count;
+            other.text = format!("{}. Also, {}", other.text, one.text);
+        }
+        None => drop(all.insert(one.key.clone(), one)),
+    }
+    all
 }
 
 /// The room that is left on the disk of a folder, and all of it, bytes.

@@ -51,6 +51,7 @@ impl Stage {
             registry: Arc::default(),
             connections: Arc::new(Connections::new(vec![hook]).unwrap()),
             destinations: Arc::new(Vec::new),
+            doubts: Doubts::default(),
             refusals: Arc::default(),
             registrations: Arc::default(),
             missed: Arc::default(),
@@ -68,9 +69,9 @@ impl Stage {
 
     /// A host that has been running since then.
     fn running_since(&mut self, began_ms: i64) {
-        let Look { store, config, registry, .. } = &*self.memory.look;
+        let Look { store, config, registry, doubts, .. } = &*self.memory.look;
         let (store, config, registry) = (store.clone(), config.clone(), registry.clone());
-        self.memory.look = Arc::new(Look { store, config, registry, began_ms });
+        self.memory.look = Arc::new(Look { store, config, registry, doubts: doubts.clone(), began_ms });
     }
 
     async fn turn(&mut self, now_ms: i64) {
@@ -183,6 +184,39 @@ async fn held_deliveries_are_told_until_none_is_held() {
     assert!(stage.last_text().starts_with("1 delivery of notes in doubt"), "{}", stage.last_text());
     stage.turn(NOW + 20 * HOUR).await;
     assert_eq!(stage.told().len(), 1);
+}
+
+#[tokio::test]
+async fn a_doubt_that_lasts_is_told_of_like_a_held_delivery() {
+    let mut stage = Stage::new([ok(), ok()]).await;
+    let (doubts, plugin) = (stage.notifier.doubts.clone(), Arc::<str>::from("notes"));
+    let goes_on = |delivery, minutes: u64| {
+        doubts.goes_on(DeliveryId(delivery), &plugin, Duration::from_secs(60 * minutes));
+    };
+    goes_on(7, 4);
+    stage.turn(NOW).await;
+    assert!(stage.told().is_empty(), "it may still be settled");
+    goes_on(7, 6);
+    stage.turn(NOW + MINUTE).await;
+    assert_eq!(stage.told(), [said("held:notes", "open")]);
+    let text = stage.last_text();
+    assert!(text.starts_with("1 delivery of notes in doubt for up to 6 min"), "{text}");
+    doubts.ended(DeliveryId(7));
+    stage.turn(NOW + 2 * MINUTE).await;
+    stage.turn(NOW + 2 * MINUTE + CALM_MS).await;
+    assert_eq!(stage.told()[1..], [said("held:notes", "over")]);
+}
+
+#[tokio::test]
+async fn what_is_held_and_what_goes_on_are_one_incident() {
+    let mut stage = Stage::new([ok()]).await;
+    stage.accept("C1", 1, NOW).await;
+    stage.finish(1, delivery::State::Held, 0, NOW).await;
+    stage.notifier.doubts.goes_on(DeliveryId(7), &Arc::from("notes"), Duration::from_secs(600));
+    stage.turn(NOW).await;
+    assert_eq!(stage.told(), [said("held:notes", "open")]);
+    let text = stage.last_text();
+    assert!(text.contains("held list --plugin notes") && text.contains("for up to 10 min"), "{text}");
 }
 
 #[tokio::test]

@@ -188,7 +188,7 @@ impl<'a> Look<'a> {
             return Ok(Some(began_ms));
         }
         let store = &self.recovery.store;
-        let found = store.recover(recovered, self.routes.clone(), now_ms()).await;
+        let found = store.recover(recovered, self.routes.clone(), store.clock().now_ms()).await;
         for event in found.map_err(|error| Error::new(Code::Unavailable, error.to_string()))? {
             let trace = store.trace(event.id);
             tracing::debug!(event = %event.id, %trace, "recovered a missed {}", event.event_type);

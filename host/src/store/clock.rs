@@ -1,33 +1,70 @@
-//! The clock of due times: it doesn't jump.
+//! The clock of everything that is compared within the store, and of due times: it doesn't jump.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use rustix::time::{ClockId, clock_gettime};
+
+mod steady;
+
+pub use steady::{Step, Steps};
+
+use steady::{Shown, Steady};
+
+type Tells = Box<dyn Fn() -> i64 + Send + Sync>;
 
 /// Tells the time; cheap to clone.
 #[derive(Clone)]
-pub struct Clock {
-    now_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
-    machine_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
+pub struct Clock(Arc<Source>);
+
+enum Source {
+    /// Follows the machine's clocks.
+    Steady { machine: Machine, rule: Mutex<Steady> },
+    /// Shows what it is given: for what has a time of day, and for tests.
+    Given { now_ms: Tells, machine_ms: Tells },
+}
+
+/// The machine's clocks, see [`Shown`].
+pub(super) struct Machine {
+    pub(super) wall_ms: Tells,
+    pub(super) passed_ms: Tells,
+    pub(super) awake_ms: Tells,
+}
+
+impl Machine {
+    fn this() -> Machine {
+        Machine {
+            wall_ms: Box::new(wall_ms),
+            passed_ms: Box::new(|| read(ClockId::Boottime)),
+            awake_ms: Box::new(|| read(ClockId::Monotonic)),
+        }
+    }
+
+    fn shown(&self) -> Shown {
+        Shown { wall_ms: (self.wall_ms)(), passed_ms: (self.passed_ms)(), awake_ms: (self.awake_ms)() }
+    }
 }
 
 impl Clock {
-    /// The time of day at this moment, and from then on what has passed since: setting the machine's clock
-    /// neither fires retries nor delays them.
+    /// The time of day, and from then on what has passed since, the machine's sleep included. That the machine's clock is
+    /// set neither fires retries nor delays them: it is followed by [`Store::follow_clock`](super::Store::follow_clock).
     pub fn steady() -> Clock {
-        let (began_ms, began) = (jiff::Timestamp::now().as_millisecond(), Instant::now());
-        let passed = move || i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
-        Clock::beside(move || began_ms.saturating_add(passed()), || jiff::Timestamp::now().as_millisecond())
+        Clock::following(Machine::this())
+    }
+
+    /// The same in another machine.
+    pub(super) fn following(machine: Machine) -> Clock {
+        let rule = Mutex::new(Steady::begin(machine.shown()));
+        Clock(Arc::new(Source::Steady { machine, rule }))
     }
 
     /// The time of day as the machine has it, which may be set: for what has a time of day.
     pub fn wall() -> Clock {
-        Clock::new(|| jiff::Timestamp::now().as_millisecond())
+        Clock::new(wall_ms)
     }
 
     /// A clock that reads `now_ms`.
-    pub fn new(now_ms: impl Fn() -> i64 + Send + Sync + 'static) -> Clock {
-        let now_ms = Arc::new(now_ms);
-        Clock { machine_ms: now_ms.clone(), now_ms }
+    pub fn new(now_ms: impl Fn() -> i64 + Clone + Send + Sync + 'static) -> Clock {
+        Clock::beside(now_ms.clone(), now_ms)
     }
 
     /// A clock that reads `now_ms`, in a machine whose own clock reads `machine_ms`.
@@ -35,16 +72,82 @@ impl Clock {
         now_ms: impl Fn() -> i64 + Send + Sync + 'static,
         machine_ms: impl Fn() -> i64 + Send + Sync + 'static,
     ) -> Clock {
-        Clock { now_ms: Arc::new(now_ms), machine_ms: Arc::new(machine_ms) }
+        Clock(Arc::new(Source::Given { now_ms: Box::new(now_ms), machine_ms: Box::new(machine_ms) }))
     }
 
     /// Milliseconds since 1970.
     pub fn now_ms(&self) -> i64 {
-        (self.now_ms)()
+        match &*self.0 {
+            Source::Steady { machine, rule } => lock(rule).now_ms((machine.passed_ms)()),
+            Source::Given { now_ms, .. } => now_ms(),
+        }
     }
 
-    /// The same by the machine's clock, which goes on while the machine sleeps, and may be set.
-    pub(super) fn machine_ms(&self) -> i64 {
-        (self.machine_ms)()
+    /// The same, with the steps that it has taken: what was set by the clock before them is to be
+    /// [carried](Step::carry).
+    pub fn reading(&self) -> (i64, Steps) {
+        match &*self.0 {
+            Source::Steady { machine, rule } => {
+                let rule = lock(rule);
+                (rule.now_ms((machine.passed_ms)()), rule.steps().clone())
+            }
+            Source::Given { now_ms, .. } => (now_ms(), Steps::default()),
+        }
     }
+
+    /// Milliseconds since a moment that is the same for the whole start of the host: what lasts is measured by it.
+    pub fn passed_ms(&self) -> i64 {
+        match &*self.0 {
+            Source::Steady { machine, .. } => (machine.passed_ms)(),
+            Source::Given { now_ms, .. } => now_ms(),
+        }
+    }
+
+    /// The time of day by the machine's clock, which goes on while the machine sleeps, and may be set.
+    pub(super) fn machine_ms(&self) -> i64 {
+        match &*self.0 {
+            Source::Steady { machine, .. } => (machine.wall_ms)(),
+            Source::Given { machine_ms, .. } => machine_ms(),
+        }
+    }
+
+    /// Compares the machine's clocks. If it has slept since the last time: from when to when.
+    pub(super) fn look(&self) -> Option<(i64, i64)> {
+        match &*self.0 {
+            Source::Steady { machine, rule } => {
+                let shown = machine.shown();
+                lock(rule).look(shown)
+            }
+            Source::Given { .. } => None,
+        }
+    }
+
+    /// By how much it should be set now, if it should.
+    pub(super) fn due(&self) -> Option<Step> {
+        match &*self.0 {
+            Source::Steady { machine, rule } => lock(rule).due((machine.passed_ms)()),
+            Source::Given { .. } => None,
+        }
+    }
+
+    /// Sets it by so much; the step.
+    pub(super) fn set(&self, by_ms: i64) -> Option<Step> {
+        match &*self.0 {
+            Source::Steady { machine, rule } => Some(lock(rule).set((machine.passed_ms)(), by_ms)),
+            Source::Given { .. } => None,
+        }
+    }
+}
+
+fn lock(rule: &Mutex<Steady>) -> MutexGuard<'_, Steady> {
+    rule.lock().expect("nothing panics while it holds the clock")
+}
+
+fn wall_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+fn read(clock: ClockId) -> i64 {
+    let time = clock_gettime(clock);
+    time.tv_sec.saturating_mul(1_000).saturating_add(time.tv_nsec / 1_000_000)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, Row, params};
 
 use super::queries::{EVENT_COLUMNS, event};
-use super::{Error, Store, decisions, journal};
+use super::{Error, Step, Steps, Store, decisions, journal};
 use crate::delivery::crash::Crash;
 use crate::delivery::{DeliveryId, State};
 use crate::event::{Event, EventId};
@@ -42,11 +42,24 @@ pub struct Pending {
     pub late: bool,
     /// Whether it may have a journal.
     pub journaled: bool,
-    /// Since when this process knows that one of its actions is in doubt, milliseconds since 1970.
+    /// Since when this process knows that one of its actions is in doubt, by [`Clock::passed_ms`](super::Clock::passed_ms).
     pub doubt_since_ms: Option<i64>,
 }
 
 impl Pending {
+    /// The same after the clock was set, see [`Step::carry`].
+    pub fn carried(mut self, step: Step) -> Pending {
+        (self.set_at_ms, self.due_at_ms) = step.carry(self.set_at_ms, self.due_at_ms);
+        self
+    }
+
+    /// What comes from the table, or from before the clock was set, by the clock as it is. Where it was set back, what was set
+    /// after the step can't be told from what was set before: it's as in [`Pending::by_clock`].
+    pub fn brought_to(self, steps: &Steps, now_ms: i64) -> Pending {
+        let forward = steps.behind(0).filter(|step| step.is_forward());
+        forward.fold(self, Pending::carried).by_clock(now_ms)
+    }
+
     /// The same by a clock that shows `now_ms`. When it was decided how long to wait, that lay before now: if the
     /// clock says otherwise it was set back since, and the delivery would wait for too long.
     pub fn by_clock(mut self, now_ms: i64) -> Pending {

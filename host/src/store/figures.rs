@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::incidents::past_due;
 use super::{Error, Reader, Store};
+use crate::delivery::Uptime;
 
 /// Deliveries are counted up to here: beyond it the number only says "many", and counting costs nothing.
 pub const COUNT_MAX: u64 = 100_000;
@@ -164,11 +165,11 @@ impl Drop for Interrupt {
 }
 
 impl Reader {
-    /// Deliveries that somebody waits for. Takes the same time however long the backlog is.
+    /// Deliveries that somebody waits for; how long is told by when the host was up. Takes the same time however long the backlog is.
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn backlog(&self, now_ms: i64) -> Result<Backlog, Error> {
+    pub fn backlog(&self, now_ms: i64, uptime: &Uptime) -> Result<Backlog, Error> {
         let count = |state: &str, index: &str| -> Result<u64, Error> {
             let sql = format!(
                 "SELECT count(*) FROM (SELECT 1 FROM deliveries INDEXED BY {index} WHERE state = '{state}'
@@ -176,7 +177,7 @@ impl Reader {
             );
             Ok(self.connection.query_row(&sql, [], |row| row.get::<_, i64>(0))?.unsigned_abs())
         };
-        let (overdue_seconds, is_partial) = self.overdue(now_ms, OVERDUE_TIME)?;
+        let (overdue_seconds, is_partial) = self.overdue(now_ms, uptime, OVERDUE_TIME)?;
         Ok(Backlog {
             pending: count("pending", "deliveries_pending")?,
             held: count("held", "deliveries_held")?,
@@ -187,7 +188,12 @@ impl Reader {
     }
 
     /// Of each plugin, as far as there is time; and whether there wasn't enough.
-    fn overdue(&self, now_ms: i64, budget: Duration) -> Result<(Vec<(String, u64)>, bool), Error> {
+    fn overdue(
+        &self,
+        now_ms: i64,
+        uptime: &Uptime,
+        budget: Duration,
+    ) -> Result<(Vec<(String, u64)>, bool), Error> {
         let began = Instant::now();
         let mut plugins = self.connection.prepare(super::deliveries::PLUGINS_WITH_PENDING)?;
         let plugins: Vec<String> =
@@ -198,8 +204,8 @@ impl Reader {
                 return Ok((overdue, true));
             }
             let due_ms = past_due(&self.connection, &plugin, now_ms)?;
-            let late_ms = due_ms.map_or(0, |due_ms| now_ms.saturating_sub(due_ms)).max(0);
-            overdue.push((plugin, late_ms.unsigned_abs() / 1000));
+            let late = due_ms.map_or(Duration::ZERO, |due_ms| uptime.between(due_ms, now_ms));
+            overdue.push((plugin, late.as_secs()));
         }
         Ok((overdue, false))
     }

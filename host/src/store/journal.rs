@@ -38,14 +38,11 @@ impl Ledger for Store {
                     return Ok(Err(Lost::Overtaken));
                 }
                 changes.iter().try_for_each(|change| apply(group, run.delivery, change))?;
-                let at_ms = step.at_ms;
+                let (at_ms, now_ms) = (step.at_ms, clock.now_ms());
                 let result = match call {
-                    Own::Memory(call) => memory::change(group, (&plugin, room), run.root.0, call, at_ms)?,
-                    Own::File(call) => files::publish(group, (&plugin, room), run.root, &call, at_ms)?,
-                    // By the clock of due times, which is never put back.
-                    Own::Timer(call) => {
-                        timers::change(group, (&plugin, room), run.delivery, call, clock.now_ms())?
-                    }
+                    Own::Memory(call) => memory::change(group, (&plugin, room), run.root.0, call, now_ms)?,
+                    Own::File(call) => files::publish(group, (&plugin, room), run.root, &call, now_ms)?,
+                    Own::Timer(call) => timers::change(group, (&plugin, room), run.delivery, call, now_ms)?,
                 };
                 let answered = Answered {
                     at_ms,

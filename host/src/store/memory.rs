@@ -15,7 +15,7 @@ const SWEEP: u32 = 8;
 impl Memory for Store {
     fn read<'a>(&'a self, plugin: &'a str, call: Call) -> BoxFuture<'a, Result<Answer, Error>> {
         Box::pin(async move {
-            let now_ms = jiff::Timestamp::now().as_millisecond();
+            let now_ms = self.clock.now_ms();
             check_key(&call)?;
             let plugin = plugin.to_owned();
             let answer = self.read(move |connection| look(connection, &plugin, call, now_ms)).await;

@@ -314,6 +314,19 @@ ALTER TABLE file_tokens ADD COLUMN missing_since INTEGER;
 -- When a start was last known to be alive, by the machine's clock, which goes on while the machine sleeps. NULL after a
 -- restore: what was missed since the backup is no outage.
 ALTER TABLE starts ADD COLUMN seen_at INTEGER;
+
+-- When the machine slept, or its clock was set forward: nothing waited meanwhile.
+CREATE TABLE pauses (
+    began_at INTEGER PRIMARY KEY,
+    ended_at INTEGER NOT NULL
+) STRICT;
+
+-- Deliveries that ran, and in which run, each time when the process ended without having been told to.
+CREATE TABLE suspects (
+    delivery INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL,
+    ends INTEGER NOT NULL
+) STRICT;
 ";
 
 /// Sets a write connection up and brings the tables up to date.

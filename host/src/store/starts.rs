@@ -1,6 +1,7 @@
 //! The starts of the host: each has a number, its epoch, by which a host whose data folder was taken over
 //! notices it (locks don't work on every file system), and from them follows when the host was down.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -44,8 +45,15 @@ impl Epoch {
         let mut select = connection.prepare("SELECT started_at, alive_at FROM starts ORDER BY epoch")?;
         let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let starts: Vec<(i64, i64)> = rows.collect::<rusqlite::Result<_>>()?;
+        connection.execute("DELETE FROM pauses WHERE ended_at < ?1", [oldest])?;
+        let mut select = connection.prepare("SELECT began_at, ended_at FROM pauses ORDER BY began_at")?;
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let pauses: Vec<(i64, i64)> = rows.collect::<rusqlite::Result<_>>()?;
         connection.execute_batch("COMMIT")?;
-        Ok((epoch, Uptime::of_starts(&starts)))
+        Ok((
+            epoch,
+            pauses.into_iter().fold(Uptime::of_starts(&starts), |uptime, pause| uptime.without(pause)),
+        ))
     }
 
     /// Whether no later start has the store.
@@ -75,8 +83,9 @@ impl Epoch {
 }
 
 impl Store {
-    /// When the host was down before this start, within the last 8 days.
-    pub fn uptime(&self) -> &Uptime {
-        &self.uptime
+    /// When the host was down within the last 8 days, or slept.
+    pub fn uptime(&self) -> Arc<Uptime> {
+        self.notice_sleep();
+        self.uptime.load_full()
     }
 }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::EventId;
+use crate::store::Step;
 
 fn pending(id: i64, plugin: &str, lane: Option<&str>) -> Pending {
     Pending {
@@ -70,6 +71,26 @@ fn a_retry_holds_its_lane_until_it_is_due() {
     assert_eq!((again.id.0, again.attempts), (1, 1));
     finish(&mut lanes, &again, None, 500);
     assert_eq!(next(&mut lanes, 500).map(|p| p.id.0), Some(2));
+}
+
+#[test]
+fn a_wait_goes_along_when_the_clock_is_set() {
+    for by_ms in [1_000_000, -1_000_000] {
+        let mut lanes = open(&["p"], 10);
+        lanes.offer(pending(1, "p", Some("a")), 0);
+        lanes.offer(pending(2, "p", Some("b")), 0);
+        for due_at_ms in [500, 700] {
+            let ran = next(&mut lanes, 0).unwrap();
+            finish(&mut lanes, &ran, Some(Pending { due_at_ms, ..ran.clone() }), 0);
+        }
+        let steps = Steps::from_iter([Step { at_ms: 400, by_ms }]);
+        lanes.follow(&steps);
+        lanes.follow(&steps);
+        assert_eq!(next(&mut lanes, 499 + by_ms), None, "not fired, {by_ms}");
+        assert_eq!(next(&mut lanes, 500 + by_ms).map(|p| p.id.0), Some(1), "not lost, {by_ms}");
+        assert_eq!(lanes.next_due_ms(), Some(700 + by_ms));
+        assert_eq!(next(&mut lanes, 700 + by_ms).map(|p| p.id.0), Some(2), "nor the other, {by_ms}");
+    }
 }
 
 #[test]

@@ -146,6 +146,6 @@ async fn decide(
         return Err(Problem::invalid(format!("the selection has more than {BATCH} ids: send them in parts")));
     }
     selection.filter.event_type = event_type(selection.filter.event_type.take())?;
-    let now_ms = Timestamp::now().as_millisecond();
+    let now_ms = operator.shown.store.clock().now_ms();
     Ok(Json(operator.shown.store.decide(decision, selection, who, now_ms).await?))
 }

@@ -63,7 +63,7 @@ pub(super) async fn replay(
         .load()
         .recipients(&found.event_type, found.own.as_deref(), plugin.as_deref())
         .map_err(|reason| Problem::new(StatusCode::CONFLICT, "not-enabled", reason))?;
-    let now_ms = Timestamp::now().as_millisecond();
+    let now_ms = operator.shown.store.clock().now_ms();
     let replayed =
         operator.shown.store.replay_event(event, plugins, who, now_ms).await?.ok_or_else(missing)?;
     Ok(Json(replayed))
@@ -98,7 +98,7 @@ pub(super) async fn recover(
             before: None,
             after: Some(after),
         };
-        store.note_deed(deed, Timestamp::now().as_millisecond()).await.map_err(Problem::from)?;
+        store.note_deed(deed, store.clock().now_ms()).await.map_err(Problem::from)?;
         Ok(report)
     });
     task.await.map_err(|_| Problem::from(Error::Closed))?.map(Json)
@@ -129,7 +129,7 @@ pub(super) async fn forget(
     // In a task of its own: it goes on if whoever asked doesn't wait for it.
     let task = tokio::spawn(async move {
         let _turn = turn;
-        store.forget(person, who, Timestamp::now().as_millisecond()).await
+        store.forget(person, who, store.clock().now_ms()).await
     });
     let ended = task.await.map_err(|_| Problem::from(Error::Closed))?;
     Ok(Json(ended?))

@@ -8,7 +8,6 @@ use axum::http::header::{
 };
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::asked::{Body, Problem, body, query};
@@ -145,7 +144,7 @@ pub(super) async fn make_token(
     sent: Body,
 ) -> Answer<FileToken> {
     let Nothing {} = body(sent)?;
-    let now_ms = Timestamp::now().as_millisecond();
+    let now_ms = operator.shown.store.clock().now_ms();
     match operator.shown.store.make_file_token(&plugin, &name, who, now_ms).await? {
         FileToken::NoFile => Err(not_published(&plugin, &name)),
         FileToken::TooMany(there) => {
@@ -163,7 +162,7 @@ pub(super) async fn revoke(
     sent: Body,
 ) -> Answer<Revoked> {
     let Nothing {} = body(sent)?;
-    let now_ms = Timestamp::now().as_millisecond();
+    let now_ms = operator.shown.store.clock().now_ms();
     let revoked = operator.shown.store.revoke_file_tokens(&plugin, &name, who, now_ms).await?;
     Ok(Json(Revoked { revoked }))
 }

@@ -52,10 +52,11 @@ pub(super) async fn metrics(State(operator): App) -> Response {
 
 /// What the store tells.
 async fn look(operator: &Operator, plugins: &BTreeSet<String>) -> Result<(), Error> {
-    let now_ms = Timestamp::now().as_millisecond();
+    let now_ms = operator.shown.store.clock().now_ms();
     let (store, measures) = (&operator.shown.store, &operator.shown.measures);
     show_sizes(operator, store.sizes().await?);
-    let backlog = store.query(STORE_TIME, move |reader| reader.backlog(now_ms)).await?;
+    let uptime = store.uptime();
+    let backlog = store.query(STORE_TIME, move |reader| reader.backlog(now_ms, &uptime)).await?;
     show_backlog(measures, &backlog, plugins);
     Ok(())
 }
@@ -67,6 +68,8 @@ fn show_parts(operator: &Operator, destinations: &mut BTreeSet<String>) {
         let gauge = measures.gauge("chatplug_loop_last_progress_timestamp_seconds", &[("loop", name)]);
         gauge.set(now - heartbeat.age().as_secs_f64());
     }
+    let in_doubt: u64 = operator.shown.doubts.lasting().values().map(|lasting| lasting.count).sum();
+    measures.gauge("chatplug_actions_in_doubt", &[]).set(in_doubt as f64);
     show_destinations(operator, destinations);
     show_maps(operator);
     for (reason, refused) in operator.doors.webhooks.refusals.all() {

@@ -27,12 +27,12 @@ pub(super) struct Status {
 }
 
 pub(super) async fn status(State(operator): App) -> Answer<Status> {
-    let now_ms = Timestamp::now().as_millisecond();
+    let (now_ms, uptime) = (operator.shown.store.clock().now_ms(), operator.shown.store.uptime());
     Ok(Json(Status {
         version: env!("CARGO_PKG_VERSION"),
         stuck: operator.doors.health.stuck(),
         store_problem: operator.doors.health.can_commit().await.err(),
-        backlog: operator.query(move |reader| reader.backlog(now_ms)).await?,
+        backlog: operator.query(move |reader| reader.backlog(now_ms, &uptime)).await?,
         sizes: operator.shown.store.sizes().await?,
         refused: operator.doors.webhooks.refusals.all(),
     }))

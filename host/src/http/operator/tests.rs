@@ -81,6 +81,7 @@ impl Scene {
             destinations: destinations(),
             plugins,
             progress: Default::default(),
+            doubts: Default::default(),
         };
         Arc::new(Operator::new(shown, doors))
     }
@@ -99,6 +100,7 @@ fn destinations() -> Arc<Destinations> {
         probe: Box::new(|_| Box::pin(async { Trial::Works })),
         tally: Arc::default(),
         clock: Arc::new(|| Duration::ZERO),
+        now_ms: Box::new(|| 0),
         patience: destinations::PATIENCE,
         wait_seconds: metrics::Histogram::noop(),
     };
@@ -374,6 +376,7 @@ async fn metrics_show_the_backlog_the_disk_and_the_loops() {
     for line in [
         "chatplug_dead_letters 0",
         "chatplug_actions_unknown 0",
+        "chatplug_actions_in_doubt 0",
         "chatplug_oldest_pending_seconds{plugin=\"p\"} 0",
         "chatplug_oldest_pending_seconds{plugin=\"(not configured)\"} 0",
         "chatplug_ingest_requests_total{source=\"livechat\",outcome=\"wrong-secret\"} 1",

@@ -4,6 +4,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::action::memory::{Answer as MemoryAnswer, Call};
+use crate::delivery::Uptime;
 use crate::event::trace::Trace;
 use crate::event::{Dedupe, NewEvent, Source};
 use crate::limits::Limits;
@@ -351,12 +352,15 @@ async fn the_backlog_is_counted_and_the_most_overdue_delivery_of_a_plugin_found(
     scene.ended("C1", "p", State::Held, "").await;
     let made = scene.deliver("C1", "incoming_chat", &["p", "q"]).await;
     scene.set(&format!("UPDATE deliveries SET due_at = due_at + 600000 WHERE id = {}", made[1].id.0)).await;
-    let backlog = scene.reader().backlog(NOW + 30_500).unwrap();
+    let backlog = scene.reader().backlog(NOW + 30_500, &Uptime::default()).unwrap();
     assert_eq!((backlog.pending, backlog.held, backlog.dead), (2, 1, 1));
     assert_eq!(backlog.overdue_seconds, [("p".to_owned(), 30), ("q".to_owned(), 0)]);
     // What is due behind a retry couldn't run.
     scene.deliver("C1", "incoming_chat", &["q"]).await;
-    assert_eq!(scene.reader().backlog(NOW + 30_500).unwrap().overdue_seconds[1], ("q".to_owned(), 0));
+    assert_eq!(
+        scene.reader().backlog(NOW + 30_500, &Uptime::default()).unwrap().overdue_seconds[1],
+        ("q".to_owned(), 0)
+    );
     let sizes = scene.store.sizes().await.unwrap();
     assert!(
         sizes.database > 0 && sizes.log > 0 && sizes.disk_free > 0 && sizes.disk >= sizes.disk_free,

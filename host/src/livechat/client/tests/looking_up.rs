@@ -52,8 +52,26 @@ async fn a_transfer_took_place_if_the_chat_is_there_or_was_moved_on() {
     check(&[at(&[0], "ann", json!([]))], transfer(Some(5), None), None).await;
     check(&[at(&[0], "ann", json!([]))], transfer(None, Some("ann")), Some("")).await;
     check(&[at(&[0], "ann", json!([]))], transfer(None, Some("bob")), None).await;
-    check(&[at(&[0], "ann", moved("2026-06-01T12:00:03Z"))], transfer(Some(5), None), Some("")).await;
+    check(&[at(&[0], "ann", moved("2026-06-01T12:01:03Z"))], transfer(Some(5), None), Some("")).await;
     check(&[at(&[0], "ann", moved("2026-06-01T11:59:00Z"))], transfer(Some(5), None), None).await;
+}
+
+/// Looks a transfer up of a chat that somebody else moved at 12:00:30 by LiveChat's clock, which is ahead of ours by so
+/// many seconds; the request left at 12:00:00 by ours.
+async fn moved_while_ahead_by(seconds: i64) -> Result<Option<String>, Failure> {
+    let moved = json!([{"system_message_type": "chat_transferred", "created_at": "2026-06-01T12:00:30Z"}]);
+    let chat = json!({"id": "C1", "access": {"group_ids": [0]}, "thread": {"id": "T1", "events": moved}});
+    let date = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+    let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&date).expect("a date");
+    let double = Double::start([ok(&chat.to_string()).and("date", &date)]).await;
+    client(&double).look_up(&origin(), &transfer(Some(5), None), SENT_MS).await
+}
+
+#[tokio::test]
+async fn a_transfer_is_compared_with_the_request_by_livechats_clock() {
+    assert_eq!(moved_while_ahead_by(0).await, Ok(Some(String::new())), "half a minute after");
+    assert_eq!(moved_while_ahead_by(-3_600).await, Ok(Some(String::new())), "an hour after");
+    assert_eq!(moved_while_ahead_by(3_600).await, Ok(None), "an hour before, although ours says after");
 }
 
 #[tokio::test]
