@@ -3,6 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+/// A loop that waits for longer beats so often meanwhile.
+const BEAT_EVERY: Duration = Duration::from_secs(10);
+
 /// Beats each time a loop turns; a loop that has not for long is stuck.
 #[derive(Debug)]
 pub struct Heartbeat {
@@ -21,6 +24,19 @@ impl Heartbeat {
     pub fn beat(&self) {
         let now_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last_ms.store(now_ms, Ordering::Relaxed);
+    }
+
+    /// Waits, and beats meanwhile: what a loop waits for on purpose is no standstill.
+    pub async fn wait(&self, time: Duration) {
+        let end = tokio::time::Instant::now() + time;
+        loop {
+            self.beat();
+            let left = end.saturating_duration_since(tokio::time::Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left.min(BEAT_EVERY)).await;
+        }
     }
 
     /// How long ago the last beat was.

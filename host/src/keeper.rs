@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::heartbeat::Heartbeat;
-use crate::measures::Measures;
+use crate::measures::{DEATHS, Measures};
 use crate::store::{BatchSize, Job, Store};
 
 /// How often there is a round.
@@ -30,6 +30,8 @@ pub struct Keeper {
     pub heartbeat: Arc<Heartbeat>,
     /// Where it is recorded how long the disk takes to sync.
     pub fsync_seconds: Histogram,
+    /// And what is given up.
+    pub measures: Arc<Measures>,
 }
 
 impl Keeper {
@@ -38,10 +40,11 @@ impl Keeper {
         store: &Store,
         config: &Arc<ArcSwap<Config>>,
         heartbeat: Arc<Heartbeat>,
-        measures: &Measures,
+        measures: &Arc<Measures>,
     ) -> Keeper {
         let fsync_seconds = measures.histogram("chatplug_store_fsync_seconds");
-        Keeper { store: store.clone(), config: config.clone(), heartbeat, fsync_seconds }
+        let (store, config, measures) = (store.clone(), config.clone(), measures.clone());
+        Keeper { store, config, heartbeat, fsync_seconds, measures }
     }
 
     /// Runs until `stop`.
@@ -71,8 +74,15 @@ impl Keeper {
                 let keep = self.config.load().retention;
                 let now_ms = self.store.clock().now_ms();
                 match self.store.prune(job, keep, now_ms, size.rows()).await {
-                    Ok(pruned) if pruned.is_done => break,
-                    Ok(pruned) => size.learn(pruned.took),
+                    Ok(pruned) => {
+                        for plugin in &pruned.died {
+                            self.measures.counter(DEATHS, &[("plugin", plugin)]).increment(1);
+                        }
+                        if pruned.is_done {
+                            break;
+                        }
+                        size.learn(pruned.took);
+                    }
                     Err(error) => {
                         tracing::warn!(%error, ?job, "retention could not go on; it tries again in a minute");
                         break;

@@ -1,7 +1,8 @@
 //! The rules of the house, as far as a machine can check them. Each check answers what breaks the rule, one
 //! line each, and is itself tried on something that does.
 
-mod alerts;
+pub(crate) mod alerts;
+mod incidents;
 mod documents;
 mod imports;
 mod shape;

@@ -74,7 +74,12 @@ pub struct Shown {
     pub progress: Progress,
     /// What looks for webhooks that were missed.
     pub recovery: Arc<Recovery>,
+    /// What else is kept in memory: what it is, and how many entries.
+    pub kept: Box<Kept>,
 }
+
+/// See [`Shown::kept`].
+pub type Kept = dyn Fn() -> Vec<(&'static str, usize)> + Send + Sync;
 
 /// What the handlers work with.
 pub struct Operator {

@@ -85,7 +85,8 @@ pub struct AuditEntry {
     pub id: i64,
     /// When, RFC 3339.
     pub at: String,
-    /// `cli:NAME` with the system's user, or `api:…` with how they proved themselves and from where.
+    /// `cli:NAME` with the system's user, `api:…` with how they proved themselves and from where, or `config` for what
+    /// somebody wrote into the file.
     pub who: String,
     /// `dead.replay` and the like.
     pub action: String,

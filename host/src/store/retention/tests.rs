@@ -112,7 +112,7 @@ async fn a_dead_letter_without_its_content_is_given_up() {
     let reader = Reader::open(bench.folder.path()).expect("a reader").expect("a store");
     let filter = DeliveryFilter::default();
     assert!(reader.stopped(State::Dead, &filter, 10).expect("a list").is_empty());
-    assert_eq!(reader.count(State::Dead, &filter, &[]).expect("a count").total, 0);
+    assert_eq!(reader.count(State::Dead, &filter, &[], None).expect("a count").total, 0);
     for selection in [
         Selection { all: true, ..Selection::default() },
         Selection { ids: vec![crate::delivery::DeliveryId(event)], ..Selection::default() },
