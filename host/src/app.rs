@@ -34,10 +34,10 @@ use crate::scheduler::{self, Scheduler};
 use crate::store::{Clock, Committed, Opened, Reader, Store};
 use crate::watcher::{Loader, Watcher};
 
+mod beats;
 pub mod check;
 pub mod demo;
 pub mod doctor;
-mod beats;
 mod loops;
 mod metered;
 mod meters;
@@ -149,7 +149,8 @@ fn start(
         plugin_loops((store, &config, &registry), loader, running, reloads, meters, safe_mode);
     let scheduler = scheduler((store, &config, &registry), beats.scheduler.clone(), measures);
     let (registrations, missed) = (Arc::new(Registrations::default()), Arc::new(Missed::default()));
-    let registered = Registered::new(&config, &destinations, &account, &registrations, beats.registrations.clone());
+    let registered =
+        Registered::new(&config, &destinations, &account, &registrations, beats.registrations.clone());
     let notifier = Notifier {
         store: store.clone(),
         config: config.clone(),

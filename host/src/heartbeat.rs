@@ -50,3 +50,18 @@ impl Default for Heartbeat {
         Heartbeat::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_loop_that_waits_on_purpose_beats() {
+        let heartbeat = Heartbeat::new();
+        for time in [Duration::ZERO, Duration::from_millis(1)] {
+            heartbeat.last_ms.store(u64::MAX, Ordering::Relaxed);
+            heartbeat.wait(time).await;
+            assert_ne!(heartbeat.last_ms.load(Ordering::Relaxed), u64::MAX, "{time:?}");
+        }
+    }
+}

@@ -130,6 +130,7 @@ const ALL: &[Measure] = &[
         "Held deliveries: an action of theirs is in doubt; counted up to 100,000",
     ),
     gauge("chatplug_dead_letters", "Deliveries that were given up; counted up to 100,000"),
+    gauge("chatplug_store_damaged", "1 since the daily look through the store found it damaged"),
     gauge("chatplug_wal_bytes", "The write-ahead log of the store"),
     gauge("chatplug_db_bytes", "The database of the store"),
     gauge("chatplug_disk_free_bytes", "What is left on the disk of the data folder"),

@@ -50,7 +50,10 @@ async fn a_grant_that_is_written_by_hand_is_in_the_audit_log() {
     });
     let grants = |when: &str| entry[when]["plugins"]["recorder"]["grants"].clone();
     assert_eq!(entry["who"], "config");
-    assert_eq!((grants("before"), grants("after")), (serde_json::json!([]), serde_json::json!(["chats.tag"])));
+    assert_eq!(
+        (grants("before"), grants("after")),
+        (serde_json::json!([]), serde_json::json!(["chats.tag"]))
+    );
 }
 
 /// The config is read by a thread that nobody waits for: webhooks are taken and plugins run while its disk hangs.
@@ -64,15 +67,20 @@ async fn stall_a_config_that_can_not_be_read_holds_up_nobody() {
     let (config, kept) = (host.config_path(), host.config_path().with_extension("kept"));
     let pipe = host.config_path().with_extension("pipe");
     mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
-    std::fs::rename(&config, &kept).and_then(|()| std::fs::rename(&pipe, &config)).expect("it is in its place");
+    std::fs::rename(&config, &kept)
+        .and_then(|()| std::fs::rename(&pipe, &config))
+        .expect("it is in its place");
     // Only a pipe that is being read can be opened like this.
-    let open = || std::fs::File::options().write(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(&config).ok();
+    let open = || {
+        std::fs::File::options().write(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(&config).ok()
+    };
     let mut writer = host.wait_for("the config to be read", open);
     std::fs::rename(&kept, &config).expect("it is back");
     for number in 1..=5 {
         accept(&host, message("C1", number)).await;
     }
-    let states: Vec<Value> = host.wait_until_done(5).iter().flat_map(deliveries).map(|it| it["state"].clone()).collect();
+    let states: Vec<Value> =
+        host.wait_until_done(5).iter().flat_map(deliveries).map(|it| it["state"].clone()).collect();
     assert_eq!(states, ["succeeded"; 5]);
     // It comes to its end, with what it had.
     let text = std::fs::read(&config).expect("the config");

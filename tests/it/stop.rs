@@ -70,7 +70,9 @@ impl Stage {
     fn begin_stop(&self) {
         let pid = i32::try_from(self.host.pid()).ok().and_then(Pid::from_raw).expect("a process id");
         kill_process(pid, Signal::TERM).expect("the host runs");
-        self.host.wait_for("the stop to begin", || self.host.log().contains("stopping: no new work").then_some(()));
+        self.host.wait_for("the stop to begin", || {
+            self.host.log().contains("stopping: no new work").then_some(())
+        });
     }
 
     /// What our user has noted in a chat, in order.

@@ -2,9 +2,9 @@
 //! line each, and is itself tried on something that does.
 
 pub(crate) mod alerts;
-mod incidents;
 mod documents;
 mod imports;
+mod incidents;
 mod shape;
 mod source;
 mod writing;

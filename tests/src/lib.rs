@@ -322,7 +322,9 @@ impl Host {
     /// What operators did by commands, the newest first, as `audit list` shows it. Changes of the config are left out: a
     /// host takes each when it looks.
     pub fn deeds(&self) -> Vec<Value> {
-        let Value::Array(mut deeds) = self.json(&["audit", "list"]) else { panic!("the audit log is a list") };
+        let Value::Array(mut deeds) = self.json(&["audit", "list"]) else {
+            panic!("the audit log is a list")
+        };
         deeds.retain(|deed| deed["action"] != "config.changed");
         deeds
     }

@@ -16,7 +16,7 @@ pub(super) fn store(measures: &Measures) -> store::Meters {
 /// Begins the counters that somebody is told by (`docs/alerts.yml`) and that nothing may have been counted in for weeks.
 pub(super) fn begin(measures: &Measures) {
     for event_type in listed::LISTED {
-        measures.counter(MISSING, &[("type", event_type)]);
+        measures.counter(MISSING, &[("type", event_type)]).increment(0);
     }
 }
 
@@ -27,7 +27,7 @@ pub(super) fn webhooks(measures: &Measures) -> http::Meters {
     };
     // These are counted by `Refusals`, and shown here.
     for reason in Reason::WORDS {
-        requests(reason);
+        requests(reason).increment(0);
     }
     let repeated = |kind| measures.counter("chatplug_events_duplicate_total", &[("kind", kind)]);
     http::Meters {

@@ -57,7 +57,8 @@ impl Reload {
     async fn look(&mut self) -> anyhow::Result<()> {
         // Off the threads that serve webhooks: the file may lie on a disk that hangs.
         let path = self.path.clone();
-        let next = tokio::task::spawn_blocking(move || Config::load(&path)).await.context("reading panicked")??;
+        let next =
+            tokio::task::spawn_blocking(move || Config::load(&path)).await.context("reading panicked")??;
         let differences = self.taken.differences(&next);
         if differences.is_empty() {
             return Ok(());
@@ -146,21 +147,25 @@ mod tests {
             Config::parse(text, "chatplug.toml", &|_: &str| Some(secret.to_owned())).expect("a config")
         };
         let text = "[livechat]\naccount_id = \"a\"\ntoken = { env = \"T\" }\n[plugin.p]\nevents = [\"chat_rated\"]\n";
-        let old = config(&format!("{text}grants = [\"chats.tag\"]\n[plugin.same]\nevents = []\n"), "first-secret");
+        let old =
+            config(&format!("{text}grants = [\"chats.tag\"]\n[plugin.same]\nevents = []\n"), "first-secret");
         let new = config(
-            &format!("{text}grants = [\"chats.*\"]\ndenies = [\"chats.untag\"]\n[plugin.same]\nevents = []\n"),
+            &format!(
+                "{text}grants = [\"chats.*\"]\ndenies = [\"chats.untag\"]\n[plugin.same]\nevents = []\n"
+            ),
             "second-secret",
         );
         let differences = old.differences(&new);
         let told = deed(&old, &new, &differences);
-        let p = |grants: Value, denies: Value| {
-            json!({ "p": { "enabled": true, "events": ["chat_rated"], "grants": grants, "denies": denies } })
-        };
+        let p = |grants: Value, denies: Value| json!({ "p": { "enabled": true, "events": ["chat_rated"], "grants": grants, "denies": denies } });
         assert_eq!(told.before, Some(json!({ "plugins": p(json!(["chats.tag"]), json!([])) })));
         let after = told.after.expect("something");
         assert_eq!(after["plugins"], p(json!(["chats.*"]), json!(["chats.untag"])));
         let changes = after["changes"].to_string();
-        assert!(changes.contains("`livechat.token` changed") && changes.contains("plugin.p.grants"), "{changes}");
+        assert!(
+            changes.contains("`livechat.token` changed") && changes.contains("plugin.p.grants"),
+            "{changes}"
+        );
         assert!(!after.to_string().contains("secret"), "{after}");
         let many: Vec<String> = (0..1_000).map(|number| number.to_string()).collect();
         let told = deed(&old, &new, &many).after.expect("something");

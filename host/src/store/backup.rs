@@ -4,6 +4,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{Gid, Uid};
@@ -12,7 +13,7 @@ use serde_json::json;
 
 use super::failure::is_damage;
 use super::operator::audit::{Deed, record};
-use super::{Error, at, database, lock_patiently, log, schema};
+use super::{Error, Store, at, database, lock_patiently, log, schema};
 
 /// Up to this size the structure of the file is checked at each start; larger ones would hold the start up.
 const CHECKED_BYTES_MAX: u64 = 64 << 20;
@@ -194,11 +195,7 @@ fn keep_owner(copy: &File, place: &Path, data_dir: &Path) {
 /// message, the key of a request) would be taken for something that was done already.
 ///
 /// Answers what the copy holds, and until when.
-fn finish(
-    copy: &Path,
-    place: &Path,
-    (who, now_ms): (&str, i64),
-) -> Result<(Checked, Option<String>), Error> {
+fn finish(copy: &Path, place: &Path, (who, now_ms): (&str, i64)) -> Result<(Checked, Option<String>), Error> {
     let connection = Connection::open(copy)?;
     connection.pragma_update(None, "journal_mode", "DELETE")?;
     let sql = "UPDATE sqlite_sequence SET seq = seq + ?1 WHERE name = 'deliveries'";
@@ -284,6 +281,21 @@ pub(super) fn check_opened(connection: &Connection, path: &Path) -> Result<(), E
         expect_ok(connection, "PRAGMA quick_check(1)", path)?;
     }
     Ok(())
+}
+
+impl Store {
+    /// Looks whether the structure of the database is whole, beside the host's work.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`]; [`Error::Slow`] if it takes longer than `patience`; else see [`Error`].
+    pub async fn look_through(&self, patience: Duration) -> Result<(), Error> {
+        let path = self.readers.path.clone();
+        self.query(patience, move |reader| {
+            let looked = expect_ok(&reader.connection, "PRAGMA quick_check(1)", &path);
+            looked.map_err(|error| damaged(error, &path))
+        })
+        .await
+    }
 }
 
 fn expect_ok(connection: &Connection, check: &str, path: &Path) -> Result<(), Error> {

@@ -111,7 +111,8 @@ fn ranges(expression: &str) -> Vec<(String, Series)> {
         }
         let selector = inside[end..].strip_prefix('{').and_then(|rest| rest.split('}').next());
         let (label, values) = selector.and_then(|selector| selector.split_once('=')).unwrap_or_default();
-        let values = values.trim_matches(|c| c == '~' || c == '"').split('|').filter(|value| !value.is_empty());
+        let values =
+            values.trim_matches(|c| c == '~' || c == '"').split('|').filter(|value| !value.is_empty());
         let series = Series {
             name: name.to_owned(),
             label: label.to_owned(),
@@ -126,7 +127,8 @@ fn ranges(expression: &str) -> Vec<(String, Series)> {
 pub(crate) fn counted() -> Vec<Series> {
     let alerts = alerts(&file("docs/alerts.yml"));
     let ranges = alerts.iter().flat_map(|alert| ranges(&alert.value("expr")));
-    let of_counters = ranges.filter(|(function, _)| ["increase", "rate", "irate"].contains(&function.as_str()));
+    let of_counters =
+        ranges.filter(|(function, _)| ["increase", "rate", "irate"].contains(&function.as_str()));
     of_counters.map(|(_, series)| series).filter(|series| series.name.ends_with("_total")).collect()
 }
 
@@ -134,7 +136,8 @@ pub(crate) fn counted() -> Vec<Series> {
 /// of that it tells nothing that has gone up and down again.
 fn misused(alert: &Alert) -> Vec<String> {
     let is_wrong = |(function, series): &(String, Series)| {
-        let grows = ["_total", "_bucket", "_count", "_sum"].iter().any(|ending| series.name.ends_with(ending));
+        let grows =
+            ["_total", "_bucket", "_count", "_sum"].iter().any(|ending| series.name.ends_with(ending));
         match function.as_str() {
             "increase" | "rate" | "irate" | "resets" => !grows,
             "delta" | "idelta" => true,
@@ -159,10 +162,10 @@ fn every_alert_takes_increases_of_what_only_grows() {
     check("histogram_quantile(0.99, sum by (le) (rate(chatplug_a_seconds_bucket[5m]))) > 1", &[]);
     check("increase(chatplug_a[5m]) > 0", &["A: increase of chatplug_a"]);
     check("delta(chatplug_a[1h]) > 0", &["A: delta of chatplug_a"]);
-    check("predict_linear(chatplug_a_total[1h], 60) < 0 or rate(chatplug_b[1m]) > 1", &[
-        "A: predict_linear of chatplug_a_total",
-        "A: rate of chatplug_b",
-    ]);
+    check(
+        "predict_linear(chatplug_a_total[1h], 60) < 0 or rate(chatplug_b[1m]) > 1",
+        &["A: predict_linear of chatplug_a_total", "A: rate of chatplug_b"],
+    );
     let series = |label: &str, values: &[&str]| Series {
         name: "chatplug_a_total".to_owned(),
         label: label.to_owned(),

@@ -30,7 +30,10 @@ fn tests(source: &Source) -> Vec<String> {
         let before = text[..at].trim_end().trim_end_matches("async").trim_end();
         before.ends_with(']') && before.rfind("#[").is_some_and(|begin| before[begin..].contains("test"))
     };
-    words(&text, "fn").filter(|at| is_test(*at)).map(|at| name(text[at + 2..].trim_start()).to_owned()).collect()
+    words(&text, "fn")
+        .filter(|at| is_test(*at))
+        .map(|at| name(text[at + 2..].trim_start()).to_owned())
+        .collect()
 }
 
 /// Whether a file has a test under its path: `keeping::growth_…` in `tests/it/keeping.rs`, `notifier::tests::stuck_…` in
@@ -41,7 +44,8 @@ fn has(source: &Source, path: &str) -> bool {
     let file = source.path.trim_end_matches(".rs");
     let is_there = modules.is_empty() && file == "tests/it/incidents"
         || file.ends_with(&format!("/{}", modules.join("/")))
-        || modules.last() == Some(&"tests") && file.ends_with(&format!("/{}", modules[..modules.len() - 1].join("/")));
+        || modules.last() == Some(&"tests")
+            && file.ends_with(&format!("/{}", modules[..modules.len() - 1].join("/")));
     is_there && tests(source).iter().any(|known| known == test)
 }
 
@@ -51,7 +55,8 @@ fn broken(rows: &[Row], sources: &[Source]) -> Vec<String> {
     for Row { class, tests } in rows {
         let missing = tests.iter().filter(|test| !sources.iter().any(|source| has(source, test)));
         broken.extend(missing.map(|test| format!("{class}: there is no test {test}")));
-        let of_class = |test: &&String| test.rsplit("::").next().is_some_and(|name| name.starts_with(class.as_str()));
+        let of_class =
+            |test: &&String| test.rsplit("::").next().is_some_and(|name| name.starts_with(class.as_str()));
         if !tests.iter().any(|test| of_class(&test)) {
             broken.push(format!("{class}: no test is named after it"));
         }
@@ -75,7 +80,10 @@ fn a_row_without_its_test_is_found() {
         class: class.to_owned(),
         tests: tests.iter().map(|test| (*test).to_owned()).collect(),
     };
-    assert_eq!(rows, [row("wrong_state", &["wrong_state_a"]), row("leak", &["lanes::tests::leak_b", "keeping::leak_c"])]);
+    assert_eq!(
+        rows,
+        [row("wrong_state", &["wrong_state_a"]), row("leak", &["lanes::tests::leak_b", "keeping::leak_c"])]
+    );
     let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
     let all = [
         source("tests/it/incidents.rs", "#[tokio::test]\nasync fn wrong_state_a() {}\n"),

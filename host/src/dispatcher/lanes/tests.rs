@@ -121,7 +121,8 @@ fn leak_nothing_is_left_of_lanes_that_ended() {
         assert!(lanes.len().0 > 0);
         // Some are tried again later; all end.
         while let Some(ran) = next(&mut lanes, round) {
-            let again = (ran.id.0 % 5 == 0 && retried.insert(ran.id)).then(|| Pending { due_at_ms: round, ..ran.clone() });
+            let again = (ran.id.0 % 5 == 0 && retried.insert(ran.id))
+                .then(|| Pending { due_at_ms: round, ..ran.clone() });
             finish(&mut lanes, &ran, again, round);
         }
         assert_eq!(lanes.len(), (0, 0), "after round {round}");

@@ -1,6 +1,6 @@
 use super::*;
-use crate::store::{AuditFilter, DeedOfOperator, Reader, Store};
 use crate::store::tests::{Bench, DAY_MS, NOW_MS};
+use crate::store::{AuditFilter, DeedOfOperator, Reader};
 
 const WHO: &str = "cli:ada";
 
@@ -129,4 +129,23 @@ async fn the_audit_log_goes_on_over_a_restore_which_is_in_it() {
     fs::write(database(other.folder.path()), b"no database").expect("it is damaged");
     restore(&copy, other.folder.path(), WHO, NOW_MS + 4_000).expect("it is restored");
     assert_eq!(actions(other.folder.path()), said(&["plugins.enable", "restore"]));
+}
+
+#[tokio::test]
+async fn damage_is_found_while_the_store_is_in_use() {
+    let bench = Bench::new();
+    const PATIENCE: Duration = Duration::from_secs(60);
+    for number in 0..200 {
+        bench.accept("C1", &format!("{number}{}", "x".repeat(2_000)), NOW_MS).await;
+    }
+    assert!(bench.store().look_through(PATIENCE).await.is_ok());
+    // An entry of an index that leads nowhere; of the file itself somebody else may hold a page.
+    bench.on_file(|file| {
+        let sql = "PRAGMA writable_schema = ON;
+            UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'dedupe')
+                WHERE name = 'deliveries_of_event'";
+        file.execute_batch(sql).expect("it is damaged");
+    });
+    let found = bench.store().look_through(PATIENCE).await;
+    assert!(matches!(found, Err(Error::Damaged { .. })), "{found:?}");
 }

@@ -59,6 +59,27 @@ impl DeedOfOperator {
     }
 }
 
+/// What an operator changed of the webhooks that are registered with LiveChat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhooksChanged {
+    /// Where they go.
+    pub url: String,
+    /// What was done, such as `register incoming_chat`.
+    pub done: Vec<String>,
+    /// Whether that is all that was to be done.
+    pub is_whole: bool,
+}
+
+impl WebhooksChanged {
+    /// As the audit log tells it.
+    pub fn deed(self, who: String) -> DeedOfOperator {
+        let WebhooksChanged { url, done, is_whole } = self;
+        let after = serde_json::json!({ "done": done, "is_whole": is_whole });
+        DeedOfOperator { who, action: "webhooks.changed", subject: url, before: None, after: Some(after) }
+    }
+}
+
 impl Store {
     /// Writes down what an operator did.
     ///

@@ -273,7 +273,9 @@ async fn filters_choose_by_plugin_type_reason_and_time() {
         assert_eq!(count.total, expected.len() as u64, "{filter:?}");
     }
     assert_eq!(scene.reader().count(State::Dead, &none(), &[one], None).unwrap().total, 1);
-    for (limit, total, plugins) in [(0, 0, vec![]), (1, 1, vec!["one"]), (2, 2, vec!["one", "two"]), (9, 2, vec!["one", "two"])] {
+    for (limit, total, plugins) in
+        [(0, 0, vec![]), (1, 1, vec!["one"]), (2, 2, vec!["one", "two"]), (9, 2, vec!["one", "two"])]
+    {
         let count = scene.reader().count(State::Dead, &none(), &[], Some(limit)).unwrap();
         let of: Vec<&str> = count.by_plugin.keys().map(String::as_str).collect();
         assert_eq!((count.total, of), (total, plugins), "the oldest {limit}");
@@ -360,6 +362,8 @@ async fn the_backlog_is_counted_and_the_most_overdue_delivery_of_a_plugin_found(
     assert_eq!((backlog.pending, backlog.held, backlog.dead), (2, 1, 1));
     assert_eq!(backlog.overdue_seconds, [("p".to_owned(), 30), ("q".to_owned(), 0)]);
     assert_eq!(backlog.past_due, [("p".to_owned(), 0), ("q".to_owned(), 0)], "not yet");
+    let later = scene.reader().backlog(NOW + 60_500).unwrap().past_due;
+    assert_eq!(later, [("p".to_owned(), 1), ("q".to_owned(), 0)], "one waits for its time");
     // What is due behind a retry couldn't run.
     scene.deliver("C1", "incoming_chat", &["q"]).await;
     assert_eq!(scene.reader().backlog(NOW + 30_500).unwrap().overdue_seconds[1], ("q".to_owned(), 0));
