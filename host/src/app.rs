@@ -74,6 +74,7 @@ pub async fn serve(config_path: &Path, safe_mode: bool) -> anyhow::Result<()> {
         tracing::warn!("safe mode: all plugins are off; webhooks are stored, and wait");
     }
     let measures = Arc::new(Measures::new());
+    meters::begin(&measures);
     let Opened { store, committed, lock } = Store::open_measured(&config.data_dir, meters::store(&measures))?;
     let listener = http::listen(config.server.listen).await.with_context(|| {
         format!("cannot listen on {} (`listen` of [server]): is another program there?", config.server.listen)
@@ -130,7 +131,6 @@ fn start(
     measures: &Arc<Measures>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Loops> {
-    meters::begin(measures);
     let edges = Edges::new(&config, store, measures)?;
     let Edges { account, connections, destinations } = edges.clone();
     let loader = loader(&config, reach(&destinations, measures, store, stop))?;

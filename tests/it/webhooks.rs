@@ -63,7 +63,8 @@ async fn what_plugins_need_is_registered_and_brings_events() {
     let said = |what: &str| needed.map(|action| Value::from(format!("{what} {action}"))).to_vec();
     let applied = [said("register"), vec!["switch webhooks on".into()]].concat();
     assert_eq!(done, [&Value::from(said("renew")), &Value::from(applied)], "{deeds:#?}");
-    assert!(deeds.iter().all(|deed| deed["action"] == "webhooks.changed" && deed["subject"] == url.as_str()));
+    let is_there = |deed: &Value| deed["subject"].as_str().is_some_and(|subject| subject.starts_with(&url));
+    assert!(deeds.iter().all(|deed| deed["action"] == "webhooks.changed" && is_there(deed)), "{deeds:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
