@@ -48,6 +48,9 @@ pub(super) struct Lanes {
     queues: HashMap<Arc<str>, Queue>,
     /// Plugins that have something to run now and room to run it.
     turns: VecDeque<Arc<str>>,
+    /// Of these, plugins that had nothing running when they came to have something to run: what becomes of them is looked
+    /// at when it is their turn.
+    firsts: VecDeque<Arc<str>>,
     /// Lanes that wait for a retry, by the time at which they may go on.
     waiting: BinaryHeap<Reverse<(i64, Arc<str>, Key)>>,
     loads: VecDeque<Load>,
@@ -60,6 +63,7 @@ struct Queue {
     lanes: HashMap<Key, Lane>,
     ready: VecDeque<Key>,
     in_turn: bool,
+    in_firsts: bool,
     /// Deliveries in memory, the running ones included, but for those in lanes that wait for a retry.
     len: usize,
     /// Deliveries in lanes that wait for a retry.
@@ -186,6 +190,21 @@ impl Lanes {
             let pending = queue.begin(&key);
             self.take_turn(&plugin);
             return Some(pending);
+        }
+        None
+    }
+
+    /// The same, of a plugin that has none running: what it may run when all others' places are taken.
+    pub(super) fn next_first(&mut self) -> Option<Pending> {
+        while let Some(plugin) = self.firsts.pop_front() {
+            let queue = self.queues.get_mut(&plugin)?;
+            queue.in_firsts = false;
+            if queue.running > 0 || queue.concurrency == 0 {
+                continue;
+            }
+            let Some(key) = queue.ready.pop_front() else { continue };
+            // Its place among the turns stays, for what else it has.
+            return Some(queue.begin(&key));
         }
         None
     }
@@ -330,9 +349,16 @@ impl Lanes {
 
     fn take_turn(&mut self, plugin: &Arc<str>) {
         let Some(queue) = self.queues.get_mut(plugin) else { return };
-        if !queue.in_turn && !queue.ready.is_empty() && queue.running < queue.concurrency {
+        if queue.ready.is_empty() || queue.running >= queue.concurrency {
+            return;
+        }
+        if !queue.in_turn {
             queue.in_turn = true;
             self.turns.push_back(plugin.clone());
+        }
+        if !queue.in_firsts && queue.running == 0 {
+            queue.in_firsts = true;
+            self.firsts.push_back(plugin.clone());
         }
     }
 
@@ -362,6 +388,7 @@ impl Queue {
             lanes: HashMap::new(),
             ready: VecDeque::new(),
             in_turn: false,
+            in_firsts: false,
             len: 0,
             waiting: 0,
             running: 0,

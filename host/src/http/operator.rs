@@ -78,6 +78,8 @@ pub struct Shown {
     pub recovery: Arc<Recovery>,
     /// The doubts that are being settled.
     pub doubts: Doubts,
+    /// What else is kept in memory: what it is, and how many entries.
+    pub kept: Box<dyn Fn() -> Vec<(&'static str, usize)> + Send + Sync>,
 }
 
 /// What the handlers work with.
@@ -156,6 +158,7 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Operator>>)> {
         ("post", "/api/v1/plugins/{name}/commands/{command}", post(commands::give)),
         ("get", "/api/v1/audit", get(status::audit)),
         ("get", "/api/v1/audit/decisions", get(status::decisions)),
+        ("post", "/api/v1/webhooks/changed", post(status::webhooks_changed)),
         ("get", "/api/v1/events", get(events::list)),
         ("post", RECOVER, post(events::recover)),
         ("get", "/api/v1/events/{id}", get(events::show)),

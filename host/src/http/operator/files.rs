@@ -8,6 +8,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::asked::{Body, Problem, body, query};
@@ -106,7 +107,8 @@ pub(super) async fn show(
     // Who asks for an older version knows that it is one.
     if version.is_none() {
         let zone = account_zone(&operator.shown.config.load());
-        outdated::mark(&mut file, Timestamp::now(), &zone);
+        let now = operator.shown.store.clock().now_ms();
+        outdated::mark(&mut file, Timestamp::from_millisecond(now).unwrap_or_default(), &zone);
     }
     Ok(shown(file))
 }

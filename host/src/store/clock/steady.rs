@@ -2,7 +2,7 @@
 //!
 //! It runs evenly, also while the machine sleeps, and is set to the time of day only where that has been another one for
 //! a while. Then everybody who waits is told by how much it was set, so that nobody waits for more or for less
-//! (decision 22).
+//! (decision 23).
 
 use std::collections::VecDeque;
 
