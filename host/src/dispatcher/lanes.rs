@@ -48,6 +48,9 @@ pub(super) struct Lanes {
     queues: HashMap<Arc<str>, Queue>,
     /// Plugins that have something to run now and room to run it.
     turns: VecDeque<Arc<str>>,
+    /// Of these, plugins that had nothing running when they came to have something to run: what becomes of them is looked
+    /// at when it is their turn.
+    firsts: VecDeque<Arc<str>>,
     /// Lanes that wait for a retry, by the time at which they may go on.
     waiting: BinaryHeap<Reverse<(i64, Arc<str>, Key)>>,
     loads: VecDeque<Load>,
@@ -58,6 +61,7 @@ struct Queue {
     lanes: HashMap<Key, Lane>,
     ready: VecDeque<Key>,
     in_turn: bool,
+    in_firsts: bool,
     /// Deliveries in memory, the running ones included, but for those in lanes that wait for a retry.
     len: usize,
     /// Deliveries in lanes that wait for a retry.
@@ -188,6 +192,21 @@ impl Lanes {
         None
     }
 
+    /// The same, of a plugin that has none running: what it may run when all others' places are taken.
+    pub(super) fn next_first(&mut self) -> Option<Pending> {
+        while let Some(plugin) = self.firsts.pop_front() {
+            let queue = self.queues.get_mut(&plugin)?;
+            queue.in_firsts = false;
+            if queue.running > 0 || queue.concurrency == 0 {
+                continue;
+            }
+            let Some(key) = queue.ready.pop_front() else { continue };
+            // Its place among the turns stays, for what else it has.
+            return Some(queue.begin(&key));
+        }
+        None
+    }
+
     /// A delivery that could run and was accepted up to a time, whether its plugin may run or not: to be given up.
     /// What follows is as for [`Lanes::next`].
     pub(super) fn next_accepted_before(&mut self, plugin: &Arc<str>, before_ms: i64) -> Option<Pending> {
@@ -308,9 +327,16 @@ impl Lanes {
 
     fn take_turn(&mut self, plugin: &Arc<str>) {
         let Some(queue) = self.queues.get_mut(plugin) else { return };
-        if !queue.in_turn && !queue.ready.is_empty() && queue.running < queue.concurrency {
+        if queue.ready.is_empty() || queue.running >= queue.concurrency {
+            return;
+        }
+        if !queue.in_turn {
             queue.in_turn = true;
             self.turns.push_back(plugin.clone());
+        }
+        if !queue.in_firsts && queue.running == 0 {
+            queue.in_firsts = true;
+            self.firsts.push_back(plugin.clone());
         }
     }
 
@@ -340,6 +366,7 @@ impl Queue {
             lanes: HashMap::new(),
             ready: VecDeque::new(),
             in_turn: false,
+            in_firsts: false,
             len: 0,
             waiting: 0,
             running: 0,

@@ -9,8 +9,11 @@ use tokio::sync::mpsc;
 use super::lanes::{Key, Lanes, Load};
 use crate::store::Pending;
 
-/// Attempts that run at the same time, of all plugins together; below the pool of instances.
-const RUNNING_MAX: usize = 200;
+/// Attempts that run at the same time, of all plugins together.
+pub(super) const RUNNING_MAX: usize = 200;
+/// Attempts beyond these, each of a plugin that has none running: some plugins that hang must not take every place. Both
+/// together stay below the pool of instances (256).
+pub(super) const FIRST_MAX: usize = 40;
 /// Attempts whose outcomes are being recorded, and those that run: many outcomes make one commit.
 pub(super) const UNFINISHED_MAX: usize = 1_000;
 
@@ -46,9 +49,25 @@ impl Busy {
         self.running < RUNNING_MAX && self.unfinished < UNFINISHED_MAX
     }
 
+    /// The next delivery to run, if there is a place for it.
+    pub(super) fn next(&self, lanes: &mut Lanes) -> Option<Pending> {
+        if self.has_room() {
+            return lanes.next();
+        }
+        let has_first = self.running < RUNNING_MAX + FIRST_MAX && self.unfinished < UNFINISHED_MAX;
+        if has_first { lanes.next_first() } else { None }
+    }
+
     pub(super) fn begin(&mut self) {
         self.running += 1;
         self.unfinished += 1;
+    }
+
+    /// One that has begun is over, its outcome recorded.
+    #[cfg(test)]
+    pub(super) fn ended(&mut self) {
+        self.running -= 1;
+        self.unfinished -= 1;
     }
 }
 

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, HashSet};
 use proptest::prelude::*;
 
 use super::*;
+use crate::dispatcher::reports::{Busy, FIRST_MAX, RUNNING_MAX};
 use crate::event::EventId;
 
 fn pending(id: i64, plugin: &str, lane: Option<&str>) -> Pending {
@@ -89,7 +90,7 @@ fn plugins_take_turns_and_a_stopped_one_holds_up_nobody() {
 }
 
 #[test]
-fn chats_that_wait_for_a_retry_do_not_hold_up_fresh_ones() {
+fn spike_chats_that_wait_for_a_retry_do_not_hold_up_fresh_ones() {
     let mut lanes = open(&["p"], WINDOW);
     let table: Vec<Pending> =
         (1..=3 * WINDOW as i64).map(|id| pending(id, "p", Some(&format!("chat {id}")))).collect();
@@ -106,6 +107,28 @@ fn chats_that_wait_for_a_retry_do_not_hold_up_fresh_ones() {
         }
     }
     assert_eq!(retried, table.len(), "each chat had its first attempt");
+}
+
+#[test]
+fn leak_nothing_is_left_of_lanes_that_ended() {
+    let mut lanes = open(&["p", "q"], 4);
+    for round in 0..50 {
+        let (mut retried, first) = (HashSet::new(), 1_000 * round + 1);
+        for id in first..first + 100 {
+            let plugin = if id % 3 == 0 { "p" } else { "q" };
+            lanes.offer(pending(id, plugin, (id % 7 > 0).then(|| format!("chat {id}")).as_deref()), round);
+        }
+        assert!(lanes.len().0 > 0);
+        // Some are tried again later; all end.
+        while let Some(ran) = next(&mut lanes, round) {
+            let again = (ran.id.0 % 5 == 0 && retried.insert(ran.id))
+                .then(|| Pending { due_at_ms: round, ..ran.clone() });
+            finish(&mut lanes, &ran, again, round);
+        }
+        assert_eq!(lanes.len(), (0, 0), "after round {round}");
+        let left = lanes.turns.len() + lanes.firsts.len() + lanes.waiting.len() + lanes.loads.len();
+        assert!(left <= 4, "{left} entries are left after round {round}");
+    }
 }
 
 /// The table and the lanes over it, driven by random steps.
@@ -260,5 +283,63 @@ proptest! {
         prop_assert_eq!(distinct.len(), world.started.len(), "a delivery ran twice");
         prop_assert_eq!(world.started.len() as i64, world.next_id - 1);
         prop_assert!(world.lanes.queues.values().all(|queue| queue.len == 0 && queue.waiting == 0 && queue.lanes.is_empty()));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Plugins of which some never end what they have begun, and however many these hold: the others come to their turns.
+    #[test]
+    fn a_plugin_without_anything_running_gets_a_place(
+        hung in 1usize..30, calm in 1usize..12, concurrency in 1usize..40, steps in prop::collection::vec((0u8..3, 0usize..42), 1..300),
+    ) {
+        let mut lanes = Lanes::default();
+        let names: Vec<Arc<str>> = (0..hung + calm).map(|number| Arc::from(format!("plugin-{number}"))).collect();
+        names.iter().for_each(|name| lanes.set_concurrency(name, concurrency));
+        let is_hung = |pending: &Pending| names[..hung].contains(&pending.plugin);
+        let (mut busy, mut running, mut id, mut ended) = (Busy::default(), Vec::new(), 0, 0);
+        let mut offered = 0;
+        let turn = |lanes: &mut Lanes, busy: &mut Busy, running: &mut Vec<Pending>| {
+            lanes.wake(0);
+            while let Some(next) = busy.next(lanes) {
+                busy.begin();
+                running.push(next);
+            }
+            assert!(running.len() <= RUNNING_MAX + FIRST_MAX, "{} run", running.len());
+        };
+        for (step, number) in steps {
+            match step {
+                // More than all places together, for the hung ones.
+                0 => for _ in 0..20 {
+                    id += 1;
+                    lanes.offer(pending(id, &names[number % hung], None), 0);
+                },
+                1 => {
+                    id += 1;
+                    offered += 1;
+                    lanes.offer(pending(id, &names[hung + number % calm], None), 0);
+                }
+                _ => if let Some(at) = running.iter().position(|one| !is_hung(one)) {
+                    let ran = running.swap_remove(at);
+                    busy.ended();
+                    ended += 1;
+                    finish(&mut lanes, &ran, None, 0);
+                },
+            }
+            turn(&mut lanes, &mut busy, &mut running);
+            for name in &names[hung..] {
+                let runs = running.iter().any(|one| one.plugin == *name);
+                prop_assert!(runs || lanes.queues[name].ready.is_empty(), "{name} waits, and nothing of it runs");
+            }
+        }
+        while let Some(at) = running.iter().position(|one| !is_hung(one)) {
+            let ran = running.swap_remove(at);
+            busy.ended();
+            ended += 1;
+            finish(&mut lanes, &ran, None, 0);
+            turn(&mut lanes, &mut busy, &mut running);
+        }
+        prop_assert_eq!(ended, offered, "everything of the others was run");
     }
 }
