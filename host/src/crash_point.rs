@@ -27,19 +27,22 @@ pub enum CrashPoint {
     AfterRequest,
     /// While the log is moved into the database.
     InCheckpoint,
+    /// While the writer begins a long log anew.
+    InShortening,
     /// While what is old is deleted.
     InRetention,
 }
 
 impl CrashPoint {
     /// All of them.
-    pub const ALL: [CrashPoint; 7] = [
+    pub const ALL: [CrashPoint; 8] = [
         CrashPoint::AfterReceive,
         CrashPoint::BeforeCommit,
         CrashPoint::AfterCommit,
         CrashPoint::AfterIntent,
         CrashPoint::AfterRequest,
         CrashPoint::InCheckpoint,
+        CrashPoint::InShortening,
         CrashPoint::InRetention,
     ];
 
@@ -52,6 +55,7 @@ impl CrashPoint {
             CrashPoint::AfterIntent => "after-intent",
             CrashPoint::AfterRequest => "after-request",
             CrashPoint::InCheckpoint => "in-checkpoint",
+            CrashPoint::InShortening => "in-shortening",
             CrashPoint::InRetention => "in-retention",
         }
     }

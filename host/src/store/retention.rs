@@ -3,6 +3,7 @@
 //! Events lie in the order of their receipt, so a job goes through them once and remembers how far it has come.
 //! What it has to leave (unfinished, held, dead letters) is noted as spared, and looked at again now and then.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use rusqlite::types::Value;
@@ -11,6 +12,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::writer::Group;
 use super::{Error, Store, files, memory};
 use crate::crash_point::CrashPoint;
+use crate::delivery::DeliveryId;
+use crate::event::EventId;
+use crate::event::trace_id::TraceIds;
 use crate::limits::Retention;
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
@@ -48,12 +52,14 @@ pub enum Job {
 }
 
 /// What a batch has done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pruned {
     /// Whether the job has nothing more to do for now.
     pub is_done: bool,
-    /// How long the writer was busy with it.
+    /// How long the writer was busy with it, without the sync of the commit: that takes as long for a smaller batch.
     pub took: Duration,
+    /// The plugins of the deliveries that were given up, each as often as it had some.
+    pub died: Vec<String>,
 }
 
 impl Job {
@@ -84,10 +90,10 @@ impl Store {
     /// # Errors
     /// See [`Error`].
     pub async fn prune(&self, job: Job, keep: Retention, now_ms: i64, limit: u32) -> Result<Pruned, Error> {
-        let held_before = self.uptime().ago(now_ms, HELD);
+        let (held_before, traces) = (self.uptime().ago(now_ms, HELD), self.traces);
         self.write(move |group| {
-            let began = Instant::now();
-            let batch = Batch { connection: group.connection, now_ms, limit };
+            let (began, mut died) = (Instant::now(), Vec::new());
+            let batch = Batch { connection: group.connection, now_ms, limit, left: Cell::new(limit) };
             let is_done = match job {
                 Job::Content => batch.content(keep)?,
                 Job::Spared => batch.spared(keep)?,
@@ -98,10 +104,10 @@ impl Store {
                 Job::Decisions => batch.decisions(keep)?,
                 Job::Files => files::prune(group, batch.days_ago(keep.files_days), now_ms, limit)?,
                 Job::Memory => batch.memory(group)?,
-                Job::Held => batch.held(held_before)?,
+                Job::Held => batch.held(held_before, traces, &mut died)?,
                 Job::Pages => batch.pages()?,
             };
-            Ok(Pruned { is_done, took: began.elapsed() })
+            Ok(Pruned { is_done, took: began.elapsed(), died })
         })
         .await
     }
@@ -112,50 +118,57 @@ struct Batch<'a> {
     connection: &'a Connection,
     now_ms: i64,
     limit: u32,
+    /// How many events, and steps of their journals, may still go in this batch: one event may have a journal of 64 MiB.
+    left: Cell<u32>,
 }
 
 impl Batch<'_> {
     fn content(&self, keep: Retention) -> rusqlite::Result<bool> {
         let before = self.days_ago(keep.payload_days);
         self.walk("content", i64::MAX, before, |event| {
-            if self.is_needed(event)? { self.spare(event) } else { self.empty(event) }
+            if self.is_needed(event)? { self.spare(event).map(|()| true) } else { self.empty(event) }
         })
     }
 
     fn metadata(&self, keep: Retention) -> rusqlite::Result<bool> {
         let (before, emptied_to) = (self.days_ago(keep.metadata_days), self.number("content")?);
         self.walk("metadata", emptied_to, before, |event| {
-            if self.is_spared(event)? { Ok(()) } else { self.remove(event) }
+            if self.is_spared(event)? { Ok(true) } else { self.remove(event) }
         })
     }
 
     /// Goes on through the events from where it has come to, up to number `last`, and does `each` with those that
-    /// were received before a time. Answers whether there are no more of them.
+    /// were received before a time; it answers whether it is through with one, and comes back to it in the next batch if
+    /// not. Answers whether there are no more of them.
     fn walk(
         &self,
         job: &str,
         last: i64,
         before_ms: i64,
-        each: impl Fn(i64) -> rusqlite::Result<()>,
+        each: impl Fn(i64) -> rusqlite::Result<bool>,
     ) -> rusqlite::Result<bool> {
         let mut select = self.connection.prepare_cached(
             "SELECT id, received_at FROM events WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
         )?;
         let rows = select.query_map(params![self.number(job)?, last, self.limit], pair)?;
         let events: Vec<(i64, i64)> = rows.collect::<rusqlite::Result<_>>()?;
-        let mut came_to = None;
+        let (mut came_to, mut is_cut) = (None, false);
         for &(event, received_at) in &events {
             // One from the future was received under a wrong clock: it must not hold up those behind it.
             if received_at >= before_ms && received_at <= self.now_ms + DAY_MS {
                 break;
             }
-            each(event)?;
+            if self.left.get() == 0 || !each(event)? {
+                is_cut = true;
+                break;
+            }
             came_to = Some(event);
         }
         if let Some(event) = came_to {
             self.come_to(job, event)?;
         }
-        Ok(came_to != events.last().map(|(event, _)| *event) || events.len() < self.limit as usize)
+        let is_last = came_to != events.last().map(|(event, _)| *event) || events.len() < self.limit as usize;
+        Ok(is_last && !is_cut)
     }
 
     fn spared(&self, keep: Retention) -> rusqlite::Result<bool> {
@@ -165,15 +178,24 @@ impl Batch<'_> {
             .prepare_cached("SELECT event FROM spared WHERE event > ?1 ORDER BY event LIMIT ?2")?;
         let rows = select.query_map(params![from, self.limit], |row| row.get(0))?;
         let events: Vec<i64> = rows.collect::<rusqlite::Result<_>>()?;
-        let removed_to = self.number("metadata")?;
+        let (removed_to, mut came_to, mut is_cut) = (self.number("metadata")?, from, false);
         for &event in &events {
-            if self.is_old(event, keep)? {
-                self.connection.prepare_cached("DELETE FROM spared WHERE event = ?1")?.execute([event])?;
-                if event <= removed_to { self.remove(event)? } else { self.empty(event)? }
+            if self.left.get() == 0 {
+                is_cut = true;
+                break;
             }
+            if self.is_old(event, keep)? {
+                let is_through = if event <= removed_to { self.remove(event)? } else { self.empty(event)? };
+                if !is_through {
+                    is_cut = true;
+                    break;
+                }
+                self.connection.prepare_cached("DELETE FROM spared WHERE event = ?1")?.execute([event])?;
+            }
+            came_to = event;
         }
-        let is_done = events.len() < self.limit as usize;
-        self.come_to("spared", if is_done { 0 } else { events.last().copied().unwrap_or(0) })?;
+        let is_done = events.len() < self.limit as usize && !is_cut;
+        self.come_to("spared", if is_done { 0 } else { came_to })?;
         Ok(is_done)
     }
 
@@ -211,9 +233,10 @@ impl Batch<'_> {
         self.connection.prepare_cached("SELECT 1 FROM spared WHERE event = ?1")?.exists([event])
     }
 
-    fn empty(&self, event: i64) -> rusqlite::Result<()> {
-        empty(self.connection, event, "retention")?;
-        CrashPoint::InRetention.reached();
+    /// Takes the content of an event away, and its journals step by step; whether nothing is left of them. The event goes
+    /// first: one that has lost a part of its journal must not be replayed.
+    fn empty(&self, event: i64) -> rusqlite::Result<bool> {
+        take_content(self.connection, event, "retention")?;
         let mut update = self.connection.prepare_cached(
             "UPDATE deliveries SET log = NULL, crash = NULL WHERE event = ?1
                 AND (log IS NOT NULL OR crash IS NOT NULL)",
@@ -223,16 +246,35 @@ impl Batch<'_> {
         let mut update = self.connection.prepare_cached(
             "UPDATE deliveries SET state = 'skipped', reason = ?2, set_at = ?3 WHERE event = ?1 AND state = 'dead'",
         )?;
-        update.execute(params![event, GIVEN_UP, self.now_ms]).map(|_| ())
+        update.execute(params![event, GIVEN_UP, self.now_ms])?;
+        CrashPoint::InRetention.reached();
+        self.shorten_journals(event)
     }
 
-    fn remove(&self, event: i64) -> rusqlite::Result<()> {
-        remove_journals(self.connection, event)?;
+    /// Removes so many steps of an event's journals as there is room for in the batch; whether none is left.
+    fn shorten_journals(&self, event: i64) -> rusqlite::Result<bool> {
+        let most = self.left.get().max(1);
+        let mut delete = self.connection.prepare_cached(
+            "DELETE FROM steps WHERE (delivery, number) IN (SELECT delivery, number FROM steps
+                WHERE delivery IN (SELECT id FROM deliveries WHERE event = ?1) LIMIT ?2)",
+        )?;
+        let gone = u32::try_from(delete.execute(params![event, most])?).unwrap_or(u32::MAX);
+        self.left.set(self.left.get().saturating_sub(gone.max(1)));
+        if gone >= most {
+            return Ok(false);
+        }
+        remove_journals(self.connection, event).map(|()| true)
+    }
+
+    fn remove(&self, event: i64) -> rusqlite::Result<bool> {
+        if !self.empty(event)? {
+            return Ok(false);
+        }
         CrashPoint::InRetention.reached();
         for sql in ["DELETE FROM deliveries WHERE event = ?1", "DELETE FROM events WHERE id = ?1"] {
             self.connection.prepare_cached(sql)?.execute([event])?;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn dedupe(&self, keep: Retention) -> rusqlite::Result<bool> {
@@ -296,7 +338,7 @@ impl Batch<'_> {
         Ok(memory::sweep(group, self.now_ms, self.limit)? < self.limit as usize)
     }
 
-    fn held(&self, before_ms: i64) -> rusqlite::Result<bool> {
+    fn held(&self, before_ms: i64, traces: TraceIds, died: &mut Vec<String>) -> rusqlite::Result<bool> {
         let mut update = self.connection.prepare_cached(
             "UPDATE deliveries SET state = 'dead', ended_at = ?1, set_at = ?1,
                 reason = 'nobody said within 24 h whether its action took place: ' || coalesce(reason, '')
@@ -308,15 +350,14 @@ impl Batch<'_> {
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
         })?;
         let given_up: Vec<(i64, i64, String)> = rows.collect::<rusqlite::Result<_>>()?;
-        for (delivery, event, plugin) in &given_up {
-            tracing::error!(
-                plugin,
-                event = %format_args!("ev-{event}"),
-                delivery = %format_args!("dl-{delivery}"),
-                "a delivery was held for 24 h and is given up"
-            );
+        let is_done = given_up.len() < self.limit as usize;
+        for (delivery, event, plugin) in given_up {
+            let (delivery, event) = (DeliveryId(delivery), EventId(event));
+            let trace = traces.of(event);
+            tracing::error!(plugin, %event, %delivery, %trace, "a delivery was held for 24 h and is given up");
+            died.push(plugin);
         }
-        Ok(given_up.len() < self.limit as usize)
+        Ok(is_done)
     }
 
     /// Gives pages back while more than an eighth of the file is free: what is left is filled by new events.
@@ -358,6 +399,10 @@ impl Batch<'_> {
 /// Takes the content of an event away, and the journals of its deliveries; `why` stays.
 pub(super) fn empty(connection: &Connection, event: i64, why: &str) -> rusqlite::Result<usize> {
     remove_journals(connection, event)?;
+    take_content(connection, event, why)
+}
+
+fn take_content(connection: &Connection, event: i64, why: &str) -> rusqlite::Result<usize> {
     let mut update = connection.prepare_cached(
         "UPDATE events SET payload = '', extra = '', original = '', removed = ?2
          WHERE id = ?1 AND coalesce(removed, '') NOT IN (?2, 'forgotten')",

@@ -14,7 +14,8 @@ use super::Report;
 use crate::{Host, Signal};
 
 /// The places that the host has, and up to which time they are passed that it ends there, for each [`LIFE`] that it
-/// may live. Not [`CrashPoint::InRetention`]: nothing is old enough here, see `keeping`.
+/// may live. Not [`CrashPoint::InRetention`]: nothing is old enough here, see `keeping`. Nor [`CrashPoint::InShortening`]: no
+/// log becomes long enough, see `restart`.
 const PLACES: &[(CrashPoint, u32)] = &[
     (CrashPoint::AfterReceive, 20),
     (CrashPoint::BeforeCommit, 30),

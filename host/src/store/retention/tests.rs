@@ -112,7 +112,7 @@ async fn a_dead_letter_without_its_content_is_given_up() {
     let reader = Reader::open(bench.folder.path()).expect("a reader").expect("a store");
     let filter = DeliveryFilter::default();
     assert!(reader.stopped(State::Dead, &filter, 10).expect("a list").is_empty());
-    assert_eq!(reader.count(State::Dead, &filter, &[]).expect("a count").total, 0);
+    assert_eq!(reader.count(State::Dead, &filter, &[], None).expect("a count").total, 0);
     for selection in [
         Selection { all: true, ..Selection::default() },
         Selection { ids: vec![crate::delivery::DeliveryId(event)], ..Selection::default() },
@@ -150,6 +150,39 @@ async fn what_was_unfinished_goes_once_it_is_finished() {
     bench.finish(event, State::Succeeded, later_ms).await;
     prune_all(&bench, later_ms).await;
     assert_eq!(left(&bench, event), "nothing");
+    assert_eq!(bench.number("SELECT count(*) FROM spared"), 0);
+}
+
+#[tokio::test]
+async fn a_long_journal_goes_step_by_step_and_what_has_lost_a_part_of_it_is_not_replayed() {
+    const STEPS: i64 = 20;
+    let bench = Bench::new();
+    let dead = event(&bench, State::Dead, NOW_MS, NOW_MS).await;
+    let other = event(&bench, State::Succeeded, NOW_MS, NOW_MS).await;
+    bench.on_file(|file| {
+        let copy = "INSERT INTO steps SELECT delivery, ?2, kind, function, arguments, once, about, request, at, answered_at,
+            answer, succeeded, aside FROM steps WHERE delivery = ?1 ORDER BY number LIMIT 1";
+        (1_000..1_000 + STEPS).for_each(|number| assert_eq!(file.execute(copy, [dead, number]), Ok(1)));
+    });
+    let later_ms = NOW_MS + 22 * DAY_MS;
+    // Those that have to be left are passed, and then looked at again.
+    prune(&bench, Job::Content, later_ms).await;
+    assert_eq!((left(&bench, dead), left(&bench, other)), ("all", "metadata"));
+    let steps = || bench.number(&format!("SELECT count(*) FROM steps WHERE delivery = {dead}"));
+    let mut before = steps();
+    let pruned = bench.store().prune(Job::Spared, KEEP, later_ms, 3).await.expect("a batch is done");
+    assert!(!pruned.is_done);
+    assert_eq!((before - steps(), bench.state(dead).as_deref()), (3, Some("skipped")));
+    let emptied = format!("SELECT count(*) FROM events WHERE id = {dead} AND removed = 'retention'");
+    assert_eq!(bench.number(&emptied), 1);
+    while before > 0 {
+        before = steps();
+        bench.store().prune(Job::Spared, KEEP, later_ms, 3).await.expect("a batch is done");
+        assert!(before - steps() <= 3);
+    }
+    assert_eq!(left(&bench, dead), "metadata");
+    prune_all(&bench, NOW_MS + 31 * DAY_MS).await;
+    assert_eq!((left(&bench, dead), left(&bench, other)), ("nothing", "nothing"));
     assert_eq!(bench.number("SELECT count(*) FROM spared"), 0);
 }
 
