@@ -34,6 +34,7 @@ use crate::scheduler::{self, Scheduler};
 use crate::store::{Clock, Committed, Opened, Reader, Store};
 use crate::watcher::{Loader, Watcher};
 
+mod beats;
 pub mod check;
 pub mod demo;
 pub mod doctor;
@@ -47,6 +48,7 @@ mod reload;
 mod services;
 pub mod webhooks;
 
+use beats::Beats;
 use loops::Loops;
 use metered::Metered;
 use registered::Registered;
@@ -72,6 +74,7 @@ pub async fn serve(config_path: &Path, safe_mode: bool) -> anyhow::Result<()> {
         tracing::warn!("safe mode: all plugins are off; webhooks are stored, and wait");
     }
     let measures = Arc::new(Measures::new());
+    meters::begin(&measures);
     let Opened { store, committed, lock } = Store::open_measured(&config.data_dir, meters::store(&measures))?;
     let listener = http::listen(config.server.listen).await.with_context(|| {
         format!("cannot listen on {} (`listen` of [server]): is another program there?", config.server.listen)
@@ -131,7 +134,7 @@ fn start(
     let edges = Edges::new(&config, store, measures)?;
     let Edges { account, connections, destinations } = edges.clone();
     let loader = loader(&config, reach(&destinations, measures, store, stop))?;
-    let progress = loader.runtime.services().progress.clone();
+    let (progress, runtime) = (loader.runtime.services().progress.clone(), loader.runtime.clone());
     let registry = Arc::new(Registry::default());
     let plugins =
         Plugins::new(config_path.to_owned(), Some(store.clone()), registry.clone(), Some(loader.clone()));
@@ -146,7 +149,8 @@ fn start(
         plugin_loops((store, &config, &registry), loader, running, reloads, meters, safe_mode);
     let scheduler = scheduler((store, &config, &registry), beats.scheduler.clone(), measures);
     let (registrations, missed) = (Arc::new(Registrations::default()), Arc::new(Missed::default()));
-    let registered = Registered::new(&config, &destinations, &account, &registrations);
+    let registered =
+        Registered::new(&config, &destinations, &account, &registrations, beats.registrations.clone());
     let notifier = Notifier {
         store: store.clone(),
         config: config.clone(),
@@ -159,7 +163,8 @@ fn start(
         heartbeats: beats.others(),
         heartbeat: beats.notifier.clone(),
     };
-    let recovery = recovery((store, &config, &destinations), &webhooks, missed, measures, stop);
+    let turns = beats.recovery.clone();
+    let recovery = recovery((store, &config, &destinations), &webhooks, (missed, turns), measures, stop);
     let reload = Reload {
         path: config_path.to_owned(),
         taken: (**config.load()).clone(),
@@ -175,14 +180,15 @@ fn start(
     loops.spawn("dispatcher", dispatcher.run(committed, stop.clone()));
     loops.spawn("watcher", watcher.run(stop.clone()));
     loops.spawn("scheduler", scheduler.run(stop.clone()));
-    loops.spawn("keeper", Keeper::new(store, &config, beats.keeper, measures).run(stop.clone()));
+    loops.spawn("keeper", Keeper::new(store, &config, beats.keeper.clone(), measures).run(stop.clone()));
     loops.spawn("reload", reload.run(stop.clone()));
     loops.spawn("notifier", notifier.run(stop.clone()));
     loops.spawn("registrations", registered.run(stop.clone()));
     loops.spawn("recovery", recovery.clone().run());
-    tend(&loops, account, &destinations, stop);
+    tend(&loops, account, &destinations, &beats, stop);
     let (store, measures) = (store.clone(), measures.clone());
-    let shown = Shown { store, config, measures, destinations, plugins, progress, recovery };
+    let kept = Box::new(move || runtime.kept());
+    let shown = Shown { store, config, measures, destinations, plugins, progress, recovery, kept };
     open_doors(&loops, listeners, (AppState { webhooks, health }, shown), stop);
     Ok(loops)
 }
@@ -237,7 +243,7 @@ fn scheduler(
 fn recovery(
     (store, config, destinations): (&Store, &Arc<ArcSwap<Config>>, &Arc<Destinations>),
     webhooks: &Arc<Webhooks>,
-    missed: Arc<Missed>,
+    (missed, heartbeat): (Arc<Missed>, Arc<Heartbeat>),
     measures: &Arc<Measures>,
     stop: &CancellationToken,
 ) -> Arc<Recovery> {
@@ -253,43 +259,22 @@ fn recovery(
         missed,
         measures: measures.clone(),
         pause: recovery::PAUSE,
+        heartbeat,
         looking: Default::default(),
         stop: stop.clone(),
     })
 }
 
-/// The heartbeats of the loops.
-#[derive(Default)]
-struct Beats {
-    dispatcher: Arc<Heartbeat>,
-    watcher: Arc<Heartbeat>,
-    scheduler: Arc<Heartbeat>,
-    keeper: Arc<Heartbeat>,
-    reload: Arc<Heartbeat>,
-    notifier: Arc<Heartbeat>,
-}
-
-impl Beats {
-    /// Those that the notifier looks at.
-    fn others(&self) -> Vec<(&'static str, Arc<Heartbeat>)> {
-        vec![
-            ("dispatcher", self.dispatcher.clone()),
-            ("watcher", self.watcher.clone()),
-            ("scheduler", self.scheduler.clone()),
-            ("keeper", self.keeper.clone()),
-            ("reload", self.reload.clone()),
-        ]
-    }
-
-    fn all(&self) -> Vec<(&'static str, Arc<Heartbeat>)> {
-        [self.others(), vec![("notifier", self.notifier.clone())]].concat()
-    }
-}
-
 /// What looks after the services: chats that are to be left, destinations that may take calls again.
-fn tend(loops: &Loops, account: Arc<Account>, destinations: &Arc<Destinations>, stop: &CancellationToken) {
-    loops.spawn("visits", account.end_visits(destinations.clone(), stop.clone()));
-    loops.spawn("destinations", destinations.clone().run(stop.clone()));
+fn tend(
+    loops: &Loops,
+    account: Arc<Account>,
+    destinations: &Arc<Destinations>,
+    beats: &Beats,
+    stop: &CancellationToken,
+) {
+    loops.spawn("visits", account.end_visits(destinations.clone(), beats.visits.clone(), stop.clone()));
+    loops.spawn("destinations", destinations.clone().run(beats.destinations.clone(), stop.clone()));
 }
 
 /// Serves webhooks on the first listener, operators on the second.

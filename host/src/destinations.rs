@@ -22,6 +22,7 @@ use crate::action::{BoxFuture, Failure};
 use crate::destination::parking::Trial;
 use crate::destination::tally::Tally;
 use crate::destination::{Counts, Standing, Terms};
+use crate::heartbeat::Heartbeat;
 
 mod connections;
 mod place;
@@ -185,8 +186,8 @@ impl Destinations {
     }
 
     /// Probes parked destinations, and tells of pauses that are over. Runs until `stop`.
-    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
-        while stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
+    pub async fn run(self: Arc<Self>, heartbeat: Arc<Heartbeat>, stop: CancellationToken) {
+        while stop.run_until_cancelled(heartbeat.wait(LOOK_EVERY)).await.is_some() {
             // A probe ends within the time that its request may take; until then the others wait.
             if stop.run_until_cancelled(self.look()).await.is_none() {
                 return;

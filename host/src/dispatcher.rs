@@ -80,9 +80,7 @@ impl Dispatcher {
             lanes.wake(dispatcher.now_ms());
             let (held, loaded) = lanes.len();
             dispatcher.meters.holds(held, loaded);
-            while busy.has_room()
-                && let Some(pending) = lanes.next()
-            {
+            while let Some(pending) = busy.next(&mut lanes) {
                 busy.begin();
                 tasks.spawn(watched(dispatcher.clone().deliver(pending, reports.clone()), reports.clone()));
             }
@@ -254,10 +252,14 @@ impl Dispatcher {
             }),
             Some(_) => None,
         };
+        let is_dead = finish.as_ref().is_some_and(|finish| finish.state == State::Dead);
         let is_ours = match finish {
             Some(finish) => self.record(finish, trace).await,
             None => true,
         };
+        if is_dead && is_ours {
+            self.meters.died(&plugin);
+        }
         let again = again.filter(|_| is_ours);
         let _ = reports.send(Message::Finished { plugin, key, again }).await;
     }
@@ -363,7 +365,8 @@ impl Dispatcher {
 
     /// What becomes of a delivery whose journal can't be read or written.
     fn unreadable(&self, pending: &Pending, error: &store::Error) -> Made {
-        tracing::error!(%error, delivery = %pending.id, "the journal of a delivery can't be read or written");
+        let (plugin, event, trace) = (&*pending.plugin, pending.event_id, self.store.trace(pending.event_id));
+        tracing::error!(%error, plugin, %event, delivery = %pending.id, %trace, "the journal of a delivery can't be read or written");
         match error.is_lasting() {
             true => self.hold(pending, format!("its journal can't be read: {error}")),
             false => Made::default(),

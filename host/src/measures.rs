@@ -23,6 +23,9 @@ const AGES: &[f64] =
     &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0];
 const ROWS: &[f64] = &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0];
 
+/// The counter of deliveries that became dead letters.
+pub const DEATHS: &str = "chatplug_deaths_total";
+
 /// Something that is measured.
 struct Measure {
     name: &'static str,
@@ -60,6 +63,10 @@ const ALL: &[Measure] = &[
     counter(
         "chatplug_reconcile_missing_total",
         "Events that no webhook had brought and that were recovered from LiveChat's lists, by type",
+    ),
+    counter(
+        DEATHS,
+        "Deliveries that became dead letters, by plugin; what is replayed or discarded later stays counted",
     ),
     histogram("chatplug_store_commit_seconds", "How long a commit took, its sync included", SECONDS),
     histogram(
@@ -113,12 +120,17 @@ const ALL: &[Measure] = &[
         "chatplug_oldest_pending_seconds",
         "How long a plugin's most overdue delivery that could run has been due",
     ),
+    gauge(
+        "chatplug_past_due_deliveries",
+        "Deliveries of a plugin that could run and have been due for more than a minute; the oldest 5,000 are looked at",
+    ),
     gauge("chatplug_pending", "Deliveries that wait for a run; counted up to 100,000"),
     gauge(
         "chatplug_actions_unknown",
         "Held deliveries: an action of theirs is in doubt; counted up to 100,000",
     ),
     gauge("chatplug_dead_letters", "Deliveries that were given up; counted up to 100,000"),
+    gauge("chatplug_store_damaged", "1 since the daily look through the store found it damaged"),
     gauge("chatplug_wal_bytes", "The write-ahead log of the store"),
     gauge("chatplug_db_bytes", "The database of the store"),
     gauge("chatplug_disk_free_bytes", "What is left on the disk of the data folder"),
@@ -169,7 +181,8 @@ impl Measures {
         ALL.iter().map(|measure| measure.name)
     }
 
-    /// The handle of a counter.
+    /// The handle of a counter; from now on it is shown, as 0. Whoever is told by its increase sees none in a counter that
+    /// appears with what it has counted already.
     pub fn counter(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Counter {
         self.recorder.register_counter(&key(name, labels), &METADATA)
     }

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::action::livechat::LiveChat;
 use crate::action::{Code, Error};
 use crate::config::{Api, Config};
+use crate::heartbeat::Heartbeat;
 use crate::livechat::webhook::Us;
 use crate::measures::Measures;
 use crate::notifier::Missed;
@@ -45,8 +46,8 @@ const DAY_MS: i64 = 24 * 3_600_000;
 const HOUR_MS: i64 = 3_600_000;
 /// The longest answer that is taken from a connection; LiveChat's client has a limit of its own.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
-/// The counter of what was missing.
-const MISSING: &str = "chatplug_reconcile_missing_total";
+/// The counter of what was missing, by type: those of [`LISTED`](crate::livechat::webhook::listed::LISTED).
+pub const MISSING: &str = "chatplug_reconcile_missing_total";
 
 /// Who gets which events, and as whom the host acts, by the config as it is now.
 pub type Reception = dyn Fn() -> (Arc<Routes>, Us) + Send + Sync;
@@ -67,6 +68,8 @@ pub struct Recovery {
     pub measures: Arc<Measures>,
     /// How long it waits after each call to LiveChat; [`PAUSE`].
     pub pause: Duration,
+    /// Beats as long as it turns.
+    pub heartbeat: Arc<Heartbeat>,
     /// One look at a time.
     pub looking: Mutex<()>,
     /// Ends a look.
@@ -81,7 +84,7 @@ impl Recovery {
     pub async fn run(self: Arc<Self>) {
         let mut owed = Owed::new(Instant::now() + FIRST);
         let mut silence = silence::Watch::new(Instant::now());
-        while self.stop.run_until_cancelled(tokio::time::sleep(TURN)).await.is_some() {
+        while self.stop.run_until_cancelled(self.heartbeat.wait(TURN)).await.is_some() {
             let turn = async {
                 self.settle(&mut owed).await;
                 silence.turn(&self).await;

@@ -260,6 +260,12 @@ impl Runtime {
         &self.services
     }
 
+    /// How much is remembered of what plugins did lately, by what it is: actions for the fuse (50,000 at most), and grants
+    /// with a rate (10,000).
+    pub fn kept(&self) -> Vec<(&'static str, usize)> {
+        self.fuse.kept()
+    }
+
     /// Makes a version of compiled code: links it and asks it for its manifest.
     ///
     /// # Errors

@@ -178,7 +178,8 @@ impl Scheduler {
         match made {
             Some(made) => {
                 self.meters.ran(&name.0);
-                tracing::debug!(plugin = &*name.0, event = %made.event, "the time of the schedule `{}`", name.1);
+                let (event, trace) = (made.event, self.store.trace(made.event));
+                tracing::debug!(plugin = &*name.0, %event, %trace, "the time of the schedule `{}`", name.1);
             }
             None => {
                 self.meters.busy(&name.0);

@@ -55,7 +55,7 @@ pub use files::{FileContent, FileSummary, FileToken, FileVersion};
 pub use forget::Forgotten;
 pub use operator::{
     AuditEntry, AuditFilter, BATCH, Count, Cursor, Decided, DecidedDelivery, Decision, DeedOfOperator,
-    DeliveryFilter, Replayed, ReplayedDelivery, Selection, StoppedDelivery,
+    DeliveryFilter, Replayed, ReplayedDelivery, Selection, StoppedDelivery, WebhooksChanged,
 };
 pub use plugins::{CommandStatus, PluginStatus};
 pub use queries::{DeliveryView, EventFilter, EventView};

@@ -1,9 +1,10 @@
 //! The rules of the house, as far as a machine can check them. Each check answers what breaks the rule, one
 //! line each, and is itself tried on something that does.
 
-mod alerts;
+pub(crate) mod alerts;
 mod documents;
 mod imports;
+mod incidents;
 mod shape;
 mod source;
 mod writing;

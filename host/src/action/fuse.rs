@@ -68,6 +68,11 @@ impl Fuse {
         }
     }
 
+    /// How many actions are remembered.
+    pub fn remembered(&self) -> usize {
+        self.remembered
+    }
+
     /// Makes room, for a quarter of what fits at least, so that it is not needed again at once.
     fn sweep(&mut self, now: Duration) {
         self.actions.retain(|_, actions| {

@@ -12,6 +12,7 @@ use super::webhooks::App;
 use crate::action::livechat::LiveChat;
 use crate::config::Config;
 use crate::destinations::Destinations;
+use crate::heartbeat::Heartbeat;
 use crate::livechat::client::Client;
 use crate::livechat::registrations::{self, Deed, Registration};
 use crate::notifier::{Known, Registrations};
@@ -27,6 +28,8 @@ pub(super) struct Registered {
     livechat: Arc<dyn LiveChat>,
     account: Arc<Account>,
     told: Arc<Registrations>,
+    /// Beats as long as it turns.
+    heartbeat: Arc<Heartbeat>,
 }
 
 impl Registered {
@@ -35,19 +38,21 @@ impl Registered {
         destinations: &Arc<Destinations>,
         account: &Arc<Account>,
         told: &Arc<Registrations>,
+        heartbeat: Arc<Heartbeat>,
     ) -> Registered {
         Registered {
             config: config.clone(),
             livechat: destinations.clone(),
             account: account.clone(),
             told: told.clone(),
+            heartbeat,
         }
     }
 
     /// Runs until `stop`.
     pub(super) async fn run(self, stop: CancellationToken) {
         let mut wait = FIRST;
-        while stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_some() {
+        while stop.run_until_cancelled(self.heartbeat.wait(wait)).await.is_some() {
             wait = EVERY;
             if self.livechat.ready().is_err() {
                 continue;

@@ -14,6 +14,7 @@ use crate::destination::Terms;
 use crate::destination::parking::Trial;
 use crate::destination::tally::Tally;
 use crate::destinations::{self, Destinations, LIVECHAT, Probe, States};
+use crate::heartbeat::Heartbeat;
 use crate::http::Reception;
 use crate::livechat::client::{Bot, Client, Credentials, OAuth, Options, SetupError, TOKEN_URL};
 use crate::livechat::client_v2;
@@ -91,8 +92,17 @@ impl Account {
     }
 
     /// Ends visits that were cut off, now and then, while LiveChat takes calls, until `stop`.
-    pub(super) async fn end_visits(self: Arc<Self>, livechat: Arc<dyn LiveChat>, stop: CancellationToken) {
-        let is_ready = || livechat.ready().is_ok();
+    pub(super) async fn end_visits(
+        self: Arc<Self>,
+        livechat: Arc<dyn LiveChat>,
+        heartbeat: Arc<Heartbeat>,
+        stop: CancellationToken,
+    ) {
+        // Asked before each visit is ended: with many of them a turn may take long.
+        let is_ready = || {
+            heartbeat.beat();
+            livechat.ready().is_ok()
+        };
         let began = Instant::now();
         loop {
             // What is cut off by the stop is on disk, and ended after the next start.
@@ -104,7 +114,7 @@ impl Account {
             }
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(END_VISITS_EVERY) => {}
+                () = heartbeat.wait(END_VISITS_EVERY) => {}
             }
         }
     }

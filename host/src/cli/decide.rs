@@ -95,7 +95,7 @@ impl Done {
 fn dry_run(data_dir: &Path, decision: Decision, args: &SelectionArgs) -> anyhow::Result<Count> {
     let Some(reader) = Reader::open(data_dir)? else { return Ok(Count::default()) };
     let selection = args.selection(&args.ids);
-    Ok(reader.count(decision.concerns(), &selection.filter, &selection.ids)?)
+    Ok(reader.count(decision.concerns(), &selection.filter, &selection.ids, args.limit)?)
 }
 
 fn print_count(decision: Decision, count: &Count, json: bool, out: &mut dyn Write) -> io::Result<()> {

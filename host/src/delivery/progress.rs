@@ -47,6 +47,11 @@ impl Progress {
         }
     }
 
+    /// Of how many deliveries lines are kept.
+    pub fn kept(&self) -> usize {
+        self.0.lock().expect("nothing panics while it holds the lines").len()
+    }
+
     /// The lines of a delivery from number `from` on; those that are not kept any more are left out.
     pub fn said(&self, delivery: DeliveryId, from: u64) -> Said {
         let all = self.0.lock().expect("nothing panics while it holds the lines");

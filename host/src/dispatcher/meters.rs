@@ -7,7 +7,7 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, Histogram};
 
 use crate::grant::Decisions;
-use crate::measures::Measures;
+use crate::measures::{DEATHS, Measures};
 use crate::store::Pending;
 
 /// The handles; those of a plugin are made at its first run.
@@ -54,6 +54,11 @@ impl Meters {
             let labels = [("plugin", plugin), ("reason", why.as_str())];
             self.measures.counter("chatplug_grants_refused_total", &labels).increment(count.into());
         }
+    }
+
+    /// A delivery is a dead letter now.
+    pub(super) fn died(&self, plugin: &str) {
+        self.measures.counter(DEATHS, &[("plugin", plugin)]).increment(1);
     }
 
     /// A run is over.

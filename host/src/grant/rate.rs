@@ -54,6 +54,11 @@ impl Rates {
         Err(wait)
     }
 
+    /// How many grants' uses are remembered.
+    pub fn remembered(&self) -> usize {
+        self.uses.len()
+    }
+
     /// Takes the newest use of a grant back: what it was for was not begun after all.
     pub fn take_back(&mut self, plugin: &str, rated: &Rated) {
         if let Some(uses) = self.uses.get_mut(&(plugin.to_owned(), rated.grant.clone())) {

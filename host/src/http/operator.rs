@@ -74,6 +74,8 @@ pub struct Shown {
     pub progress: Progress,
     /// What looks for webhooks that were missed.
     pub recovery: Arc<Recovery>,
+    /// What else is kept in memory: what it is, and how many entries.
+    pub kept: Box<dyn Fn() -> Vec<(&'static str, usize)> + Send + Sync>,
 }
 
 /// What the handlers work with.
@@ -152,6 +154,7 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Operator>>)> {
         ("post", "/api/v1/plugins/{name}/commands/{command}", post(commands::give)),
         ("get", "/api/v1/audit", get(status::audit)),
         ("get", "/api/v1/audit/decisions", get(status::decisions)),
+        ("post", "/api/v1/webhooks/changed", post(status::webhooks_changed)),
         ("get", "/api/v1/events", get(events::list)),
         ("post", RECOVER, post(events::recover)),
         ("get", "/api/v1/events/{id}", get(events::show)),

@@ -234,14 +234,14 @@ impl<'a> Look<'a> {
             let asked_ms = now_ms();
             let origin = Origin::of_host(asked_ms, ANSWER_BYTES_MAX);
             let answer = self.recovery.livechat.call(&origin, call.clone()).await;
-            tokio::time::sleep(self.recovery.pause).await;
+            self.recovery.heartbeat.wait(self.recovery.pause).await;
             let error = match answer {
                 Ok(text) => return Ok(Answer { text, asked_ms }),
                 Err(failure) => failure.into_error(),
             };
             let Some(wait) = wait(&error, again, self.recovery.pause) else { return Err(error) };
             tracing::debug!(%error, ?wait, "a call to LiveChat is made again");
-            tokio::time::sleep(wait).await;
+            self.recovery.heartbeat.wait(wait).await;
             again += 1;
         }
     }

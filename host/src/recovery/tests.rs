@@ -79,6 +79,7 @@ fn stage(livechat: &str, answers: Vec<Result<Value, Code>>) -> Stage {
         missed: Arc::default(),
         measures: Arc::default(),
         pause: Duration::ZERO,
+        heartbeat: Arc::default(),
         looking: Mutex::default(),
         stop: CancellationToken::new(),
     };

@@ -24,6 +24,12 @@ impl Shared {
     pub(super) fn new() -> Shared {
         Shared { fuse: Arc::default(), rates: Arc::default(), began: Instant::now() }
     }
+
+    pub(super) fn kept(&self) -> Vec<(&'static str, usize)> {
+        let actions = self.fuse.lock().expect("the fuse doesn't panic").remembered();
+        let grants = self.rates.lock().expect("the rates don't panic").remembered();
+        vec![("actions of the last minute", actions), ("grants with a rate", grants)]
+    }
 }
 
 /// Ends the attempt: the plugin did too much in one chat.

@@ -13,6 +13,9 @@ use super::{Error, Reader, Store};
 /// Deliveries are counted up to here: beyond it the number only says "many", and counting costs nothing.
 pub const COUNT_MAX: u64 = 100_000;
 
+/// What could run and has been due for longer is past due, milliseconds.
+const PAST_DUE_MS: i64 = 60_000;
+
 /// What the writer measures at each commit.
 #[derive(Clone)]
 pub struct Meters {
@@ -59,6 +62,10 @@ pub struct Backlog {
     /// For each plugin with pending deliveries: how long the one that could run and has been waiting the longest has
     /// been due, seconds; what waits behind a retry is not counted. Of a long backlog only the oldest are looked at.
     pub overdue_seconds: Vec<(String, u64)>,
+    /// For each of these plugins: how many of its deliveries that could run have been due for more than a minute, as far
+    /// as they are looked at.
+    #[serde(skip)]
+    pub past_due: Vec<(String, u64)>,
     /// Whether there was no time to look at all plugins.
     #[serde(skip)]
     pub is_partial: bool,
@@ -176,31 +183,32 @@ impl Reader {
             );
             Ok(self.connection.query_row(&sql, [], |row| row.get::<_, i64>(0))?.unsigned_abs())
         };
-        let (overdue_seconds, is_partial) = self.overdue(now_ms, OVERDUE_TIME)?;
-        Ok(Backlog {
+        let mut backlog = Backlog {
             pending: count("pending", "deliveries_pending")?,
             held: count("held", "deliveries_held")?,
             dead: count("dead", "deliveries_dead")?,
-            overdue_seconds,
-            is_partial,
-        })
+            ..Backlog::default()
+        };
+        self.overdue(now_ms, OVERDUE_TIME, &mut backlog)?;
+        Ok(backlog)
     }
 
-    /// Of each plugin, as far as there is time; and whether there wasn't enough.
-    fn overdue(&self, now_ms: i64, budget: Duration) -> Result<(Vec<(String, u64)>, bool), Error> {
+    /// What is overdue of each plugin, as far as there is time.
+    fn overdue(&self, now_ms: i64, budget: Duration, backlog: &mut Backlog) -> Result<(), Error> {
         let began = Instant::now();
         let mut plugins = self.connection.prepare(super::deliveries::PLUGINS_WITH_PENDING)?;
         let plugins: Vec<String> =
             plugins.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        let mut overdue = Vec::with_capacity(plugins.len());
         for plugin in plugins {
             if began.elapsed() >= budget {
-                return Ok((overdue, true));
+                backlog.is_partial = true;
+                break;
             }
-            let due_ms = past_due(&self.connection, &plugin, now_ms)?;
+            let (due_ms, count) = past_due(&self.connection, &plugin, (now_ms, now_ms - PAST_DUE_MS))?;
             let late_ms = due_ms.map_or(0, |due_ms| now_ms.saturating_sub(due_ms)).max(0);
-            overdue.push((plugin, late_ms.unsigned_abs() / 1000));
+            backlog.overdue_seconds.push((plugin.clone(), late_ms.unsigned_abs() / 1000));
+            backlog.past_due.push((plugin, count));
         }
-        Ok((overdue, false))
+        Ok(())
     }
 }

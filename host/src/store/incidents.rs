@@ -79,7 +79,8 @@ impl Store {
     /// # Errors
     /// See [`Error`].
     pub async fn past_due(&self, plugin: Arc<str>, before_ms: i64) -> Result<Option<i64>, Error> {
-        self.read(move |connection| past_due(connection, &plugin, before_ms)).await
+        let late = move |connection: &Connection| past_due(connection, &plugin, (before_ms, before_ms));
+        Ok(self.read(late).await?.0)
     }
 
     /// How many events LiveChat's webhooks brought from `between.0` until before `between.1`, milliseconds since 1970; counts
@@ -137,14 +138,15 @@ fn first_at(connection: &Connection, time_ms: i64) -> rusqlite::Result<i64> {
     Ok(low)
 }
 
-/// See [`Store::past_due`]. Takes the same time however long the backlog is.
+/// See [`Store::past_due`]; and how many have been waiting since before a second time, of the oldest. Takes the same time
+/// however long the backlog is.
 pub(super) fn past_due(
     connection: &Connection,
     plugin: &str,
-    before_ms: i64,
-) -> rusqlite::Result<Option<i64>> {
+    (before_ms, long_before_ms): (i64, i64),
+) -> rusqlite::Result<(Option<i64>, u64)> {
     const SQL: &str = "
-        SELECT min(due_at) FROM (
+        SELECT min(due_at), count(CASE WHEN due_at < ?4 THEN 1 END) FROM (
             SELECT id, lane, due_at FROM deliveries INDEXED BY deliveries_pending
             WHERE state = 'pending' AND plugin = ?1 ORDER BY id LIMIT ?3
         ) AS own
@@ -153,5 +155,7 @@ pub(super) fn past_due(
             WHERE other.state = 'pending' AND other.plugin = ?1 AND other.lane = own.lane AND other.id < own.id
         ))";
     let mut select = connection.prepare_cached(SQL)?;
-    select.query_row(params![plugin, before_ms, LOOKED_AT_MAX], |row| row.get(0))
+    select.query_row(params![plugin, before_ms, LOOKED_AT_MAX, long_before_ms], |row| {
+        Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+    })
 }

@@ -22,7 +22,7 @@ mod replay;
 mod tests;
 mod views;
 
-pub use audit::{AuditEntry, AuditFilter, DeedOfOperator};
+pub use audit::{AuditEntry, AuditFilter, DeedOfOperator, WebhooksChanged};
 pub use replay::{Replayed, ReplayedDelivery};
 pub use views::{Count, StoppedDelivery};
 

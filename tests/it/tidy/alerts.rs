@@ -87,6 +87,99 @@ fn every_alert_goes_by_what_is_measured() {
     );
 }
 
+/// A series that an alert goes by: its name, and the label and values that are named of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Series {
+    pub(crate) name: String,
+    /// `outcome` and `disk-full`, `store-failed`; empty where all are meant.
+    pub(crate) label: String,
+    pub(crate) values: Vec<String>,
+}
+
+/// What the functions of an expression go over: each of their names with the series in its brackets. Ours are simple:
+/// a function's range has at most one label, and no function stands in another one's range.
+fn ranges(expression: &str) -> Vec<(String, Series)> {
+    let mut found = Vec::new();
+    for (at, _) in expression.match_indices('(') {
+        let before = &expression[..at];
+        let word = before.rfind(|c: char| !c.is_alphanumeric() && c != '_').map_or(0, |end| end + 1);
+        let inside = &expression[at + 1..];
+        let end = inside.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(inside.len());
+        let name = &inside[..end];
+        if !name.starts_with("chatplug_") || word == at {
+            continue;
+        }
+        let selector = inside[end..].strip_prefix('{').and_then(|rest| rest.split('}').next());
+        let (label, values) = selector.and_then(|selector| selector.split_once('=')).unwrap_or_default();
+        let values =
+            values.trim_matches(|c| c == '~' || c == '"').split('|').filter(|value| !value.is_empty());
+        let series = Series {
+            name: name.to_owned(),
+            label: label.to_owned(),
+            values: values.map(str::to_owned).collect(),
+        };
+        found.push((before[word..].to_owned(), series));
+    }
+    found
+}
+
+/// Counters of which an alert goes by the increase: whoever looks has to see them before they count.
+pub(crate) fn counted() -> Vec<Series> {
+    let alerts = alerts(&file("docs/alerts.yml"));
+    let ranges = alerts.iter().flat_map(|alert| ranges(&alert.value("expr")));
+    let of_counters =
+        ranges.filter(|(function, _)| ["increase", "rate", "irate"].contains(&function.as_str()));
+    of_counters.map(|(_, series)| series).filter(|series| series.name.ends_with("_total")).collect()
+}
+
+/// A function that does not fit what it goes over: increases are of what only grows, `delta` is of what goes up and down, and
+/// of that it tells nothing that has gone up and down again.
+fn misused(alert: &Alert) -> Vec<String> {
+    let is_wrong = |(function, series): &(String, Series)| {
+        let grows =
+            ["_total", "_bucket", "_count", "_sum"].iter().any(|ending| series.name.ends_with(ending));
+        match function.as_str() {
+            "increase" | "rate" | "irate" | "resets" => !grows,
+            "delta" | "idelta" => true,
+            "deriv" | "predict_linear" => grows,
+            _ => false,
+        }
+    };
+    let wrong = ranges(&alert.value("expr")).into_iter().filter(is_wrong);
+    wrong.map(|(function, series)| format!("{}: {function} of {}", alert.name, series.name)).collect()
+}
+
+#[test]
+fn every_alert_takes_increases_of_what_only_grows() {
+    let all = alerts(&file("docs/alerts.yml"));
+    none("a function fits its metric", &all.iter().flat_map(misused).collect::<Vec<_>>());
+    assert!(counted().len() >= 5, "{:?}", counted());
+    let check = |expr: &str, expected: &[&str]| {
+        let alert = Alert { name: "A".to_owned(), text: format!("A\n  expr: {expr}\n") };
+        assert_eq!(misused(&alert), expected, "{expr}");
+    };
+    check("sum(increase(chatplug_a_total{x=~\"b|c\"}[5m])) > 0", &[]);
+    check("histogram_quantile(0.99, sum by (le) (rate(chatplug_a_seconds_bucket[5m]))) > 1", &[]);
+    check("increase(chatplug_a[5m]) > 0", &["A: increase of chatplug_a"]);
+    check("delta(chatplug_a[1h]) > 0", &["A: delta of chatplug_a"]);
+    check(
+        "predict_linear(chatplug_a_total[1h], 60) < 0 or rate(chatplug_b[1m]) > 1",
+        &["A: predict_linear of chatplug_a_total", "A: rate of chatplug_b"],
+    );
+    let series = |label: &str, values: &[&str]| Series {
+        name: "chatplug_a_total".to_owned(),
+        label: label.to_owned(),
+        values: values.iter().map(|value| (*value).to_owned()).collect(),
+    };
+    for (expr, expected) in [
+        ("rate(chatplug_a_total[5m])", series("", &[])),
+        ("rate(chatplug_a_total{x=\"b\"}[5m])", series("x", &["b"])),
+        ("sum(rate(chatplug_a_total{x=~\"b|c-d\"}[5m]))", series("x", &["b", "c-d"])),
+    ] {
+        assert_eq!(ranges(expr), [("rate".to_owned(), expected)], "{expr}");
+    }
+}
+
 #[test]
 fn every_kind_of_incident_is_explained() {
     use chatplug::incident::Kind;

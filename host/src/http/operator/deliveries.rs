@@ -41,7 +41,7 @@ async fn list(operator: &Operator, uri: &Uri, state: DeliveryState) -> Answer<Ve
 
 async fn count(operator: &Operator, uri: &Uri, state: DeliveryState) -> Answer<Count> {
     let filter = query::<Listing>(uri)?.filter()?;
-    Ok(Json(operator.query(move |reader| reader.count(state, &filter, &[])).await?))
+    Ok(Json(operator.query(move |reader| reader.count(state, &filter, &[], None)).await?))
 }
 
 pub(super) async fn list_dead(State(operator): App, uri: Uri) -> Answer<Vec<StoppedDelivery>> {

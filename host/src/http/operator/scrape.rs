@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 
 use super::{App, Operator};
 use crate::destination::Standing;
-use crate::measures::Measures;
+use crate::measures::{DEATHS, Measures};
 use crate::store::{Backlog, Error, Sizes};
 
 /// What was looked up holds this long.
@@ -38,6 +38,9 @@ pub(super) async fn metrics(State(operator): App) -> Response {
     let mut looked = operator.scrape.0.lock().await;
     if looked.at.is_none_or(|at| at.elapsed() >= FRESH) {
         looked.plugins.extend(operator.shown.config.load().plugins.keys().cloned());
+        for plugin in &looked.plugins {
+            operator.shown.measures.counter(DEATHS, &[("plugin", plugin)]).increment(0);
+        }
         show_parts(&operator, &mut looked.destinations);
         // What is counted is told all the same: it is wanted most when something is wrong.
         if let Err(error) = look(&operator, &looked.plugins).await {
@@ -81,22 +84,25 @@ fn show_backlog(measures: &Measures, backlog: &Backlog, plugins: &BTreeSet<Strin
     gauge("chatplug_pending", backlog.pending);
     gauge("chatplug_actions_unknown", backlog.held);
     gauge("chatplug_dead_letters", backlog.dead);
-    let overdue = |plugin: &str, seconds: u64| {
-        measures.gauge("chatplug_oldest_pending_seconds", &[("plugin", plugin)]).set(seconds as f64);
-    };
-    let seconds_of = |of: &dyn Fn(&str) -> bool| {
-        let found = backlog.overdue_seconds.iter().filter(|(plugin, _)| of(plugin));
-        found.map(|(_, seconds)| *seconds).max()
-    };
-    // Those that there was no time for keep what they had.
-    let otherwise = if backlog.is_partial { None } else { Some(0) };
-    for plugin in plugins {
-        if let Some(seconds) = seconds_of(&|name| name == plugin).or(otherwise) {
-            overdue(plugin, seconds);
+    for (name, found) in [
+        ("chatplug_oldest_pending_seconds", &backlog.overdue_seconds),
+        ("chatplug_past_due_deliveries", &backlog.past_due),
+    ] {
+        let set = |plugin: &str, value: u64| measures.gauge(name, &[("plugin", plugin)]).set(value as f64);
+        let most_of = |of: &dyn Fn(&str) -> bool| {
+            let found = found.iter().filter(|(plugin, _)| of(plugin));
+            found.map(|(_, value)| *value).max()
+        };
+        // Those that there was no time for keep what they had.
+        let otherwise = if backlog.is_partial { None } else { Some(0) };
+        for plugin in plugins {
+            if let Some(value) = most_of(&|name| name == plugin).or(otherwise) {
+                set(plugin, value);
+            }
         }
-    }
-    if let Some(seconds) = seconds_of(&|name| !plugins.contains(name)).or(otherwise) {
-        overdue("(not configured)", seconds);
+        if let Some(value) = most_of(&|name| !plugins.contains(name)).or(otherwise) {
+            set("(not configured)", value);
+        }
     }
 }
 
@@ -131,6 +137,8 @@ fn show_maps(operator: &Operator) {
     };
     gauge("shared reads", operator.shown.destinations.remembered_reads());
     gauge("refusals", operator.doors.webhooks.refusals.all().len());
+    gauge("commands that are told of", operator.shown.progress.kept());
+    (operator.shown.kept)().into_iter().for_each(|(map, entries)| gauge(map, entries));
 }
 
 fn show_sizes(operator: &Operator, sizes: Sizes) {

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::Uri;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use super::asked::{limit, query};
-use super::{Answer, App};
+use super::asked::{Body, Problem, body, limit, query};
+use super::{Answer, App, Caller};
 use crate::refusals::Refused;
-use crate::store::{AuditEntry, AuditFilter, Backlog, DecisionEntry, DecisionFilter, Sizes};
+use crate::store::{AuditEntry, AuditFilter, Backlog, DecisionEntry, DecisionFilter, Sizes, WebhooksChanged};
 
 #[derive(Serialize)]
 pub(super) struct Status {
@@ -63,4 +64,24 @@ pub(super) async fn decisions(State(operator): App, uri: Uri) -> Answer<Vec<Deci
     let asked: DecisionListing = query(&uri)?;
     let filter = DecisionFilter { plugin: asked.plugin, since: asked.since, limit: limit(asked.limit)? };
     Ok(Json(operator.query(move |reader| reader.decisions(&filter)).await?))
+}
+
+/// Changes and characters that are more than anybody registers.
+const CHANGES_MAX: usize = 200;
+const TEXT_MAX: usize = 500;
+
+/// Writes down what a command has changed at LiveChat.
+pub(super) async fn webhooks_changed(
+    State(operator): App,
+    Extension(Caller(who)): Extension<Caller>,
+    sent: Body,
+) -> Answer<Value> {
+    let changed: WebhooksChanged = body(sent)?;
+    let is_short = |text: &String| text.len() <= TEXT_MAX;
+    if changed.done.len() > CHANGES_MAX || !changed.done.iter().chain([&changed.url]).all(is_short) {
+        return Err(Problem::invalid("there are not so many webhooks, and no such names"));
+    }
+    let store = &operator.shown.store;
+    store.note_deed(changed.deed(who), Timestamp::now().as_millisecond()).await.map_err(Problem::from)?;
+    Ok(Json(json!({})))
 }

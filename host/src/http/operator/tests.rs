@@ -70,6 +70,7 @@ impl Scene {
             missed: Arc::default(),
             measures: measures.clone(),
             pause: Duration::ZERO,
+            heartbeat: Arc::default(),
             looking: Default::default(),
             stop: Default::default(),
         });
@@ -81,6 +82,7 @@ impl Scene {
             destinations: destinations(),
             plugins,
             progress: Default::default(),
+            kept: Box::new(|| vec![("actions of the last minute", 3)]),
         };
         Arc::new(Operator::new(shown, doors))
     }
@@ -382,6 +384,10 @@ async fn metrics_show_the_backlog_the_disk_and_the_loops() {
         "chatplug_breaker_state{destination=\"livechat\"} 0",
         "chatplug_breaker_state{destination=\"connections.crm\"} 0",
         "chatplug_build_info{version=",
+        "chatplug_deaths_total{plugin=\"p\"} 0",
+        "chatplug_past_due_deliveries{plugin=\"p\"} 0",
+        "chatplug_map_entries{map=\"actions of the last minute\"} 3",
+        "chatplug_map_entries{map=\"commands that are told of\"} 0",
     ] {
         assert!(text.lines().any(|found| found.starts_with(line)), "{line}: {text}");
     }

@@ -25,9 +25,13 @@ const AT_ONCE_MS: i64 = 1_000;
 /// How the events say that no webhook brought them.
 const WIRE: &str = "api";
 
+/// The types of events that can be made of what LiveChat lists.
+pub const LISTED: [&str; 5] =
+    ["incoming_chat", "incoming_event", "thread_tagged", "chat_deactivated", CHAT_RATED];
+
 /// Whether events of a type can be made of what LiveChat lists.
 pub fn is_listed(event_type: &str) -> bool {
-    ["incoming_chat", "incoming_event", "thread_tagged", "chat_deactivated", CHAT_RATED].contains(&event_type)
+    LISTED.contains(&event_type)
 }
 
 /// A page of a list.

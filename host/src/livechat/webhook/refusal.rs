@@ -46,6 +46,18 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All that [`Reason::word`] answers.
+    pub const WORDS: [&str; 8] = [
+        "not-json",
+        "too-deep",
+        "no-secret-configured",
+        "unknown-format",
+        "missing-secret",
+        "wrong-secret",
+        "wrong-signature",
+        "other-organization",
+    ];
+
     /// One word, for counting.
     pub fn word(&self) -> &'static str {
         match self {
@@ -80,5 +92,25 @@ fn claimed(bytes: &[u8], depth_max: usize) -> &'static str {
     match object.text("action").or(object.text("event_type")) {
         None => "none",
         Some(name) => types::of_wire(&name).unwrap_or("other"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_those_of_all_reasons() {
+        let all = [
+            Reason::NotJson(String::new()),
+            Reason::TooDeep(1),
+            Reason::NoSecretConfigured,
+            Reason::UnknownFormat,
+            Reason::MissingSecret,
+            Reason::WrongSecret,
+            Reason::WrongSignature,
+            Reason::OtherOrganization,
+        ];
+        assert_eq!(all.map(|reason| reason.word()), Reason::WORDS);
     }
 }

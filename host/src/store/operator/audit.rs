@@ -59,6 +59,27 @@ impl DeedOfOperator {
     }
 }
 
+/// What an operator changed of the webhooks that are registered with LiveChat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhooksChanged {
+    /// Where they go.
+    pub url: String,
+    /// What was done, such as `register incoming_chat`.
+    pub done: Vec<String>,
+    /// Whether that is all that was to be done.
+    pub is_whole: bool,
+}
+
+impl WebhooksChanged {
+    /// As the audit log tells it.
+    pub fn deed(self, who: String) -> DeedOfOperator {
+        let WebhooksChanged { url, done, is_whole } = self;
+        let after = serde_json::json!({ "done": done, "is_whole": is_whole });
+        DeedOfOperator { who, action: "webhooks.changed", subject: url, before: None, after: Some(after) }
+    }
+}
+
 impl Store {
     /// Writes down what an operator did.
     ///
@@ -85,7 +106,8 @@ pub struct AuditEntry {
     pub id: i64,
     /// When, RFC 3339.
     pub at: String,
-    /// `cli:NAME` with the system's user, or `api:…` with how they proved themselves and from where.
+    /// `cli:NAME` with the system's user, `api:…` with how they proved themselves and from where, or `config` for what
+    /// somebody wrote into the file.
     pub who: String,
     /// `dead.replay` and the like.
     pub action: String,

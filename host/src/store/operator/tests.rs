@@ -269,10 +269,17 @@ async fn filters_choose_by_plugin_type_reason_and_time() {
         let listed: Vec<String> = listed.into_iter().map(|stopped| stopped.delivery.id).collect();
         let expected: Vec<String> = expected.iter().map(ToString::to_string).collect();
         assert_eq!(listed, expected, "{filter:?}");
-        let count = scene.reader().count(State::Dead, &filter, &[]).unwrap();
+        let count = scene.reader().count(State::Dead, &filter, &[], None).unwrap();
         assert_eq!(count.total, expected.len() as u64, "{filter:?}");
     }
-    assert_eq!(scene.reader().count(State::Dead, &none(), &[one]).unwrap().total, 1);
+    assert_eq!(scene.reader().count(State::Dead, &none(), &[one], None).unwrap().total, 1);
+    for (limit, total, plugins) in
+        [(0, 0, vec![]), (1, 1, vec!["one"]), (2, 2, vec!["one", "two"]), (9, 2, vec!["one", "two"])]
+    {
+        let count = scene.reader().count(State::Dead, &none(), &[], Some(limit)).unwrap();
+        let of: Vec<&str> = count.by_plugin.keys().map(String::as_str).collect();
+        assert_eq!((count.total, of), (total, plugins), "the oldest {limit}");
+    }
     let decided = scene.decide(Decision::Discard, all(reason("slack"))).await;
     assert_eq!(decided.deliveries.iter().map(|one| one.id).collect::<Vec<_>>(), [one]);
 }
@@ -354,6 +361,9 @@ async fn the_backlog_is_counted_and_the_most_overdue_delivery_of_a_plugin_found(
     let backlog = scene.reader().backlog(NOW + 30_500).unwrap();
     assert_eq!((backlog.pending, backlog.held, backlog.dead), (2, 1, 1));
     assert_eq!(backlog.overdue_seconds, [("p".to_owned(), 30), ("q".to_owned(), 0)]);
+    assert_eq!(backlog.past_due, [("p".to_owned(), 0), ("q".to_owned(), 0)], "not yet");
+    let later = scene.reader().backlog(NOW + 60_500).unwrap().past_due;
+    assert_eq!(later, [("p".to_owned(), 1), ("q".to_owned(), 0)], "one waits for its time");
     // What is due behind a retry couldn't run.
     scene.deliver("C1", "incoming_chat", &["q"]).await;
     assert_eq!(scene.reader().backlog(NOW + 30_500).unwrap().overdue_seconds[1], ("q".to_owned(), 0));
@@ -392,6 +402,6 @@ async fn bulk_work_is_committed_in_parts() {
     let everything = all(DeliveryFilter::default());
     let decided = scene.store.decide(Decision::Discard, everything, "cli:anna".to_owned(), NOW + 1).await;
     assert!(decided.is_err());
-    let left = scene.reader().count(State::Dead, &DeliveryFilter::default(), &[]).unwrap().total;
+    let left = scene.reader().count(State::Dead, &DeliveryFilter::default(), &[], None).unwrap().total;
     assert!((1..40).contains(&left), "{left} are still dead");
 }

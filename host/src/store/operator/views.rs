@@ -55,19 +55,28 @@ impl Reader {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// How many deliveries in a state a filter lets through; of those with these numbers, if there are any.
+    /// How many deliveries in a state a filter lets through, of the oldest `limit`; of those with these numbers, if there
+    /// are any.
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn count(&self, state: State, filter: &DeliveryFilter, ids: &[DeliveryId]) -> Result<Count, Error> {
+    pub fn count(
+        &self,
+        state: State,
+        filter: &DeliveryFilter,
+        ids: &[DeliveryId],
+        limit: Option<u64>,
+    ) -> Result<Count, Error> {
         let mut conditions = Conditions::of(state, filter);
         if !ids.is_empty() {
             conditions.among(ids);
         }
         let sql = format!(
-            "SELECT plugin, count(*), sum((SELECT count(*) FROM steps WHERE delivery = deliveries.id AND {DONE}))
-             FROM deliveries JOIN events ON events.id = deliveries.event WHERE {} GROUP BY plugin",
-            conditions.text()
+            "SELECT plugin, count(*), sum((SELECT count(*) FROM steps WHERE delivery = chosen.id AND {DONE}))
+             FROM (SELECT deliveries.id, plugin FROM deliveries JOIN events ON events.id = deliveries.event
+                 WHERE {} ORDER BY deliveries.id LIMIT {}) AS chosen GROUP BY plugin",
+            conditions.text(),
+            limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(-1)
         );
         let mut select = self.connection.prepare(&sql)?;
         let mut rows = select.query(&conditions.values()[..])?;
