@@ -5,18 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use metrics::Histogram;
+use metrics::{Gauge, Histogram};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::heartbeat::Heartbeat;
-use crate::measures::Measures;
-use crate::store::{BatchSize, Job, Store};
+use crate::measures::{DEATHS, Measures};
+use crate::store::{BatchSize, Error, Job, Store};
 
 /// How often there is a round.
 const EVERY: Duration = Duration::from_secs(60);
 /// Every so many rounds the jobs that go through whole tables take part.
 const THOROUGH: u64 = 60;
+/// Every so many rounds, a day, the store is looked through; for the first time half an hour after the start.
+const LOOKED_THROUGH: u64 = 1_440;
+const FIRST_LOOK: u64 = 30;
+/// How long that may take. A larger store is checked with each backup, which looks at a copy.
+const LOOK_TIME: Duration = Duration::from_secs(20);
 /// Between two batches: the writer has others to serve.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -30,6 +35,10 @@ pub struct Keeper {
     pub heartbeat: Arc<Heartbeat>,
     /// Where it is recorded how long the disk takes to sync.
     pub fsync_seconds: Histogram,
+    /// Whether the store was found to be damaged.
+    pub damaged: Gauge,
+    /// And what is given up.
+    pub measures: Arc<Measures>,
 }
 
 impl Keeper {
@@ -38,10 +47,12 @@ impl Keeper {
         store: &Store,
         config: &Arc<ArcSwap<Config>>,
         heartbeat: Arc<Heartbeat>,
-        measures: &Measures,
+        measures: &Arc<Measures>,
     ) -> Keeper {
         let fsync_seconds = measures.histogram("chatplug_store_fsync_seconds");
-        Keeper { store: store.clone(), config: config.clone(), heartbeat, fsync_seconds }
+        let damaged = measures.gauge("chatplug_store_damaged", &[]);
+        let (store, config, measures) = (store.clone(), config.clone(), measures.clone());
+        Keeper { store, config, heartbeat, fsync_seconds, damaged, measures }
     }
 
     /// Runs until `stop`.
@@ -53,14 +64,27 @@ impl Keeper {
                     Ok(took) => self.fsync_seconds.record(took),
                     Err(error) => tracing::warn!(%error, "cannot try how long the disk takes to sync"),
                 }
-                self.heartbeat.beat();
-                tokio::time::sleep(EVERY).await;
+                if round % LOOKED_THROUGH == FIRST_LOOK {
+                    self.look_through().await;
+                }
+                self.heartbeat.wait(EVERY).await;
             }
         };
         // A batch that was sent is done whole, whether somebody waits for it or not.
         tokio::select! {
             () = stop.cancelled() => {}
             () = work => {}
+        }
+    }
+
+    async fn look_through(&self) {
+        match self.store.look_through(LOOK_TIME).await {
+            Ok(()) => tracing::debug!("the store was looked through and is whole"),
+            Err(error @ Error::Damaged { .. }) => {
+                self.damaged.set(1.0);
+                tracing::error!(%error, "the store is damaged; webhooks are taken as long as that is possible");
+            }
+            Err(error) => tracing::info!(%error, "the store could not be looked through to its end"),
         }
     }
 
@@ -71,8 +95,15 @@ impl Keeper {
                 let keep = self.config.load().retention;
                 let now_ms = self.store.clock().now_ms();
                 match self.store.prune(job, keep, now_ms, size.rows()).await {
-                    Ok(pruned) if pruned.is_done => break,
-                    Ok(pruned) => size.learn(pruned.took),
+                    Ok(pruned) => {
+                        for plugin in &pruned.died {
+                            self.measures.counter(DEATHS, &[("plugin", plugin)]).increment(1);
+                        }
+                        if pruned.is_done {
+                            break;
+                        }
+                        size.learn(pruned.took);
+                    }
                     Err(error) => {
                         tracing::warn!(%error, ?job, "retention could not go on; it tries again in a minute");
                         break;

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use chatplug::cli::{
     Args, AuditCommand, Command, ConfigCommand, ConnectionsCommand, DeadCommand, EventsCommand, HeldCommand,
@@ -161,8 +162,14 @@ fn held(command: &HeldCommand, config: &Config, json: bool, out: &mut dyn Write)
     Ok(true)
 }
 
+/// How long threads that are blocked, such as by a disk that hangs, are waited for at the end.
+const BLOCKED_TIME: Duration = Duration::from_secs(5);
+
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(BLOCKED_TIME);
+    done
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

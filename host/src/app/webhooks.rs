@@ -7,11 +7,13 @@ use anyhow::{Context, bail};
 
 use super::services;
 use crate::action::{Code, Error};
+use crate::cli::link::Link;
 use crate::cli::text;
 use crate::cli::webhooks::{ApplyArgs, Found, RemoveArgs, WebhooksCommand, print_list, print_plan};
 use crate::config::{Api, Config, Given};
 use crate::livechat::client::Client;
 use crate::livechat::registrations::{self, Change, Deed, Plan, Registration};
+use crate::store::{Reader, WebhooksChanged};
 
 mod secret;
 
@@ -43,8 +45,20 @@ pub async fn run(
             Ok(plan.problems.is_empty() && on != Some(false))
         }
         WebhooksCommand::Apply(args) => app.apply(config, args, generated.as_ref(), json, out).await,
-        WebhooksCommand::Remove(args) => app.remove(args, json, out).await,
+        WebhooksCommand::Remove(args) => app.remove(config, args, json, out).await,
     }
+}
+
+/// Has it written down what was changed, whether all of it was `made` or not: in the store of the host, if there is one
+/// yet.
+async fn note<T>(config: &Config, changed: WebhooksChanged, made: &anyhow::Result<T>) -> anyhow::Result<()> {
+    if changed.done.is_empty() || Reader::open(&config.data_dir)?.is_none() {
+        return Ok(());
+    }
+    let noted = async { Link::open(config)?.note_webhooks(changed).await };
+    let noted = noted.await.context("the webhooks are changed, and the audit log could not be told");
+    // Of two errors the one that kept it from being done is wanted.
+    if made.is_ok() { noted } else { Ok(()) }
 }
 
 fn client_id(config: &Config) -> anyhow::Result<&str> {
@@ -124,7 +138,25 @@ impl<'a> App<'a> {
         }
         let secret_file = generated.map(|given| secret::put(given, json, out)).transpose()?.flatten();
         let again = if renew { "the same command with --renew goes on" } else { "the same command goes on" };
+        let mut done = Vec::new();
+        let made = self.make_all(config, url, (&plan, on), again, &mut done).await;
+        note(config, WebhooksChanged { url: url.clone(), done, is_whole: made.is_ok() }, &made).await?;
+        on = made?;
+        print_plan(&Found { url, plan: &plan, on, applied: true, secret_file }, json, out)?;
+        Ok(plan.problems.is_empty())
+    }
+
+    /// Does what is planned, and notes what it has done; answers whether webhooks are switched on then.
+    async fn make_all(
+        &self,
+        config: &Config,
+        url: &str,
+        (plan, mut on): (&Plan, Option<bool>),
+        again: &str,
+        done: &mut Vec<String>,
+    ) -> anyhow::Result<Option<bool>> {
         for (number, change) in plan.changes.iter().enumerate() {
+            let deed = format!("{} {}", change.deed.as_str(), change.action);
             self.make(config, url, change).await.with_context(|| {
                 format!(
                     "cannot {} the webhook {}; {number} of {} were done before it, {again}",
@@ -133,14 +165,15 @@ impl<'a> App<'a> {
                     plan.changes.len()
                 )
             })?;
+            done.extend((change.deed != Deed::Keep).then_some(deed));
         }
         if on == Some(false) {
             let switched = self.client.switch_webhooks_on(self.client_id).await;
             switched.context("everything is registered, but the webhooks can't be switched on")?;
+            done.push("switch webhooks on".to_owned());
             on = Some(true);
         }
-        print_plan(&Found { url, plan: &plan, on, applied: true, secret_file }, json, out)?;
-        Ok(plan.problems.is_empty())
+        Ok(on)
     }
 
     async fn make(&self, config: &Config, url: &str, change: &Change) -> Result<(), Error> {
@@ -174,7 +207,13 @@ impl<'a> App<'a> {
         }
     }
 
-    async fn remove(&self, args: &RemoveArgs, json: bool, out: &mut dyn Write) -> anyhow::Result<bool> {
+    async fn remove(
+        &self,
+        config: &Config,
+        args: &RemoveArgs,
+        json: bool,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<bool> {
         let mut registered = self.registered().await?;
         registered.retain(|known| {
             args.url.as_ref().is_some_and(|url| *url == known.url)
@@ -182,7 +221,11 @@ impl<'a> App<'a> {
         });
         for known in &registered {
             let removed = self.client.unregister_webhook(self.client_id, &known.id).await;
-            removed.with_context(|| format!("cannot remove {} ({})", known.id, known.action))?;
+            let removed = removed.with_context(|| format!("cannot remove {} ({})", known.id, known.action));
+            let done = Vec::from_iter(removed.is_ok().then(|| format!("remove {}", known.action)));
+            let changed = WebhooksChanged { url: known.url.clone(), done, is_whole: removed.is_ok() };
+            note(config, changed, &removed).await?;
+            removed?;
         }
         if json {
             text::json(out, &registered)?;

@@ -20,7 +20,9 @@ use crate::event::EventId;
 use crate::event::person::Person;
 use crate::manifest::is_kebab_case;
 use crate::recovery::Report;
-use crate::store::{Decided, Decision, Forgotten, Lock, Opened, Reader, Replayed, Selection, Store};
+use crate::store::{
+    Decided, Decision, Forgotten, Lock, Opened, Reader, Replayed, Selection, Store, WebhooksChanged,
+};
 
 mod files;
 
@@ -182,6 +184,19 @@ impl Link {
 }
 
 impl Link {
+    /// Has it written down what was changed of the registered webhooks.
+    ///
+    /// # Errors
+    /// Those of the host or of the store.
+    pub async fn note_webhooks(&self, changed: WebhooksChanged) -> anyhow::Result<()> {
+        match &self.way {
+            Way::Host(host) => {
+                host.post::<Value>("/api/v1/webhooks/changed", &changed, &self.who).await.map(|_| ())
+            }
+            Way::Store { store, .. } => Ok(store.note_deed(changed.deed(self.who.clone()), now_ms()).await?),
+        }
+    }
+
     /// Has the host that runs look what webhooks it missed.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use super::link::who;
 use super::{RestoreArgs, text};
 use crate::store::{self, Checked};
 
@@ -19,7 +20,7 @@ pub fn run(data_dir: &Path, args: &RestoreArgs, json: bool, out: &mut dyn Write)
         }
         return Ok(writeln!(out, "{file} is whole: {}.", contents(&checked))?);
     }
-    let restored = store::restore(&args.file, data_dir, jiff::Timestamp::now().as_millisecond())?;
+    let restored = store::restore(&args.file, data_dir, &who(), jiff::Timestamp::now().as_millisecond())?;
     if json {
         return Ok(text::json(out, &restored)?);
     }

@@ -4,13 +4,16 @@
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{Gid, Uid};
 use serde::Serialize;
+use serde_json::json;
 
 use super::failure::is_damage;
-use super::{Error, at, database, lock_patiently, log, schema};
+use super::operator::audit::{Deed, record};
+use super::{Error, Store, at, database, lock_patiently, log, schema};
 
 /// Up to this size the structure of the file is checked at each start; larger ones would hold the start up.
 const CHECKED_BYTES_MAX: u64 = 64 << 20;
@@ -144,12 +147,13 @@ fn count(connection: &Connection) -> rusqlite::Result<Checked> {
 /// More deliveries than a host makes between a backup and the day on which it is needed.
 const NUMBERS_SKIPPED: i64 = 100_000_000;
 
-/// Puts a checked copy in the place of a data folder's store, which stays beside it under another name.
+/// Puts a checked copy in the place of a data folder's store, which stays beside it under another name. Its audit log goes
+/// on in the copy, and says that `who` restored.
 ///
 /// # Errors
 /// [`Error::Locked`] while a host runs; those of [`check`]; else see [`Error`]. The store that was there is in
 /// its place then.
-pub fn restore(file: &Path, data_dir: &Path, now_ms: i64) -> Result<Restored, Error> {
+pub fn restore(file: &Path, data_dir: &Path, who: &str, now_ms: i64) -> Result<Restored, Error> {
     let checked = open_checked(file)?;
     super::make_folder(data_dir)?;
     let lock = lock_patiently(data_dir)?;
@@ -160,7 +164,7 @@ pub fn restore(file: &Path, data_dir: &Path, now_ms: i64) -> Result<Restored, Er
     keep_owner(&copy, &place, data_dir);
     // By SQLite: a part of what was checked may stand in a log beside the file.
     copy_into(&checked, &part)?;
-    let (store, until) = finish(&part)?;
+    let (store, until) = finish(&part, &place, (who, now_ms))?;
     let before = match place.exists() {
         true => Some(set_aside(&place, now_ms)?),
         false => None,
@@ -191,17 +195,39 @@ fn keep_owner(copy: &File, place: &Path, data_dir: &Path) {
 /// message, the key of a request) would be taken for something that was done already.
 ///
 /// Answers what the copy holds, and until when.
-fn finish(copy: &Path) -> Result<(Checked, Option<String>), Error> {
+fn finish(copy: &Path, place: &Path, (who, now_ms): (&str, i64)) -> Result<(Checked, Option<String>), Error> {
     let connection = Connection::open(copy)?;
     connection.pragma_update(None, "journal_mode", "DELETE")?;
     let sql = "UPDATE sqlite_sequence SET seq = seq + ?1 WHERE name = 'deliveries'";
     connection.execute(sql, [NUMBERS_SKIPPED])?;
     let store = count(&connection)?;
     let until = forget_outages(&connection)?.map(super::queries::rfc3339);
+    // A copy of the first schema has no audit log yet.
+    if schema::version(&connection)? >= 2 {
+        carry_audit(&connection, place);
+        let after = json!({ "until": until, "events": store.events, "pending": store.pending });
+        let subject = "the store".to_owned();
+        let deed = Deed { who, action: "restore", subject, before: None, after: Some(after) };
+        record(&connection, &deed, now_ms)?;
+    }
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.close().map_err(|(_, error)| error)?;
     sync(copy)?;
     Ok((store, until))
+}
+
+/// What operators did after the backup is not undone in the audit log: it goes on with the entries of the store that was
+/// there, if that is the one of which the copy was made and it can still be read.
+fn carry_audit(copy: &Connection, place: &Path) {
+    const CARRY: &str = "INSERT INTO main.audit SELECT * FROM old.audit
+        WHERE id > (SELECT coalesce(max(id), 0) FROM main.audit)
+            AND (SELECT salt FROM main.identity) = (SELECT salt FROM old.identity)";
+    let Some(name) = place.to_str().filter(|_| place.exists()) else { return };
+    if copy.execute("ATTACH ?1 AS old", [name]).is_ok() {
+        // A store that is damaged is why one restores: then there is nothing to go on with.
+        let _ = copy.execute(CARRY, []);
+        let _ = copy.execute("DETACH old", []);
+    }
 }
 
 /// Since the backup the host was no outage: it took webhooks, and plugins acted on them. What is missing of that comes back
@@ -255,6 +281,21 @@ pub(super) fn check_opened(connection: &Connection, path: &Path) -> Result<(), E
         expect_ok(connection, "PRAGMA quick_check(1)", path)?;
     }
     Ok(())
+}
+
+impl Store {
+    /// Looks whether the structure of the database is whole, beside the host's work.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`]; [`Error::Slow`] if it takes longer than `patience`; else see [`Error`].
+    pub async fn look_through(&self, patience: Duration) -> Result<(), Error> {
+        let path = self.readers.path.clone();
+        self.query(patience, move |reader| {
+            let looked = expect_ok(&reader.connection, "PRAGMA quick_check(1)", &path);
+            looked.map_err(|error| damaged(error, &path))
+        })
+        .await
+    }
 }
 
 fn expect_ok(connection: &Connection, check: &str, path: &Path) -> Result<(), Error> {

@@ -1,6 +1,8 @@
 use super::*;
-use crate::store::Store;
 use crate::store::tests::{Bench, DAY_MS, NOW_MS};
+use crate::store::{AuditFilter, DeedOfOperator, Reader};
+
+const WHO: &str = "cli:ada";
 
 /// A copy of the files of a store, as a snapshot of the disk has them: an entry of memory is in the log only.
 fn snapshot(bench: &Bench, to: &Path) {
@@ -27,7 +29,7 @@ async fn what_stands_in_the_log_beside_a_backup_is_restored_too() {
     snapshot(&bench, &copy);
     let checked = check(&copy).expect("it is whole");
     assert_eq!((checked.events, checked.memory), (1, 1));
-    let restored = restore(&copy, &place, NOW_MS).expect("it is restored");
+    let restored = restore(&copy, &place, WHO, NOW_MS).expect("it is restored");
     assert_eq!(restored.store, checked, "what was checked is what is there");
     let opened = Store::open(&place).expect("it opens");
     opened.close();
@@ -54,7 +56,7 @@ async fn what_is_restored_belongs_to_who_owned_the_store_before() {
         if rustix::process::geteuid().is_root() { 4_321 } else { rustix::process::geteuid().as_raw() };
     rustix::fs::chown(&place, Some(Uid::from_raw(owner)), None).expect("it is given away");
     fs::remove_file(bench.folder.path().join("lock")).expect("no host has run here yet");
-    restore(&copy, bench.folder.path(), NOW_MS).expect("it is restored");
+    restore(&copy, bench.folder.path(), WHO, NOW_MS).expect("it is restored");
     for path in [&place, &bench.folder.path().join("lock")] {
         assert_eq!(fs::metadata(path).expect("the file").uid(), owner, "{}", path.display());
     }
@@ -77,7 +79,7 @@ async fn the_time_since_the_backup_is_no_outage_and_is_told() {
 
     bench.set_clock(NOW_MS + 3 * DAY_MS);
     for (copy, until_ms) in copies.iter().zip([NOW_MS, NOW_MS + DAY_MS]) {
-        let restored = restore(copy, bench.folder.path(), until_ms).expect("it is restored");
+        let restored = restore(copy, bench.folder.path(), WHO, until_ms).expect("it is restored");
         assert_eq!(restored.until, Some(crate::store::queries::rfc3339(until_ms)));
         bench.open();
         assert_eq!(bench.store().outage().await.expect("a look"), None, "{}", copy.display());
@@ -88,4 +90,62 @@ async fn the_time_since_the_backup_is_no_outage_and_is_told() {
     bench.open();
     let outage = bench.store().outage().await.expect("a look").map(|outage| outage.began_ms);
     assert_eq!(outage, Some(NOW_MS + 3 * DAY_MS));
+}
+
+#[tokio::test]
+async fn the_audit_log_goes_on_over_a_restore_which_is_in_it() {
+    let mut bench = Bench::new();
+    let deed = |action| DeedOfOperator {
+        who: WHO.to_owned(),
+        action,
+        subject: "p".to_owned(),
+        before: None,
+        after: None,
+    };
+    bench.store().note_deed(deed("plugins.enable"), NOW_MS).await.expect("it is noted");
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("copy.db");
+    backup(bench.folder.path(), &copy).expect("a copy");
+    bench.store().note_deed(deed("plugins.disable"), NOW_MS + 1).await.expect("it is noted");
+    bench.close();
+    let actions = |place: &Path| -> Vec<(String, String)> {
+        let reader = Reader::open(place).expect("it opens").expect("a store");
+        let entries = reader.audit(&AuditFilter { since: None, limit: 10 }).expect("a list");
+        entries.into_iter().rev().map(|entry| (entry.action, entry.who)).collect()
+    };
+    let said = |actions: &[&str]| -> Vec<(String, String)> {
+        actions.iter().map(|action| ((*action).to_owned(), WHO.to_owned())).collect()
+    };
+    restore(&copy, bench.folder.path(), WHO, NOW_MS + 2).expect("it is restored");
+    assert_eq!(actions(bench.folder.path()), said(&["plugins.enable", "plugins.disable", "restore"]));
+    // Another store has another history.
+    let mut other = Bench::new();
+    other.store().note_deed(deed("dead.discard"), NOW_MS).await.expect("it is noted");
+    other.store().note_deed(deed("dead.replay"), NOW_MS).await.expect("it is noted");
+    other.close();
+    restore(&copy, other.folder.path(), WHO, NOW_MS + 3).expect("it is restored");
+    assert_eq!(actions(other.folder.path()), said(&["plugins.enable", "restore"]));
+    // One that can't be read keeps nobody from restoring.
+    fs::write(database(other.folder.path()), b"no database").expect("it is damaged");
+    restore(&copy, other.folder.path(), WHO, NOW_MS + 4_000).expect("it is restored");
+    assert_eq!(actions(other.folder.path()), said(&["plugins.enable", "restore"]));
+}
+
+#[tokio::test]
+async fn damage_is_found_while_the_store_is_in_use() {
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let bench = Bench::new();
+    for number in 0..200 {
+        bench.accept("C1", &format!("{number}{}", "x".repeat(2_000)), NOW_MS).await;
+    }
+    assert!(bench.store().look_through(PATIENCE).await.is_ok());
+    // An entry of an index that leads nowhere; of the file itself somebody else may hold a page.
+    bench.on_file(|file| {
+        let sql = "PRAGMA writable_schema = ON;
+            UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'dedupe')
+                WHERE name = 'deliveries_of_event'";
+        file.execute_batch(sql).expect("it is damaged");
+    });
+    let found = bench.store().look_through(PATIENCE).await;
+    assert!(matches!(found, Err(Error::Damaged { .. })), "{found:?}");
 }
