@@ -3,36 +3,36 @@
 //!
 //! | Class | Seen as | Proved by |
 //! |---|---|---|
-//! | wedge | a dependency comes back, the worker does not (svix#1844) | `crm_notes::limits_and_outages_of_hubspot_are_waited_out`, `low_rating_alert::what_slack_refuses_for_a_moment_is_posted_once_in_the_end` |
+//! | wedge | a dependency comes back, the worker does not (svix#1844) | `wedge_a_service_that_comes_back_is_used_again`, `crm_notes::limits_and_outages_of_hubspot_are_waited_out`, `low_rating_alert::what_slack_refuses_for_a_moment_is_posted_once_in_the_end` |
 //! | wedge | the target is deleted while something waits for it, which then fails for ever (svix#1511) | `destinations::wedge_what_waits_for_a_connection_that_is_removed_ends_with_the_reason`; of a type that is switched off, `reload::what_waits_for_a_type_that_is_switched_off_is_skipped_with_the_reason` |
 //! | wedge | some errors in a row end the scheduler for good (outpost#881, #900) | `wedge_failures_in_a_row_end_nothing` |
 //! | poison | an item that cannot be read fails unseen, or on each start (outpost#957, #1025) | `poison_what_a_plugin_cannot_read_is_a_recorded_failure` |
 //! | poison | an answer that is too long to be logged is asked for again and again (outpost#974) | `capability::http::poison_an_answer_that_is_too_long_is_cut_and_told`, and for a POST `capability::http::poison_an_action_with_an_answer_that_is_too_long_is_done_once_and_its_chat_goes_on` |
 //! | duplicates | two requests with one key pass the check at the same time (convoy#2747) | `duplicates_one_webhook_many_times_at_once_is_one_event` |
-//! | duplicates | what was done is done again because its record failed (outpost#276, #953) | `crash`: actions doubled |
+//! | duplicates | what was done is done again because its record failed (outpost#276, #953) | `duplicates_what_was_done_is_not_done_again_because_its_record_failed`; at random, `crash`: actions doubled |
 //! | duplicates | a slow or failed answer to a message that was saved (chatwoot#6446, #11901) | `duplicates_a_message_that_was_saved_behind_an_error_is_sent_once`, `cargo xtask crash --hostile` |
 //! | lost | answered 200 though nothing was stored; the marker of the duplicate stays (background-agents#1806) | `lost_only_what_was_committed_is_known_again` |
-//! | lost | one slow answer, and the message is never tried again (chatwoot#15920) | `duplicates_a_message_that_was_saved_behind_an_error_is_sent_once`: it arrives |
+//! | lost | one slow answer, and the message is never tried again (chatwoot#15920) | `lost_a_message_behind_a_slow_answer_arrives` |
 //! | wrong state | a recovery writes over what had succeeded (n8n#23807) | `wrong_state_what_is_final_stays_so_over_a_crash` |
-//! | stuck | "queued" for hours, and nobody says why (n8n#25080) | `folder::a_plugin_waits_until_each_ask_is_granted_or_denied`: the status says what is waited for |
-//! | spike | retries take the places of what is new (onfido, 28 March 2024) | `lanes::chats_that_wait_for_a_retry_do_not_hold_up_fresh_ones`, in the host |
-//! | leak | entries that nobody removes (restate#4327, governor#171) | `lanes::each_committed_delivery_runs_once_and_in_order`, in the host: nothing is left of a lane that ended |
-//! | stall | storage on the threads of the async runtime (restate#4371) | by construction: `store` has threads of its own, and `tidy::imports` lets nobody else name SQLite |
+//! | stuck | "queued" for hours, and nobody says why (n8n#25080) | `notifier::tests::stuck_work_that_could_run_and_waits_is_past_due`, in the host: the operator is told; `folder::a_plugin_waits_until_each_ask_is_granted_or_denied`: the status says what is waited for |
+//! | spike | retries take the places of what is new (onfido, 28 March 2024) | `lanes::tests::spike_chats_that_wait_for_a_retry_do_not_hold_up_fresh_ones`, in the host |
+//! | leak | entries that nobody removes (restate#4327, governor#171) | `lanes::tests::leak_nothing_is_left_of_lanes_that_ended`, in the host |
+//! | stall | storage on the threads of the async runtime (restate#4371) | `reload::stall_a_config_that_can_not_be_read_holds_up_nobody`; `store` has threads of its own, and `tidy::imports::each_library_has_its_owners` lets nobody else name SQLite |
 //! | shutdown | one idle connection keeps the process from ending (axum#1070) | `shutdown_waits_for_no_idle_connection` |
-//! | connections | a client for each destination, a connection for each request (outpost#1021) | `connections::tests::requests_to_a_service_share_a_connection`, in the host |
+//! | connections | a client for each destination, a connection for each request (outpost#1021) | `connections::tests::connections_are_shared_by_requests_to_a_service`, in the host |
 //! | growth | finished work takes its room for ever (svix#671, #721), until the memory is gone (open-wearables#1111) | `keeping::growth_what_is_old_and_finished_is_removed_even_if_the_host_dies_over_it` |
 //! | silence | the sender switched the webhook off, and nobody noticed for weeks (radon#282, pathment#408) | `notifier::tests::silence_is_told_only_where_webhooks_usually_come`, in the host |
 //! | size | one unit of work gathers history until it can't go on (temporal#1069) | `limits::size_a_journal_without_end_ends_its_delivery_and_nothing_else` |
-//! | deploy | what comes during a restart is lost (inngest#4505) | `crash`: what was refused meanwhile comes again and is taken |
+//! | deploy | what comes during a restart is lost (inngest#4505) | `deploy_what_comes_during_a_restart_is_taken_when_it_comes_again`; at random, `crash` |
 //!
 //! Not possible here: signals that are lost when leadership changes (restate 1.7.0), because one process owns the
 //! data folder (`restart::a_second_host_on_the_same_folder_is_told_off`).
 
 use chatplug::crash_point::{CrashPoint, VARIABLE};
 use chatplug::simulator::livechat::Opening;
-use chatplug::simulator::{Fault, Times};
+use chatplug::simulator::{Fault, Livechat, Times};
 use chatplug_tests::crash::REPEATS_ARE_HARMLESS;
-use chatplug_tests::{Host, deliveries, guest};
+use chatplug_tests::{Host, PATIENCE, deliveries, guest};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -99,10 +99,15 @@ async fn duplicates_one_webhook_many_times_at_once_is_one_event() {
     assert_eq!(host.wait_until_done(3).len(), 3);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn duplicates_a_message_that_was_saved_behind_an_error_is_sent_once() {
-    // The run ends behind the first note: what comes next is denied.
-    let config = "
+/// A host whose plugin leaves a note for a message; the run ends behind it, as what comes next is denied.
+struct Noting {
+    stage: Stage,
+    chat: String,
+}
+
+impl Noting {
+    async fn new() -> Noting {
+        let config = "
 [connections.ledger]
 kind = \"generic\"
 base_url = \"http://127.0.0.1:9\"
@@ -113,20 +118,100 @@ events = [\"incoming_event\"]
 grants = [\"chats.send-note\"]
 denies = [\"chats.tag\", \"http:ledger\"]
 ";
-    let stage = Stage::with(config.parse().expect("TOML"), guest("guest_worker")).await;
-    let chat = stage.livechat.start_chat(&Opening::by("Dana")).expect("a chat");
-    stage.livechat.agent_joins(&chat.chat_id, chatplug::simulator::livechat::PAT_OWNER).expect("it joins");
-    stage.livechat.faults().set("send_event", Fault::ErrorAfterSaving, Times::Next(1));
-    let told = stage.livechat.customer_says(&chat.chat_id, "work 1").expect("a message");
-    let mut body = told.webhooks[0].clone();
-    body["secret_key"] = chatplug_tests::SECRET.into();
-    accept(&stage.host, body.to_string()).await;
-    stage.host.wait_until_done(1);
-    let firsts = stage.notes(&chat.chat_id).iter().filter(|note| note.starts_with("first ")).count();
-    assert!(firsts >= 1, "it arrives");
-    if REPEATS_ARE_HARMLESS {
-        assert_eq!(firsts, 1);
+        let stage = Stage::with(config.parse().expect("TOML"), guest("guest_worker")).await;
+        let chat = stage.livechat.start_chat(&Opening::by("Dana")).expect("a chat").chat_id;
+        stage.livechat.agent_joins(&chat, chatplug::simulator::livechat::PAT_OWNER).expect("it joins");
+        Noting { stage, chat }
     }
+
+    /// The webhook of what the customer says.
+    fn work(&self) -> String {
+        let told = self.stage.livechat.customer_says(&self.chat, "work 1").expect("a message");
+        let mut body = told.webhooks[0].clone();
+        body["secret_key"] = chatplug_tests::SECRET.into();
+        body.to_string()
+    }
+
+    fn fail(&self, operation: &str, fault: Fault, times: Times) {
+        self.stage.livechat.faults().set(operation, fault, times);
+    }
+
+    /// Waits until the delivery is done, and expects one note.
+    fn expect_one(&self) {
+        self.stage.host.wait_until_done(1);
+        let firsts = self.stage.notes(&self.chat).iter().filter(|note| note.starts_with("first ")).count();
+        assert!(firsts >= 1, "it arrives");
+        if REPEATS_ARE_HARMLESS {
+            assert_eq!(firsts, 1);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wedge_a_service_that_comes_back_is_used_again() {
+    let noting = Noting::new().await;
+    noting.fail("*", Fault::Down, Times::UntilCleared);
+    accept(&noting.stage.host, noting.work()).await;
+    let in_vain = |livechat: &Livechat| livechat.requests().all().len() >= 3;
+    let waited = noting.stage.livechat.wait_for("requests in vain", PATIENCE, in_vain).await;
+    waited.unwrap_or_else(|late| panic!("{late}"));
+    noting.stage.livechat.faults().clear();
+    noting.expect_one();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn duplicates_a_message_that_was_saved_behind_an_error_is_sent_once() {
+    let noting = Noting::new().await;
+    noting.fail("send_event", Fault::ErrorAfterSaving, Times::Next(1));
+    accept(&noting.stage.host, noting.work()).await;
+    noting.expect_one();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn duplicates_what_was_done_is_not_done_again_because_its_record_failed() {
+    let mut noting = Noting::new().await;
+    let host = &mut noting.stage.host;
+    assert!(host.stop(), "{}", host.log());
+    host.set_env(VARIABLE, Some(CrashPoint::AfterRequest.as_str()));
+    host.run();
+    let body = noting.work();
+    // The host may end before it has answered; it has stored the message all the same, or there were no note.
+    is_taken(&noting.stage.host, body).await;
+    let host = &mut noting.stage.host;
+    assert!(!host.wait_for_end().success(), "it ends between the note and its record");
+    host.set_env(VARIABLE, None);
+    host.run();
+    noting.expect_one();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_a_message_behind_a_slow_answer_arrives() {
+    let noting = Noting::new().await;
+    // Longer than anybody waits, and nothing is saved.
+    noting.fail("send_event", Fault::StallBeforeSaving(None), Times::Next(1));
+    accept(&noting.stage.host, noting.work()).await;
+    noting.expect_one();
+}
+
+#[tokio::test]
+async fn deploy_what_comes_during_a_restart_is_taken_when_it_comes_again() {
+    let mut host = Host::start(RECORDER, &[guest("guest_recorder")]);
+    let mut sent = 0;
+    for _ in 0..3 {
+        for number in sent..sent + 5 {
+            accept(&host, message("C1", number)).await;
+        }
+        // LiveChat did not hear what it was answered, and sends these again, and others meanwhile in vain.
+        assert!(host.stop(), "{}", host.log());
+        host.run();
+        for number in sent..sent + 10 {
+            accept(&host, message("C1", number)).await;
+        }
+        sent += 10;
+    }
+    let events = host.wait_until_done(sent);
+    assert_eq!(events.len(), sent, "each is there once");
+    assert!(events.iter().all(|event| states(event, "recorder") == ["succeeded"]), "{events:#?}");
 }
 
 #[tokio::test]

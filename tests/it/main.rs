@@ -46,6 +46,7 @@ mod routing_rules;
 mod routing_waiting;
 mod schedules;
 mod services;
+mod stop;
 mod swap;
 mod telling;
 mod tidy;

@@ -59,6 +59,7 @@ async fn a_dead_letter_is_replayed_in_a_running_host_once_the_cause_is_gone() {
     let counted = host.json(&["dead", "replay", "--all", "--reason", "NO SUCH misdeed", "--dry-run"]);
     assert_eq!(counted, json!({ "total": 3, "by_plugin": { "hostile": 3 }, "actions_done": 0 }));
     assert_eq!(host.json(&["dead", "replay", "--plugin", "crm-notes", "--dry-run"])["total"], 0);
+    assert_eq!(host.json(&["dead", "replay", "--all", "--limit", "2", "--dry-run"])["total"], 2);
     assert_eq!(dead(&host).len(), 3, "a dry run changes nothing");
 
     set_terms(&host, "", HANDLING);
@@ -96,8 +97,8 @@ async fn what_is_changed_without_a_host_takes_effect_when_it_starts() {
     let output = host.cli(&["dead", "replay", "--all"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stdout).ends_with("Replayed 2 dead letters.\n"), "{}", text(&output.stdout));
-    let audit = host.json(&["audit", "list"]);
-    assert_eq!(audit.as_array().map(Vec::len), Some(2));
+    let audit = host.deeds();
+    assert_eq!(audit.len(), 2);
     let who = audit[0]["who"].as_str().unwrap_or_default();
     assert!(who.starts_with("cli:"), "{who}");
     assert_eq!(
@@ -159,11 +160,32 @@ async fn a_wrong_token_is_refused_and_the_command_line_has_the_right_one() {
     assert_eq!(dead(&host).len(), 1);
 
     assert_eq!(host.json(&["dead", "discard", "--all"])["changed"], 1);
-    let audit = host.json(&["audit", "list"]);
-    assert_eq!(audit.as_array().map(Vec::len), Some(1));
+    let audit = host.deeds();
+    assert_eq!(audit.len(), 1);
     let who = audit[0]["who"].as_str().unwrap_or_default();
     assert!(who.starts_with("api:token 127.0.0.1 (cli:"), "{who}");
     assert!(!host.log().contains(TOKEN));
+}
+
+#[tokio::test]
+async fn every_counter_that_an_alert_goes_by_is_there_before_it_counts() {
+    let host = Host::start(HOSTILE, &[]);
+    let figures = reqwest::get(host.operator_url("/metrics")).await.expect("an answer").text().await;
+    let figures = figures.expect("text");
+    let is_there = |name: &str, label: &str| {
+        figures.lines().any(|line| {
+            let is_it = line.split(['{', ' ']).next() == Some(name) && line.contains(label);
+            is_it && line.ends_with(" 0")
+        })
+    };
+    for series in crate::tidy::alerts::counted() {
+        let labels: Vec<String> =
+            series.values.iter().map(|value| format!("{}=\"{value}\"", series.label)).collect();
+        let labels = if labels.is_empty() { vec![String::new()] } else { labels };
+        for label in labels {
+            assert!(is_there(&series.name, &label), "{} {label}:\n{figures}", series.name);
+        }
+    }
 }
 
 #[tokio::test]
@@ -174,6 +196,7 @@ async fn what_the_host_measures_can_be_read() {
     let figures = response.text().await.expect("text");
     for line in [
         "chatplug_dead_letters 1",
+        "chatplug_deaths_total{plugin=\"hostile\"} 1",
         "chatplug_ingest_requests_total{source=\"livechat\",outcome=\"received\"} 1",
         "chatplug_runs_total{plugin=\"hostile\",outcome=\"reject\"} 1",
         "chatplug_run_seconds_count 1",

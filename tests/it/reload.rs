@@ -1,6 +1,10 @@
 //! The config changes while the host runs: picked up, checked first, refused whole if wrong.
 
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+
 use chatplug_tests::{Host, deliveries, guest};
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 use serde_json::Value;
 
 use crate::client::{accept, message, webhook};
@@ -34,6 +38,56 @@ async fn a_plugin_is_switched_on_for_one_type_and_off_for_another() {
     let events = host.wait_until_done(4);
     let outcomes: Vec<Vec<&str>> = events.iter().map(outcome).collect();
     assert_eq!(outcomes, [vec!["succeeded"], vec![], vec![], vec!["succeeded"]]);
+}
+
+#[tokio::test]
+async fn a_grant_that_is_written_by_hand_is_in_the_audit_log() {
+    let host = Host::start(&recorder("\"incoming_event\""), &[]);
+    host.set_config(&format!("{}grants = [\"chats.tag\"]\n", recorder("\"incoming_event\"")));
+    let entry = host.wait_for("the entry", || {
+        let Value::Array(entries) = host.json(&["audit", "list"]) else { panic!("a list") };
+        entries.into_iter().find(|entry| entry["action"] == "config.changed")
+    });
+    let grants = |when: &str| entry[when]["plugins"]["recorder"]["grants"].clone();
+    assert_eq!(entry["who"], "config");
+    assert_eq!(
+        (grants("before"), grants("after")),
+        (serde_json::json!([]), serde_json::json!(["chats.tag"]))
+    );
+}
+
+/// The config is read by a thread that nobody waits for: webhooks are taken and plugins run while its disk hangs.
+#[tokio::test]
+async fn stall_a_config_that_can_not_be_read_holds_up_nobody() {
+    // One thread for everything that is async: whatever blocks it blocks all.
+    let mut host = Host::prepared(&recorder("\"incoming_event\""), &[guest("guest_recorder")])
+        .env("TOKIO_WORKER_THREADS", "1");
+    host.run();
+    host.wait_for_plugin("recorder", "active");
+    let (config, kept) = (host.config_path(), host.config_path().with_extension("kept"));
+    let pipe = host.config_path().with_extension("pipe");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
+    std::fs::rename(&config, &kept)
+        .and_then(|()| std::fs::rename(&pipe, &config))
+        .expect("it is in its place");
+    // Only a pipe that is being read can be opened like this.
+    let open = || {
+        std::fs::File::options().write(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(&config).ok()
+    };
+    let mut writer = host.wait_for("the config to be read", open);
+    std::fs::rename(&kept, &config).expect("it is back");
+    for number in 1..=5 {
+        accept(&host, message("C1", number)).await;
+    }
+    let states: Vec<Value> =
+        host.wait_until_done(5).iter().flat_map(deliveries).map(|it| it["state"].clone()).collect();
+    assert_eq!(states, ["succeeded"; 5]);
+    // It comes to its end, with what it had.
+    let text = std::fs::read(&config).expect("the config");
+    writer.write_all(&text).expect("there is room in a pipe");
+    drop(writer);
+    assert!(host.stop(), "{}", host.log());
+    assert!(!host.log().contains("the config was changed"), "{}", host.log());
 }
 
 #[tokio::test]

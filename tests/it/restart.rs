@@ -1,8 +1,12 @@
 //! What was answered 200 is delivered, whatever happens to the process.
 
+use std::collections::BTreeSet;
 use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
 
-use chatplug_tests::{Host, deliveries, guest};
+use chatplug::crash_point::{CrashPoint, VARIABLE};
+use chatplug_tests::{Host, Signal, deliveries, guest};
+use rusqlite::Connection;
 use rustix::fs::{FlockOperation, fcntl_lock};
 
 use crate::client::{accept, message};
@@ -58,6 +62,39 @@ async fn a_tool_that_looks_into_the_store_beside_the_host_takes_nothing_away() {
     assert!(lock_alone().is_err(), "the host does not hold its lock on the database");
     assert!(host.stop(), "{}", host.log());
     assert!(lock_alone().is_ok(), "nobody holds it then");
+}
+
+#[tokio::test]
+async fn a_host_that_dies_while_it_shortens_its_log_loses_nothing() {
+    /// A log of 64 MiB is long; more are only sent until somebody has looked at it.
+    const MANY: usize = 5_000;
+    let mut host = Host::prepared("", &[]);
+    host.set_env(VARIABLE, Some(CrashPoint::InShortening.as_str()));
+    host.run();
+    accept(&host, message("FIRST", 1)).await;
+    // A reader keeps the log from being begun anew by itself, as it is whenever all of it was moved.
+    let reader = Connection::open(host.data().join("chatplug.db")).expect("the store");
+    reader.execute_batch("BEGIN; SELECT count(*) FROM events;").expect("it reads");
+    let (url, client) = (host.url("/webhooks/livechat"), reqwest::Client::new());
+    let mut answered = BTreeSet::new();
+    for number in 1.. {
+        assert!(number < MANY, "the log is never shortened:\n{}", host.log_end());
+        let chat = format!("C{number}");
+        let body = message(&chat, 1).replace("message 1", &"x".repeat(900_000));
+        match client.post(&url).body(body).send().await {
+            Ok(answer) if answer.status() == 200 => answered.insert(chat),
+            Ok(answer) => panic!("{}", answer.status()),
+            Err(_) => break,
+        };
+    }
+    assert_eq!(host.wait_for_end().signal(), Some(Signal::ABORT.as_raw()), "{}", host.log_end());
+    drop(reader);
+    host.set_env(VARIABLE, None);
+    host.run();
+    let stored: BTreeSet<String> =
+        host.events().iter().filter_map(|event| event["chat_id"].as_str()).map(str::to_owned).collect();
+    assert_eq!(answered.difference(&stored).collect::<Vec<_>>(), [""; 0]);
+    assert!(answered.len() > 10, "{answered:?}");
 }
 
 #[tokio::test]

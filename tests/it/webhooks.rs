@@ -58,6 +58,13 @@ async fn what_plugins_need_is_registered_and_brings_events() {
     assert_eq!(changes(&renewed), needed.map(|action| format!("renew {action}")));
     let listed = host.json(&["webhooks", "list"]);
     assert_eq!(listed.as_array().map(Vec::len), Some(needed.len()), "{listed:#}");
+    let deeds = host.deeds();
+    let done: Vec<&Value> = deeds.iter().map(|deed| &deed["after"]["done"]).collect();
+    let said = |what: &str| needed.map(|action| Value::from(format!("{what} {action}"))).to_vec();
+    let applied = [said("register"), vec!["switch webhooks on".into()]].concat();
+    assert_eq!(done, [&Value::from(said("renew")), &Value::from(applied)], "{deeds:#?}");
+    let is_there = |deed: &Value| deed["subject"].as_str().is_some_and(|subject| subject.starts_with(&url));
+    assert!(deeds.iter().all(|deed| deed["action"] == "webhooks.changed" && is_there(deed)), "{deeds:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

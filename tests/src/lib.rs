@@ -319,6 +319,16 @@ impl Host {
         events
     }
 
+    /// What operators did by commands, the newest first, as `audit list` shows it. Changes of the config are left out: a
+    /// host takes each when it looks.
+    pub fn deeds(&self) -> Vec<Value> {
+        let Value::Array(mut deeds) = self.json(&["audit", "list"]) else {
+            panic!("the audit log is a list")
+        };
+        deeds.retain(|deed| deed["action"] != "config.changed");
+        deeds
+    }
+
     /// Waits until the stored events are as they should be; answers them.
     pub fn wait_for_events(&self, what: &str, mut is_so: impl FnMut(&[Value]) -> bool) -> Vec<Value> {
         self.wait_for(what, || Some(self.events()).filter(|events| is_so(events)))

@@ -181,7 +181,7 @@ async fn an_error_status_is_an_answer_except_from_slack() {
 }
 
 #[tokio::test]
-async fn requests_to_a_service_share_a_connection() {
+async fn connections_are_shared_by_requests_to_a_service() {
     let double = Double::start((0..5).map(|_| Answer::text(200, "{}"))).await;
     let connections = one(below(&double, Kind::Generic));
     for _ in 0..5 {

@@ -213,7 +213,7 @@ async fn without_a_connection_the_log_tells() {
 }
 
 #[tokio::test]
-async fn work_that_could_run_and_waits_is_past_due() {
+async fn stuck_work_that_could_run_and_waits_is_past_due() {
     let mut stage = Stage::new([ok()]).await;
     // An attempt of `notes` may take a minute, and two more go by before anybody is told.
     stage.accept("C1", 1, NOW - 3 * MINUTE).await;
