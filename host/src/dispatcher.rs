@@ -117,6 +117,8 @@ impl Dispatcher {
                 () = tokio::time::sleep(until(lanes.next_due_ms(), dispatcher.now_ms())) => {}
             }
         }
+        // However the process ends now, nothing that runs is the reason.
+        dispatcher.store.clear_marks();
         drop(reports);
         tasks.close();
         let drained = async {
@@ -129,7 +131,6 @@ impl Dispatcher {
                 "attempts were cut off by the stop; they run again at the next start"
             );
         }
-        dispatcher.store.clear_marks();
     }
 
     /// Learns which plugins have a backlog from an earlier run of the host. What is accepted meanwhile waits:

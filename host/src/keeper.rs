@@ -57,6 +57,9 @@ impl Keeper {
 
     /// Runs until `stop`.
     pub async fn run(self, stop: CancellationToken) {
+        for plugin in self.store.given_up() {
+            self.measures.counter(DEATHS, &[("plugin", plugin)]).increment(1);
+        }
         let work = async {
             for round in 0_u64.. {
                 self.round(round % THOROUGH == 0).await;
@@ -93,7 +96,7 @@ impl Keeper {
             let mut size = BatchSize::default();
             loop {
                 let keep = self.config.load().retention;
-                let now_ms = self.store.clock().now_ms();
+                let now_ms = self.store.clock().trusted_ms();
                 match self.store.prune(job, keep, now_ms, size.rows()).await {
                     Ok(pruned) => {
                         for plugin in &pruned.died {

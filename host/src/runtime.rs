@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::{Component, InstancePre, Linker};
 
@@ -310,7 +311,7 @@ impl Runtime {
     pub async fn run(&self, attempt: Attempt) -> Report {
         let began = Instant::now();
         let (version, meter) = (attempt.version.clone(), Arc::new(Meter::default()));
-        let work = Box::pin(attempt::run(self.clone(), attempt, meter.clone()));
+        let work = Box::pin(attempt::run(self.clone(), attempt, meter.clone(), Handle::current()));
         let report = if version.is_heavy.load(Ordering::Relaxed) {
             self.background.run(work).await
         } else {

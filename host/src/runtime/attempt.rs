@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tokio::runtime::Handle;
 use wasmtime::component::ResourceTableError;
 use wasmtime::{Store, Trap, UpdateDeadline};
 
@@ -25,8 +26,9 @@ use crate::journal::{Header, Journal, Run, Step};
 use crate::limits::Limits;
 use crate::manifest::Manifest;
 
-/// Runs one event through a plugin. What it uses can be read from the meter meanwhile.
-pub(super) async fn run(runtime: Runtime, attempt: Attempt, meter: Arc<Meter>) -> Report {
+/// Runs one event through a plugin. What it uses can be read from the meter meanwhile; its requests are made in the
+/// foreground.
+pub(super) async fn run(runtime: Runtime, attempt: Attempt, meter: Arc<Meter>, foreground: Handle) -> Report {
     let Attempt { version, terms, event, run, journal, late, number } = attempt;
     let terms = if is_job(&event) { Arc::new(terms.for_jobs()) } else { terms };
     let plugin = version.name.clone();
@@ -54,6 +56,7 @@ pub(super) async fn run(runtime: Runtime, attempt: Attempt, meter: Arc<Meter>) -
         journal: open(journal, &version.hash),
         happened_ms: event.occurred_at_ms.unwrap_or(event.received_at_ms),
         accepted_ms: event.received_at_ms,
+        foreground,
     });
     guest.chat_id = event.chat_id.clone();
     guest.thread_id = event.thread_id.clone();
@@ -142,6 +145,7 @@ pub(super) async fn describe(
         happened_ms: 0,
         accepted_ms: 0,
         log,
+        foreground: Handle::current(),
     });
     let (ended, _) = call(&runtime, guest, meter, async |store| {
         let instance = instance.instantiate_async(&mut *store).await?;

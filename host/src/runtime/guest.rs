@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 use wasmtime::Engine;
 use wasmtime::component::ResourceTable;
@@ -45,6 +46,8 @@ pub(super) struct Guest {
     pub(super) clock: Clock,
     /// Actions that are on their way: they end even if the run is cut.
     pub(super) actions: TaskTracker,
+    /// Where requests are made, wherever the guest itself runs.
+    pub(super) foreground: Handle,
     /// The chat of the event.
     pub(super) chat_id: Option<String>,
     /// And its thread.
@@ -79,6 +82,7 @@ pub(super) struct Parts {
     pub(super) accepted_ms: i64,
     pub(super) recorded: bool,
     pub(super) log: SharedLog,
+    pub(super) foreground: Handle,
 }
 
 /// Ends the attempt: the guest ran out of something.
@@ -107,6 +111,7 @@ impl Guest {
             accepted_ms,
             recorded,
             log,
+            foreground,
         } = made_of;
         let (began_ms, seed) = (journal.header().began_ms, journal.header().seed);
         let wasi = WasiCtxBuilder::new()
@@ -134,6 +139,7 @@ impl Guest {
             accepted_ms,
             clock: Clock::new(began_ms),
             actions: TaskTracker::new(),
+            foreground,
             chat_id: None,
             thread_id: None,
             fuse: None,

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::task::JoinError;
+use tokio_util::task::AbortOnDropHandle;
 use wasmtime::{Store, WasmBacktrace};
 
 use super::Services;
@@ -60,8 +62,10 @@ impl Guest {
         if may_change {
             self.check_fuse(&outgoing)?;
         }
-        let origin = self.origin(number);
-        let answered = match send(&self.services, &origin, outgoing).await {
+        // Where the host has its own work, not in the background: connections and answers are shared with others.
+        let (services, origin) = (self.services.clone(), self.origin(number));
+        let asked = self.foreground.spawn(async move { send(&services, &origin, outgoing).await });
+        let answered = match AbortOnDropHandle::new(asked).await.unwrap_or_else(|gone| Err(cut_off(&gone))) {
             Ok(answered) => answered,
             Err(Failure::Closed { reason, wait }) => {
                 self.spare_grant(used.as_ref());
@@ -141,7 +145,8 @@ impl Guest {
         self.recorded = true;
         let (services, run, origin) = (self.services.clone(), self.run, self.origin(number));
         // In a task of its own, the intent too: it ends, and its answer is recorded, even if the run is cut.
-        let task = self.actions.spawn(perform(services, run, origin, changes, outgoing, effect));
+        let performed = perform(services, run, origin, changes, outgoing, effect);
+        let task = self.actions.spawn_on(performed, &self.foreground);
         match task.await {
             Ok(Sent::Answered(answered)) => {
                 self.heed(&answered.answer);
@@ -322,6 +327,11 @@ async fn record_answer(services: &Services, run: Run, number: u32, answered: Ans
             Err(lost) => return Sent::Suspended(Suspend::Doubt(lost_because(&lost))),
         }
     }
+}
+
+/// A read that panicked.
+fn cut_off(gone: &JoinError) -> Failure {
+    Error::new(Code::Other, format!("the host failed: {gone}")).into()
 }
 
 /// Makes a call to a service.

@@ -83,7 +83,15 @@ impl Clock {
         }
     }
 
-    /// The same, with the steps that it has taken: what was set by the clock before them is to be
+    /// The same for what can't be taken back: a step forward counts after a day only.
+    pub fn trusted_ms(&self) -> i64 {
+        match &*self.0 {
+            Source::Steady { machine, rule } => lock(rule).trusted_ms((machine.passed_ms)()),
+            Source::Given { now_ms, .. } => now_ms(),
+        }
+    }
+
+    /// The same as [`Clock::now_ms`], with the steps that it has taken: what was set by the clock before them is to be
     /// [carried](Step::carry).
     pub fn reading(&self) -> (i64, Steps) {
         match &*self.0 {

@@ -15,6 +15,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Error, Store};
 use crate::delivery::{DeliveryId, suspect};
+use crate::event::EventId;
 
 /// Of a run: the delivery and the number of the run, eight bytes each.
 const MARK_BYTES: usize = 16;
@@ -25,12 +26,16 @@ const MARKS_MAX: usize = 4_096;
 pub(super) struct Running {
     file: File,
     places: Mutex<Places>,
+    /// The plugins of the deliveries that were given up when the store was opened.
+    given_up: Vec<String>,
 }
 
 #[derive(Default)]
 struct Places {
     free: Vec<u64>,
     count: u64,
+    /// The host ends: what runs from now on is not to blame for that.
+    is_over: bool,
 }
 
 /// A run goes on as long as this is kept.
@@ -56,26 +61,30 @@ impl Running {
         let mut content = vec![0; MARK_BYTES * MARKS_MAX];
         let length = file.read_at(&mut content, 0).map_err(at())?;
         let marks: Vec<(i64, i64)> = content[..length].chunks_exact(MARK_BYTES).map(read).collect();
+        let mut given_up = Vec::new();
         if !marks.is_empty() {
-            suspect_all(connection, &marks, now_ms)?;
+            given_up = suspect_all(connection, &marks, now_ms)?;
             file.set_len(0).map_err(at())?;
         }
-        Ok(Running { file, places: Mutex::default() })
+        Ok(Running { file, places: Mutex::default(), given_up })
     }
 
     fn mark(&self, delivery: DeliveryId, run: u32) -> Mark<'_> {
-        let place = {
+        let (place, is_over) = {
             let mut places = self.lock();
-            places.free.pop().unwrap_or_else(|| {
+            let free = places.free.pop();
+            let place = free.unwrap_or_else(|| {
                 places.count += 1;
                 places.count - 1
-            })
+            });
+            (place, places.is_over)
         };
         let mut mark = [0; MARK_BYTES];
         mark[..8].copy_from_slice(&delivery.0.to_le_bytes());
         mark[8..].copy_from_slice(&i64::from(run).to_le_bytes());
         // Without it a run that ends the process isn't known: that is no reason not to make it.
-        if let Err(error) = self.file.write_all_at(&mark, place * MARK_BYTES as u64) {
+        let written = if is_over { Ok(()) } else { self.file.write_all_at(&mark, place * MARK_BYTES as u64) };
+        if let Err(error) = written {
             tracing::debug!(%error, "cannot mark what runs");
         }
         Mark { running: self, place }
@@ -91,15 +100,15 @@ fn read(mark: &[u8]) -> (i64, i64) {
     (number(&mark[..8]), number(&mark[8..]))
 }
 
-/// Counts the end of the process against what ran then.
-fn suspect_all(connection: &Connection, marks: &[(i64, i64)], now_ms: i64) -> Result<(), Error> {
+/// Counts the end of the process against what ran then. The plugins of what is given up by it.
+fn suspect_all(connection: &Connection, marks: &[(i64, i64)], now_ms: i64) -> Result<Vec<String>, Error> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let counted = count_all(connection, marks, now_ms);
     connection.execute_batch(if counted.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
     Ok(counted?)
 }
 
-fn count_all(connection: &Connection, marks: &[(i64, i64)], now_ms: i64) -> rusqlite::Result<()> {
+fn count_all(connection: &Connection, marks: &[(i64, i64)], now_ms: i64) -> rusqlite::Result<Vec<String>> {
     let before = |&(delivery, run): &(i64, i64)| -> rusqlite::Result<Option<(i64, i64, u32)>> {
         let sql = "SELECT coalesce((SELECT ends FROM suspects WHERE delivery = id AND run = runs), 0) FROM deliveries
             WHERE id = ?1 AND runs = ?2 AND state = 'pending'";
@@ -113,15 +122,21 @@ fn count_all(connection: &Connection, marks: &[(i64, i64)], now_ms: i64) -> rusq
     ran.dedup();
     // Only what ran at each end is suspected.
     connection.execute("DELETE FROM suspects", [])?;
-    let mut apart = 0;
+    let count = |is_one: fn(u32) -> bool| ran.iter().filter(|(_, _, before)| is_one(before + 1)).count();
+    let mut suspects = suspect::Suspects {
+        count: count(|ends| ends >= suspect::LAST),
+        before: 0,
+        last: count(suspect::is_last),
+    };
+    let mut given_up = Vec::new();
     for (delivery, run, before) in ran {
         let ends = before + 1;
-        let next = suspect::after(ends, apart);
+        let next = suspect::after(ends, suspects);
+        suspects.before += usize::from(ends >= suspect::LAST);
         let id = DeliveryId(delivery);
         match &next {
             suspect::Next::AtOnce => {}
             suspect::Next::Apart(wait) => {
-                apart += 1;
                 let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2);
                 let sql = "UPDATE deliveries SET due_at = max(due_at, ?2), set_at = ?3, outcome = ?4, reason = ?5 WHERE id = ?1";
                 let reason = suspect::reason(ends);
@@ -131,27 +146,41 @@ fn count_all(connection: &Connection, marks: &[(i64, i64)], now_ms: i64) -> rusq
             }
             suspect::Next::Dead => {
                 let sql = "UPDATE deliveries SET state = 'dead', ended_at = ?2, set_at = ?2, runs = runs + 1,
-                    attempts = attempts + 1, crashes = crashes + 1, outcome = ?3, reason = ?4 WHERE id = ?1";
+                    attempts = attempts + 1, crashes = crashes + 1, outcome = ?3, reason = ?4 WHERE id = ?1
+                    RETURNING plugin, event_id";
                 let reason = suspect::reason(ends);
-                connection.execute(sql, params![delivery, now_ms, suspect::OUTCOME, reason])?;
-                tracing::error!(delivery = %id, ends, "a delivery is given up: {reason}");
+                let (plugin, event): (String, i64) = connection.query_row(
+                    sql,
+                    params![delivery, now_ms, suspect::OUTCOME, reason],
+                    |row| Ok((row.get(0)?, row.get(1)?)),
+                )?;
+                let event = EventId(event);
+                tracing::error!(plugin, %event, delivery = %id, ends, "a delivery is given up: {reason}");
+                given_up.push(plugin);
                 continue;
             }
         }
         let sql = "INSERT INTO suspects (delivery, run, ends) VALUES (?1, ?2, ?3)";
-        connection.execute(sql, params![delivery, run, ends])?;
+        // Whoever would have been given up if it had been alone, is at the next end.
+        connection.execute(sql, params![delivery, run, ends.min(suspect::LAST)])?;
     }
-    Ok(())
+    Ok(given_up)
 }
 
 impl Store {
+    /// The plugins of the deliveries that were given up when the store was opened, one for each.
+    pub fn given_up(&self) -> &[String] {
+        &self.running.given_up
+    }
+
     /// A run begins.
     pub fn mark(&self, delivery: DeliveryId, run: u32) -> Mark<'_> {
         self.running.mark(delivery, run)
     }
 
-    /// The host ends because it was told to, or knows why: what runs is not to blame.
+    /// The host ends because it was told to, or knows why: what runs is not to blame, however it ends now.
     pub fn clear_marks(&self) {
+        self.running.lock().is_over = true;
         if let Err(error) = self.running.file.set_len(0) {
             tracing::debug!(%error, "cannot clear the marks of what runs");
         }
@@ -218,6 +247,25 @@ mod tests {
         assert_eq!(bench.number("SELECT ends FROM suspects WHERE delivery = 2"), 1);
         let rows = bench.store().pending(PLUGIN.into(), DeliveryId(0), 10).await.expect("rows");
         assert_eq!(rows.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn of_many_that_ran_each_time_none_is_given_up_before_it_ran_without_the_others() {
+        let mut bench = Bench::new();
+        for chat in ["C1", "C2", "C3", "C4"] {
+            bench.accept(chat, "1", NOW_MS).await;
+        }
+        let states = |bench: &Bench| [1, 2, 3, 4].map(|id| bench.became(id).0 == "pending");
+        for _ in 0..6 {
+            bench.ends_while(&[1, 2, 3, 4]);
+            assert_eq!(states(&bench), [true; 4]);
+        }
+        let due = [1, 2, 3, 4].map(|id| bench.became(id).2 - NOW_MS);
+        assert_eq!(due, [20_000, 20_000, 40_000, 40_000]);
+        bench.ends_while(&[1, 2]);
+        assert_eq!(states(&bench), [true; 4]);
+        bench.ends_while(&[2]);
+        assert_eq!(states(&bench), [true, false, true, true]);
     }
 
     #[tokio::test]

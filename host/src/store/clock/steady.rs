@@ -42,6 +42,14 @@ pub(in crate::store) struct Steady {
     slept_ms: i64,
     apart: Option<Apart>,
     steps: Steps,
+    doubted: Option<Doubted>,
+}
+
+/// It was set forward by so much, not long ago.
+#[derive(Clone, Copy, Debug)]
+struct Doubted {
+    by_ms: i64,
+    since_ms: i64,
 }
 
 /// The time of day has been another one since then.
@@ -55,6 +63,9 @@ struct Apart {
 const NOTICED_MS: i64 = 1_000;
 /// A wrong time that is put right within this is not followed, milliseconds.
 const LASTING_MS: i64 = 60_000;
+/// What can't be taken back doesn't follow a step forward for so long, milliseconds: somebody may have set the machine's clock to
+/// the wrong year.
+const DOUBTED_MS: i64 = 24 * 60 * 60 * 1_000;
 /// More steps than anybody can have missed: each takes a minute.
 const STEPS_KEPT: usize = 16;
 
@@ -117,12 +128,23 @@ impl Steady {
             slept_ms: shown.passed_ms - shown.awake_ms,
             apart: None,
             steps: Steps::default(),
+            doubted: None,
         }
     }
 
     /// Milliseconds since 1970.
     pub(in crate::store) fn now_ms(&self, passed_ms: i64) -> i64 {
         self.base_ms.saturating_add(passed_ms)
+    }
+
+    /// The same, a day behind where it was set forward.
+    pub(in crate::store) fn trusted_ms(&self, passed_ms: i64) -> i64 {
+        self.now_ms(passed_ms).saturating_sub(self.doubted_ms(passed_ms))
+    }
+
+    fn doubted_ms(&self, passed_ms: i64) -> i64 {
+        let doubted = self.doubted.filter(|doubted| passed_ms - doubted.since_ms < DOUBTED_MS);
+        doubted.map_or(0, |doubted| doubted.by_ms)
     }
 
     /// The steps so far.
@@ -162,6 +184,8 @@ impl Steady {
         let step = Step { at_ms: self.now_ms(passed_ms), by_ms };
         self.base_ms = self.base_ms.saturating_add(by_ms);
         self.apart = None;
+        let by_ms = self.doubted_ms(passed_ms).saturating_add(by_ms).max(0);
+        self.doubted = Some(Doubted { by_ms, since_ms: passed_ms });
         self.steps.push(step);
         step
     }

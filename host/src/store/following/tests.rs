@@ -150,8 +150,9 @@ impl Stage {
         let rows = self.store().pending(PLUGIN.into(), DeliveryId(delivery - 1), 1).await.expect("rows");
         let pending = rows.into_iter().next().expect("it is pending").by_clock(now_ms);
         let due = "SELECT due_at FROM timers";
-        let timer = self.store().read(move |connection| connection.query_row(due, [], |row| row.get(0)));
-        (pending.due_at_ms - now_ms, timer.await.unwrap_or(i64::MIN) - now_ms)
+        let timer =
+            self.store().read(move |connection| connection.query_row(due, [], |row| row.get::<_, i64>(0)));
+        (pending.due_at_ms - now_ms, timer.await.map_or(0, |due_ms| due_ms - now_ms))
     }
 
     fn age_ms(&self, accepted_at_ms: i64) -> i64 {

@@ -49,6 +49,17 @@ fn leaves(value: &Value, found: &mut Vec<String>) {
     }
 }
 
+/// Whether a word of the platform's stands there by its Rust name: `"added"` as `Added`.
+fn is_word_of(shown: &str, text: &str) -> bool {
+    let word: String = text.trim_matches('"').split('_').map(capitalized).collect();
+    shown.split(|c: char| !c.is_ascii_alphanumeric()).any(|name| name == word)
+}
+
+fn capitalized(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(chars).collect()
+}
+
 #[test]
 fn each_fixture_is_read_as_its_type() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/payloads/v3.6");
@@ -68,7 +79,8 @@ fn each_fixture_is_read_as_its_type() {
         assert!(matches!(typed, Payload::Other(_)), "{name} has two types");
         let mut said = Vec::new();
         leaves(&body["payload"], &mut said);
-        let lost: Vec<&String> = said.iter().filter(|text| !shown.contains(text.as_str())).collect();
+        let lost: Vec<&String> =
+            said.iter().filter(|text| !shown.contains(text.as_str()) && !is_word_of(&shown, text)).collect();
         assert!(lost.is_empty(), "{name}: {lost:?} is not in {shown}");
         others += 1;
     }

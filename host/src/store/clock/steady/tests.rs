@@ -97,6 +97,25 @@ fn a_step_is_followed_once_it_lasts_and_fires_and_loses_no_wait() {
 }
 
 #[test]
+fn what_cannot_be_taken_back_follows_a_step_forward_a_day_later() {
+    let (day, year) = (24 * HOUR, 365 * 24 * HOUR);
+    let mut clock = Machine::new(0).clock;
+    let trusted = |clock: &Steady, passed_ms: i64| clock.trusted_ms(passed_ms) - NOW;
+    let began = 5 * MINUTE;
+    clock.set(began, year);
+    assert_eq!((clock.now_ms(began) - NOW, trusted(&clock, began)), (year, 0));
+    assert_eq!(trusted(&clock, began + day - 1), day - 1);
+    assert_eq!(trusted(&clock, began + day), year + day, "it stayed: it is right");
+    // The wrong year is noticed, and put right.
+    clock.set(began + 2 * day, year);
+    clock.set(began + 2 * day + HOUR, -year);
+    assert_eq!(trusted(&clock, began + 2 * day + HOUR), year + 2 * day + HOUR);
+    // A step back is followed at once: nothing is older by it.
+    clock.set(began + 9 * day, -HOUR);
+    assert_eq!(trusted(&clock, began + 9 * day), year + 9 * day - HOUR);
+}
+
+#[test]
 fn a_wrong_time_that_is_put_right_at_once_is_not_followed() {
     let mut machine = Machine::new(MINUTE);
     machine.shown.wall_ms += 30 * 365 * 24 * HOUR;
