@@ -148,8 +148,7 @@ fn start(
     let webhooks = Arc::new(webhooks(&config, store, measures, capture));
     let beats = Beats::default();
     let health = Arc::new(Health::new(store.clone(), beats.all()));
-    let (changed, reloads) = watch::channel(());
-    let config = Arc::new(ArcSwap::from_pointee(config));
+    let (config, (changed, reloads)) = (Arc::new(ArcSwap::from_pointee(config)), watch::channel(()));
     let running = [beats.dispatcher.clone(), beats.watcher.clone()];
     let meters = dispatcher::Meters::new(measures.clone());
     let (dispatcher, watcher) =
@@ -195,8 +194,7 @@ fn start(
     loops.spawn("registrations", registered.run(stop.clone()));
     loops.spawn("recovery", recovery.clone().run());
     tend(&loops, account, &destinations, &beats, stop);
-    let (store, measures) = (store.clone(), measures.clone());
-    let kept = Box::new(move || runtime.kept());
+    let (store, measures, kept) = (store.clone(), measures.clone(), Box::new(move || runtime.kept()));
     let shown = Shown { store, config, measures, destinations, plugins, progress, recovery, doubts, kept };
     open_doors(&loops, listeners, (AppState { webhooks, health }, shown), stop);
     Ok(loops)

@@ -219,8 +219,9 @@ async fn where_nobody_is_available_the_rule_says_what_happens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_older_than_ten_minutes_is_left_alone() {
-    let stage = stage(RULES).await;
+async fn what_is_older_than_ten_minutes_is_not_routed() {
+    // Who waits is seen to at any age.
+    let stage = stage(&format!("waiting = []\n{RULES}")).await;
     stage.livechat.shift_clock(SignedDuration::from_mins(-11));
     let old = open(&stage, &says("Dana", "I want a refund"));
     stage.livechat.shift_clock(SignedDuration::from_mins(-9));

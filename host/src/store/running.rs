@@ -147,7 +147,7 @@ fn count_all(connection: &Connection, marks: &[(i64, i64)], now_ms: i64) -> rusq
             suspect::Next::Dead => {
                 let sql = "UPDATE deliveries SET state = 'dead', ended_at = ?2, set_at = ?2, runs = runs + 1,
                     attempts = attempts + 1, crashes = crashes + 1, outcome = ?3, reason = ?4 WHERE id = ?1
-                    RETURNING plugin, event_id";
+                    RETURNING plugin, event";
                 let reason = suspect::reason(ends);
                 let (plugin, event): (String, i64) = connection.query_row(
                     sql,

@@ -78,6 +78,11 @@ fn host(livechat: &Livechat, identity: &str) -> Host {
     host
 }
 
+/// The webhook of the account that a bot belongs to.
+fn ours(webhook: String) -> String {
+    webhook.replace("org-1", ORGANIZATION_ID)
+}
+
 /// Everything that an account's host does, says and writes.
 async fn live(livechat: &Livechat, host: &mut Host) -> Heard {
     let mut heard = Heard::default();
@@ -90,10 +95,10 @@ async fn live(livechat: &Livechat, host: &mut Host) -> Heard {
         json!({"call": "agents.list-routing-statuses", "with": []}),
     ];
     for (number, call) in calls.iter().enumerate() {
-        accept(host, said(&format!("CALL{number}"), "1", &call.to_string())).await;
+        accept(host, ours(said(&format!("CALL{number}"), "1", &call.to_string()))).await;
         livechat.expire_tokens();
     }
-    accept(host, said("FILES", "1", "publish a.txt hello")).await;
+    accept(host, ours(said("FILES", "1", "publish a.txt hello"))).await;
     let is_over = |event: &Value| {
         event["deliveries"].as_array().is_some_and(|all| all.iter().all(|one| one["state"] != "pending"))
     };
