@@ -46,6 +46,9 @@ pub struct Scheduler {
     pub meters: Meters,
 }
 
+/// The schedules of a plugin: the name, whether it catches up, and when.
+pub type Schedules = Vec<(String, bool, Rule)>;
+
 /// What is watched.
 #[derive(Default)]
 struct Plan {
@@ -63,7 +66,7 @@ pub fn schedules(
     manifest: &Manifest,
     plugin: &config::Plugin,
     account: &TimeZone,
-) -> Result<Vec<(String, bool, Rule)>, String> {
+) -> Result<Schedules, String> {
     let named = |name: &String| manifest.schedules.iter().any(|schedule| schedule.name == *name);
     if let Some(unknown) = plugin.schedules.keys().find(|name| !named(name)) {
         let known: Vec<&str> = manifest.schedules.iter().map(|schedule| schedule.name.as_str()).collect();
@@ -221,7 +224,7 @@ impl Scheduler {
     }
 
     /// Brings the plan in line with the schedules of the plugins that run.
-    async fn follow(&self, plan: &mut Plan, running: Vec<(Arc<str>, Vec<(String, bool, Rule)>)>) {
+    async fn follow(&self, plan: &mut Plan, running: Vec<(Arc<str>, Schedules)>) {
         let mut wanted = HashMap::new();
         let places = self.insist(|| self.store.schedule_places()).await;
         for (plugin, schedules) in running {
