@@ -39,7 +39,7 @@ mod log;
 mod memory;
 mod steps;
 
-use background::Background;
+use background::{Background, FOREGROUND_CPU};
 use cpu::Meter;
 use guest::Guest;
 use inspect::Inspected;
@@ -317,7 +317,7 @@ impl Runtime {
         } else {
             self.background.do_from_foreground(work, || meter.used()).await
         };
-        version.is_heavy.store(background::is_much(report.cpu, report.host_calls), Ordering::Relaxed);
+        version.is_heavy.store(report.cpu >= FOREGROUND_CPU, Ordering::Relaxed);
         Report { wall: began.elapsed(), ..report }
     }
 

@@ -18,8 +18,13 @@ const PATTERN_BYTES_MAX: usize = 256 << 10;
 /// their plain text; with these the library would follow them elsewhere.
 const NAMING: [&str; 5] = ["$id", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveRef"];
 /// Words whose schemas look at the same value as the one around them.
-const SAME_VALUE: [&str; 9] =
-    ["allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas", "dependencies"];
+const SAME_VALUE: [&str; 7] = ["allOf", "anyOf", "oneOf", "not", "if", "then", "else"];
+/// The same, with a schema for each of some names.
+const SAME_VALUE_BY_NAME: [&str; 2] = ["dependentSchemas", "dependencies"];
+/// Words that have all that looks at the same value looked at twice: to be checked, and to say what it has seen.
+const LOOKING_TWICE: [&str; 2] = ["unevaluatedProperties", "unevaluatedItems"];
+/// The one language that is read. A part in another one could give itself a base for its references.
+const LANGUAGE: &str = "https://json-schema.org/draft/2020-12/schema";
 
 impl SettingsSchema {
     /// Prepares a schema. Its patterns run in linear time and take little room; one whose references multiply, lead in a
@@ -91,16 +96,45 @@ impl<'a> Parts<'a> {
                 "the settings schema has a `{word}`: name its parts under `$defs`, and refer to them as `#/$defs/NAME`"
             ));
         }
+        self.check_language(fields)?;
         self.count_patterns(fields)?;
+        let is_twice = LOOKING_TWICE.iter().any(|word| fields.contains_key(*word));
+        for _ in 0..=usize::from(is_twice) {
+            self.count_at_same_value(fields, followed)?;
+        }
+        let others = fields.iter().filter(|(word, _)| !is_at_same_value(word));
+        let inside = Followed { at_one_value: 0, ..followed };
+        others.map(|(_, field)| field).try_for_each(|field| self.count(field, inside))
+    }
+
+    fn count_at_same_value(
+        &mut self,
+        fields: &'a Map<String, Value>,
+        followed: Followed,
+    ) -> Result<(), String> {
         if let Some(reference) = fields.get("$ref").and_then(Value::as_str) {
             self.follow(reference, followed)?;
         }
-        for (word, field) in fields {
-            let is_same_value = SAME_VALUE.contains(&word.as_str());
-            let at_one_value = if is_same_value { followed.at_one_value } else { 0 };
-            self.count(field, Followed { at_one_value, ..followed })?;
+        for word in SAME_VALUE {
+            fields.get(word).map_or(Ok(()), |field| self.count(field, followed))?;
+        }
+        for word in SAME_VALUE_BY_NAME {
+            let by_name = fields.get(word).and_then(Value::as_object).into_iter().flatten();
+            by_name.map(|(_, field)| field).try_for_each(|field| self.count(field, followed))?;
         }
         Ok(())
+    }
+
+    fn check_language(&self, fields: &Map<String, Value>) -> Result<(), String> {
+        let Some(language) = fields.get("$schema").and_then(Value::as_str) else { return Ok(()) };
+        let is_root = self.root.as_object().is_some_and(|root| std::ptr::eq(root, fields));
+        if is_root && language.trim_end_matches('#') == LANGUAGE {
+            return Ok(());
+        }
+        Err(format!(
+            "the settings schema has the `$schema` `{}`: it may have one at its top, which is {LANGUAGE}",
+            language.escape_debug()
+        ))
     }
 
     fn follow(&mut self, reference: &str, followed: Followed) -> Result<(), String> {
@@ -136,6 +170,10 @@ impl<'a> Parts<'a> {
         }
         Ok(())
     }
+}
+
+fn is_at_same_value(word: &str) -> bool {
+    SAME_VALUE.contains(&word) || SAME_VALUE_BY_NAME.contains(&word)
 }
 
 /// Whether a pointer means the same to everybody: nothing in it is escaped.
@@ -207,9 +245,33 @@ mod tests {
             json!({"anyOf": [{"$ref": "#"}]}),
             json!({"$ref": "#/$defs/a", "$defs": {"a": {"not": {"$ref": "#/$defs/b"}}, "b": {"$ref": "#/$defs/a"}}}),
             json!({"properties": {"x": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"if": {"$ref": "#/$defs/a"}}}}),
+            json!({"dependentSchemas": {"x": {"$ref": "#"}}}),
         ] {
             assert!(refused(circle.clone()).contains("circle"), "{circle}");
         }
+    }
+
+    #[test]
+    fn what_is_looked_at_twice_counts_twice() {
+        let nested = |depth: usize| {
+            (0..depth).fold(json!(true), |inner, _| json!({"unevaluatedProperties": true, "allOf": [inner]}))
+        };
+        assert!(refused(nested(40)).contains("too large"));
+        SettingsSchema::new(&nested(3)).expect("it is small").check(&json!({})).expect("they fit");
+    }
+
+    #[test]
+    fn no_part_is_in_another_language() {
+        let older = "http://json-schema.org/draft-04/schema#";
+        for schema in [
+            json!({"$schema": older}),
+            json!({"allOf": [{"$schema": older, "id": "http://x/y"}]}),
+            json!({"properties": {"a": {"$schema": LANGUAGE}}}),
+        ] {
+            assert!(refused(schema).contains("`$schema`"));
+        }
+        SettingsSchema::new(&json!({"$schema": LANGUAGE, "type": "object"}))
+            .expect("the language that is read");
     }
 
     #[test]

@@ -12,18 +12,9 @@ use std::time::Duration;
 use tokio_util::task::AbortOnDropHandle;
 
 /// So much CPU time an attempt may use before it goes to the background. Those that answer chats need a fraction of it.
-const FOREGROUND_CPU: Duration = Duration::from_millis(5);
+pub(super) const FOREGROUND_CPU: Duration = Duration::from_millis(5);
 /// So many reads of the store that they ask for are under way at the same time.
 const READS_MAX: usize = 16;
-/// After an attempt with so many host calls the plugin's next one begins in the background: each of them has others
-/// work for it.
-const FOREGROUND_CALLS: u32 = 64;
-
-/// Whether what an attempt used belongs into the background.
-pub(super) fn is_much(cpu: Duration, host_calls: u32) -> bool {
-    cpu >= FOREGROUND_CPU || host_calls >= FOREGROUND_CALLS
-}
-
 /// By how much these threads are nicer than the others: they have a tenth of the others' weight.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;

@@ -75,6 +75,9 @@ pub(crate) fn on_timer(settings: &Settings, chat_id: &str, due: &TimerDue) -> Re
     if !left.is_zero() {
         return set_timer(rule, &set.thread_id, left);
     }
+    if !is_first_time(rule, &chat)? {
+        return Ok(());
+    }
     if settings.dry_run {
         info!(
             chat = chat_id,
@@ -101,6 +104,17 @@ pub(crate) fn on_timer(settings: &Settings, chat_id: &str, due: &TimerDue) -> Re
     }
     info!(chat = chat_id, rule = rule.name, "rule `{}` {}", rule.name, described(rule));
     Ok(())
+}
+
+/// Whether nothing was done yet about this wait: an answer that was recovered late has the timers set once more.
+fn is_first_time(rule: &WaitingRule, chat: &Chat) -> Result<bool, Failure> {
+    match thread::first_unanswered(chat) {
+        Some(event) if rule.since == Since::Message => {
+            let key = format!("handled/{}/{}/{}", chat.thread.id, rule.name, event.id);
+            Ok(memory::claim(&key, REMEMBERED)?)
+        }
+        _ => Ok(true),
+    }
 }
 
 /// How much of a rule's time is left, as the chat itself tells it; `None` if nobody waits. The answer's webhook may be on its way
