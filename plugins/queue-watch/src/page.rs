@@ -19,7 +19,7 @@ header p { font-size: 5vmin; white-space: nowrap; }
 main { flex: 1; display: grid; grid-template-columns: repeat(4, 1fr); gap: 2vmin; }
 section { background: #1b2430; border-radius: 1.5vmin; padding: 2vmin; display: flex; flex-direction: column;
   justify-content: space-between; min-width: 0; }
-section.wide { grid-column: span 3; }
+section.wide { grid-column: span 3; justify-content: flex-start; gap: 2vmin; }
 section.over { background: #a3171f; }
 h2 { font-size: 2.9vmin; font-weight: 600; }
 b { font-size: 12vmin; line-height: 1; font-variant-numeric: tabular-nums; white-space: nowrap; }
