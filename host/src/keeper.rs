@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::heartbeat::Heartbeat;
-use crate::measures::{DEATHS, Measures};
+use crate::measures::Measures;
 use crate::store::{BatchSize, Error, Job, Store};
 
 /// How often there is a round.
@@ -58,7 +58,7 @@ impl Keeper {
     /// Runs until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         for plugin in self.store.given_up() {
-            self.measures.counter(DEATHS, &[("plugin", plugin)]).increment(1);
+            self.measures.deaths(plugin).increment(1);
         }
         let work = async {
             for round in 0_u64.. {
@@ -100,7 +100,7 @@ impl Keeper {
                 match self.store.prune(job, keep, now_ms, size.rows()).await {
                     Ok(pruned) => {
                         for plugin in &pruned.died {
-                            self.measures.counter(DEATHS, &[("plugin", plugin)]).increment(1);
+                            self.measures.deaths(plugin).increment(1);
                         }
                         if pruned.is_done {
                             break;

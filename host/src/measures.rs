@@ -24,7 +24,7 @@ const AGES: &[f64] =
 const ROWS: &[f64] = &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0];
 
 /// The counter of deliveries that became dead letters.
-pub const DEATHS: &str = "chatplug_deaths_total";
+const DEATHS: &str = "chatplug_deaths_total";
 
 /// Something that is measured.
 struct Measure {
@@ -189,6 +189,11 @@ impl Measures {
     /// appears with what it has counted already.
     pub fn counter(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Counter {
         self.recorder.register_counter(&key(name, labels), &METADATA)
+    }
+
+    /// What counts the deliveries of a plugin that became dead letters.
+    pub fn deaths(&self, plugin: &str) -> Counter {
+        self.counter(DEATHS, &[("plugin", plugin)])
     }
 
     /// The handle of a gauge.

@@ -362,6 +362,12 @@ impl Plugins {
     }
 }
 
+/// As much of a content hash as people compare.
+pub fn short(hash: &str) -> &str {
+    let hex = hash.strip_prefix("sha256:").unwrap_or(hash);
+    hex.get(..12).unwrap_or(hex)
+}
+
 /// Whether a content hash begins with a text, with the name of its kind or without.
 fn begins_with(hash: &str, text: &str) -> bool {
     hash.starts_with(text) || hash.strip_prefix("sha256:").is_some_and(|hex| hex.starts_with(text))

@@ -2,9 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::plugins_list::short;
 use super::text;
-use crate::plugins::{Approval, Switched, WentBack};
+use crate::plugins::{Approval, Switched, WentBack, short};
 
 /// Prints which types a plugin gets from now on.
 ///

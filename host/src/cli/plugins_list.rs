@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::{table, text};
+use crate::plugins::short;
 use crate::store::PluginStatus;
 
 /// Prints every plugin with its state and, below, the reason where there is one.
@@ -47,7 +48,7 @@ fn row(status: &PluginStatus) -> [String; 6] {
         name(status).to_owned(),
         status.state.clone(),
         status.release.clone().unwrap_or_default(),
-        status.version.as_deref().map(short).unwrap_or_default(),
+        status.version.as_deref().map(short).unwrap_or_default().to_owned(),
         status.file.clone().unwrap_or_default(),
         status.events.join(" "),
     ]
@@ -55,9 +56,4 @@ fn row(status: &PluginStatus) -> [String; 6] {
 
 fn name(status: &PluginStatus) -> &str {
     status.name.as_deref().or(status.file.as_deref()).unwrap_or_default()
-}
-
-/// As much of a content hash as people compare.
-pub(super) fn short(hash: &str) -> String {
-    hash.strip_prefix("sha256:").unwrap_or(hash).chars().take(12).collect()
 }

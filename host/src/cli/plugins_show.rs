@@ -2,9 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::plugins_list::short;
 use super::{table, text};
-use crate::plugins::{PluginView, VersionView};
+use crate::plugins::{PluginView, VersionView, short};
 use crate::store::VersionChange;
 
 /// Prints a plugin: its files, what it may do, its versions.
@@ -58,7 +57,7 @@ fn version(version: &VersionView) -> [String; 4] {
         (None, false, true) => "on probation".to_owned(),
     };
     let active_at = version.active_at.clone().unwrap_or_default();
-    [short(&version.version), version.release.clone(), active_at, state]
+    [short(&version.version).to_owned(), version.release.clone(), active_at, state]
 }
 
 /// Prints how it went with a plugin's versions, the newest change first.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, Histogram};
 
 use crate::grant::Decisions;
-use crate::measures::{DEATHS, Measures};
+use crate::measures::Measures;
 use crate::store::Pending;
 
 /// The handles; those of a plugin are made at its first run.
@@ -58,7 +58,7 @@ impl Meters {
 
     /// A delivery is a dead letter now.
     pub(super) fn died(&self, plugin: &str) {
-        self.measures.counter(DEATHS, &[("plugin", plugin)]).increment(1);
+        self.measures.deaths(plugin).increment(1);
     }
 
     /// A run is over.

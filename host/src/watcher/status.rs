@@ -5,6 +5,7 @@ use super::state::State;
 use crate::config::{self, Config};
 use crate::grant::Policy;
 use crate::manifest;
+use crate::plugins::short;
 use crate::registry::{Marks, Slots, Verdict, judge};
 use crate::runtime::Version;
 use crate::scheduler;
@@ -151,12 +152,6 @@ fn state_of(version: &Version, conflict: Option<&String>, verdict: Verdict) -> (
         (None, Verdict::TakenBack(why)) => ("rolled back", format!("{why}; {approve} lets it run once more")),
         (None, Verdict::Rejected(reason)) => ("rejected", reason),
     }
-}
-
-/// As much of a content hash as tells versions apart.
-fn short(hash: &str) -> &str {
-    let hex = hash.strip_prefix("sha256:").unwrap_or(hash);
-    hex.get(..12).unwrap_or(hex)
 }
 
 /// The grants as they are written into the config.

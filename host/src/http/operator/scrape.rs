@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 
 use super::{App, Operator};
 use crate::destination::Standing;
-use crate::measures::{DEATHS, Measures};
+use crate::measures::Measures;
 use crate::store::{Backlog, Error, Sizes};
 
 /// What was looked up holds this long.
@@ -39,7 +39,7 @@ pub(super) async fn metrics(State(operator): App) -> Response {
     if looked.at.is_none_or(|at| at.elapsed() >= FRESH) {
         looked.plugins.extend(operator.shown.config.load().plugins.keys().cloned());
         for plugin in &looked.plugins {
-            operator.shown.measures.counter(DEATHS, &[("plugin", plugin)]).increment(0);
+            operator.shown.measures.deaths(plugin).increment(0);
         }
         show_parts(&operator, &mut looked.destinations);
         // What is counted is told all the same: it is wanted most when something is wrong.

@@ -129,7 +129,7 @@ fn bot() -> Credentials {
     })
 }
 
-fn origin() -> Origin {
+pub(super) fn origin() -> Origin {
     Origin {
         plugin: Arc::from("p"),
         delivery: 1,

@@ -1,10 +1,8 @@
-use std::sync::Arc;
-
+use super::contract::origin;
 use super::*;
 use crate::action::livechat::{Call, LiveChat};
-use crate::action::{Code, Failure, Origin};
+use crate::action::{Code, Failure};
 use crate::egress::Reach;
-use crate::event::trace_id::TraceId;
 use crate::livechat::client::{Bot, Client, Credentials, OAuth, Options};
 
 fn client_of(livechat: &Livechat, credentials: Credentials) -> Client {
@@ -32,15 +30,7 @@ fn oauth(livechat: &Livechat, refresh_token: &str) -> Credentials {
 }
 
 async fn ask(client: &Client) -> Result<String, Failure> {
-    let origin = Origin {
-        plugin: Arc::from("p"),
-        delivery: 1,
-        trace: TraceId::default(),
-        step: 1,
-        accepted_at_ms: 0,
-        answer_bytes: 1 << 20,
-    };
-    client.call(&origin, Call::ListRoutingStatuses { group_ids: vec![] }).await
+    client.call(&origin(), Call::ListRoutingStatuses { group_ids: vec![] }).await
 }
 
 #[tokio::test]
