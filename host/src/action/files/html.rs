@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 
 use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
-use html5gum::{Span, Tokenizer};
+use html5gum::{Error, Span, Tokenizer};
 use jiff::Timestamp;
 
 use super::check_name;
@@ -75,11 +75,12 @@ const SHOWN_CHARS: usize = 80;
 /// What it has that it may not have; [`ALLOWED`] says what it may.
 pub(super) fn check(page: &str) -> Result<(), String> {
     let mut reading = Reading::new();
-    let look = move |event: CallbackEvent<'_>, _: Span<()>| -> Option<String> { reading.look(event).err() };
+    let look = |event: CallbackEvent<'_>, _: Span<()>| -> Option<String> { reading.look(event).err() };
     // The first thing that is wrong ends it.
-    match Tokenizer::new_with_emitter(page, CallbackEmitter::new(look)).next() {
+    let wrong = Tokenizer::new_with_emitter(page, CallbackEmitter::new(look)).next();
+    match wrong {
         Some(Ok(wrong)) => Err(wrong),
-        None => Ok(()),
+        None => reading.check_end(),
     }
 }
 
@@ -163,10 +164,18 @@ impl Reading {
             CallbackEvent::EndTag { .. }
             | CallbackEvent::String { .. }
             | CallbackEvent::Comment { .. }
-            | CallbackEvent::Doctype { .. }
-            | CallbackEvent::Error(_) => {}
+            | CallbackEvent::Doctype { .. } => {}
+            CallbackEvent::Error(error) => check_is_whole(error)?,
         }
         Ok(())
+    }
+
+    /// What the host puts behind a page is to be seen, not to be a part of what stands last in it.
+    fn check_end(&self) -> Result<(), String> {
+        match self.text_of {
+            Some(element) => Err(format!("an end within `<{element}>`")),
+            None => Ok(()),
+        }
     }
 
     fn look_for_end(&mut self, element: &'static str, event: &CallbackEvent<'_>) -> Result<(), String> {
@@ -240,6 +249,15 @@ impl Tag {
         }
         let said = self.meta.iter().map(|(name, value)| format!(" {name}=\"{}\"", shown(value.as_bytes())));
         Err(format!("`<meta{}>`", said.collect::<String>()))
+    }
+}
+
+/// A page that ends within a tag or a comment goes on in what the host puts behind it.
+fn check_is_whole(error: Error) -> Result<(), String> {
+    match error {
+        Error::EofBeforeTagName | Error::EofInTag => Err("an end within a tag".to_owned()),
+        Error::EofInComment | Error::EofInDoctype => Err("an end within a comment".to_owned()),
+        _ => Ok(()),
     }
 }
 

@@ -57,7 +57,7 @@ fn honest_pages_are_published() {
         "<style>@media (width <= 600px) { a > b { background: url(https://evil.example) } }</style>",
         "<p title='<script>' data-x='<meta http-equiv=refresh content=0;url=//x>' style='color: red'>text",
         "<!-- <script> --><p>&lt;script&gt;",
-        "<!-- <script>",
+        "<!-- <script> -->",
         "<p>ż 🦀</p>",
     ] {
         assert_eq!(check(page), Ok(()), "{page}");
@@ -248,6 +248,23 @@ fn nothing_hides_where_browsers_read_otherwise() {
     }
 }
 
+#[test]
+fn what_the_host_puts_behind_a_page_is_a_part_of_nothing_in_it() {
+    for (page, part) in [
+        ("<p>3</p><style>p { color: red }", "an end within `<style>`"),
+        ("<title>Queue", "an end within `<title>`"),
+        ("<style>p { color: red }</style", "an end within"),
+        ("<p>3</p><!-- that's all", "an end within a comment"),
+        ("<p>3</p><!-- that's all --", "an end within a comment"),
+        ("<!doctype", "an end within a comment"),
+        ("<p>3</p><p title=\"4", "an end within a tag"),
+        ("<p>3</p", "an end within a tag"),
+        ("<p>3</", "an end within a tag"),
+    ] {
+        check_refused(page, part);
+    }
+}
+
 /// The start tags of a page, as they are read where `<style>` and `<title>` have text in them, or tags.
 fn start_tags(page: &str, is_text: bool) -> Vec<Vec<u8>> {
     let name = |event: CallbackEvent<'_>, _: Span<()>| -> Option<Vec<u8>> {
@@ -292,6 +309,8 @@ proptest! {
         let page = pieces.concat();
         if check(&page).is_ok() {
             prop_assert_eq!(start_tags(&page, true), start_tags(&page, false));
+            let behind = start_tags(&format!("{page}<hr>"), true);
+            prop_assert_eq!(behind.last().map(Vec::as_slice), Some(&b"hr"[..]), "{}", page);
         }
     }
 
