@@ -9,6 +9,7 @@ use clap::Parser;
 
 mod actions;
 mod ask;
+mod awake;
 mod backlog;
 mod disk;
 mod filled;

@@ -4,6 +4,7 @@ use anyhow::Context;
 use chatplug_tests::{Host, guest};
 use rusqlite::{Connection, OpenFlags};
 
+use super::awake::Awake;
 use super::load::Load;
 use super::{NO_OP, started, wait_until_done};
 
@@ -15,6 +16,7 @@ const MISDEEDS: [&str; 7] = ["", "panic", "calls", "memory", "log", "sleep", "lo
 /// Posts 100 events in a second, for fifteen seconds, to a plugin that does nothing: alone, and beside one that does
 /// each of its misdeeds at every event. Its limits are the default ones, but for what would take minutes.
 pub(crate) fn measure() -> anyhow::Result<()> {
+    let _awake = Awake::begin();
     let mut alone = None;
     for misdeed in MISDEEDS {
         let times = ended(misdeed)?;
