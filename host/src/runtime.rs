@@ -37,9 +37,10 @@ mod guest;
 pub mod inspect;
 mod log;
 mod memory;
+mod nice;
 mod steps;
 
-use background::{Background, FOREGROUND_CPU};
+use background::Background;
 use cpu::Meter;
 use guest::Guest;
 use inspect::Inspected;
@@ -118,6 +119,10 @@ impl Connections for Nothing {
 impl Memory for Nothing {
     fn read<'a>(&'a self, _: &'a str, _: own_store::Call) -> BoxFuture<'a, Result<own_store::Answer, Error>> {
         refused()
+    }
+
+    fn read_here(&self, _: &str, _: own_store::Call) -> Result<own_store::Answer, Error> {
+        Err(nothing())
     }
 }
 
@@ -288,7 +293,7 @@ impl Runtime {
         let instance = self.link(&component)?;
         let meter = Arc::new(Meter::default());
         let described = Box::pin(attempt::describe(self.clone(), instance.clone(), meter.clone()));
-        let manifest = self.background.do_from_foreground(described, || meter.used()).await?;
+        let manifest = self.background.do_from_foreground(described, &meter).await?;
         let mut asks = inspected.asks.clone();
         if inspected.sends_http {
             asks.extend(manifest.connections.iter().map(|connection| grant::http(connection)));
@@ -313,11 +318,11 @@ impl Runtime {
         let (version, meter) = (attempt.version.clone(), Arc::new(Meter::default()));
         let work = Box::pin(attempt::run(self.clone(), attempt, meter.clone(), Handle::current()));
         let report = if version.is_heavy.load(Ordering::Relaxed) {
-            self.background.run(work).await
+            self.background.run(work, &meter).await
         } else {
-            self.background.do_from_foreground(work, || meter.used()).await
+            self.background.do_from_foreground(work, &meter).await
         };
-        version.is_heavy.store(report.cpu >= FOREGROUND_CPU, Ordering::Relaxed);
+        version.is_heavy.store(meter.is_long(), Ordering::Relaxed);
         Report { wall: began.elapsed(), ..report }
     }
 

@@ -166,6 +166,8 @@ impl From<rusqlite::Error> for Error {
 pub struct Store {
     writer: Writer,
     readers: Arc<Readers>,
+    /// Those of threads in the background: nobody else waits for one that such a thread is at.
+    patient_readers: Arc<Readers>,
     traces: TraceIds,
     uptime: Arc<ArcSwap<Uptime>>,
     /// Pauses that are still to be kept.
@@ -285,7 +287,8 @@ impl Store {
         lock.ended = Some(Mutex::new(ended));
         let store = Store {
             writer,
-            readers: Arc::new(Readers { path, idle: Mutex::new(Vec::new()), failure: failure.clone() }),
+            readers: Arc::new(Readers::new(path.clone(), failure.clone())),
+            patient_readers: Arc::new(Readers::new(path, failure.clone())),
             traces,
             uptime: Arc::new(ArcSwap::from_pointee(uptime)),
             pauses: Arc::default(),
@@ -366,6 +369,10 @@ struct Readers {
 }
 
 impl Readers {
+    fn new(path: PathBuf, failure: Failure) -> Readers {
+        Readers { path, idle: Mutex::new(Vec::new()), failure }
+    }
+
     fn with<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
         let idle = self.idle.lock().expect("no reader panics while it holds the list").pop();
         let connection = match idle {

@@ -84,4 +84,10 @@ pub trait Memory: Send + Sync {
     /// Answers a call that only reads. Those that change something go through the
     /// [ledger](crate::journal::Ledger), which records them.
     fn read<'a>(&'a self, plugin: &'a str, call: Call) -> BoxFuture<'a, Result<Answer, Error>>;
+
+    /// The same on the calling thread, which waits for the disk where it has to.
+    ///
+    /// # Errors
+    /// As above.
+    fn read_here(&self, plugin: &str, call: Call) -> Result<Answer, Error>;
 }

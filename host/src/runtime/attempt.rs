@@ -57,6 +57,7 @@ pub(super) async fn run(runtime: Runtime, attempt: Attempt, meter: Arc<Meter>, f
         happened_ms: event.occurred_at_ms.unwrap_or(event.received_at_ms),
         accepted_ms: event.received_at_ms,
         foreground,
+        meter: meter.clone(),
     });
     guest.chat_id = event.chat_id.clone();
     guest.thread_id = event.thread_id.clone();
@@ -146,6 +147,7 @@ pub(super) async fn describe(
         accepted_ms: 0,
         log,
         foreground: Handle::current(),
+        meter: meter.clone(),
     });
     let (ended, _) = call(&runtime, guest, meter, async |store| {
         let instance = instance.instantiate_async(&mut *store).await?;

@@ -5,19 +5,17 @@ use std::future::{Future, poll_fn};
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::thread::available_parallelism;
-use std::time::Duration;
 
 use tokio_util::task::AbortOnDropHandle;
 
-/// So much CPU time an attempt may use before it goes to the background. Those that answer chats need a fraction of it.
-pub(super) const FOREGROUND_CPU: Duration = Duration::from_millis(5);
-/// So many reads of the store that they ask for are under way at the same time.
-const READS_MAX: usize = 16;
-/// By how much these threads are nicer than the others: they have a tenth of the others' weight.
-#[cfg(target_os = "linux")]
-const NICE: i32 = 10;
+use super::cpu::Meter;
+use super::nice;
+
+/// Nothing blocks there but files of the system, which guests don't have.
+const BLOCKING_MAX: usize = 1;
 
 /// The threads.
 pub(super) struct Background {
@@ -30,9 +28,9 @@ impl Background {
         let processors = available_parallelism().map_or(1, NonZero::get);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(processors.saturating_sub(1).max(1))
-            .max_blocking_threads(READS_MAX)
+            .max_blocking_threads(BLOCKING_MAX)
             .thread_name("background")
-            .on_thread_start(be_nice)
+            .on_thread_start(nice::be_nice)
             .enable_all()
             .build()?;
         Ok(Background { runtime: Some(runtime) })
@@ -42,34 +40,31 @@ impl Background {
     pub(super) async fn do_from_foreground<T: Send + 'static>(
         &self,
         mut work: Pin<Box<dyn Future<Output = T> + Send>>,
-        used: impl Fn() -> Duration,
+        meter: &Arc<Meter>,
     ) -> T {
         let done = poll_fn(|context| match work.as_mut().poll(context) {
             Poll::Ready(done) => Poll::Ready(Some(done)),
-            Poll::Pending if used() >= FOREGROUND_CPU => Poll::Ready(None),
+            Poll::Pending if meter.is_long() => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         });
         match done.await {
             Some(done) => done,
-            None => self.run(work).await,
+            None => self.run(work, meter).await,
         }
     }
 
     /// Does work in the background. It ends when this is dropped.
-    pub(super) async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+        meter: &Arc<Meter>,
+    ) -> T {
+        meter.move_to_background();
         let runtime = self.runtime.as_ref().expect("it is taken only when this is dropped");
         match AbortOnDropHandle::new(runtime.spawn(work)).await {
             Ok(done) => done,
             Err(error) => resume_unwind(error.try_into_panic().expect("nobody else aborts it")),
         }
-    }
-}
-
-/// Only on Linux is this a property of a thread; elsewhere it would be one of the whole process.
-fn be_nice() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(NICE) {
-        tracing::warn!(%error, "a thread for long computations can't be made nicer than the others");
     }
 }
 

@@ -1,23 +1,32 @@
-//! CPU time of a guest: the thread's CPU time inside the polls of its future. Waiting for a host call, for a
-//! free thread, or behind another guest costs nothing.
+//! What an attempt uses of the host's threads: the guest's CPU time, and how often it reads its store. CPU time is the
+//! thread's inside the polls of the guest's future: waiting for a host call, for a free thread, or behind another guest
+//! costs nothing.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Counts the CPU time of one attempt. Shared by the future that is polled and the engine's interruptions,
-/// which happen inside the poll on the same thread.
+/// So much CPU time an attempt may use before it goes to the background. Those that answer chats need a fraction of it.
+const FOREGROUND_CPU: Duration = Duration::from_millis(5);
+/// So many reads of its store. Those that answer chats need a handful.
+const FOREGROUND_READS: u32 = 32;
+
+/// Counts what one attempt uses. Shared by the future that is polled and the engine's interruptions, which happen inside
+/// the poll on the same thread.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     /// Nanoseconds of the polls that have ended.
     ended: AtomicU64,
     /// The thread's clock when the running poll began.
     began: AtomicU64,
+    /// Reads of the plugin's own store.
+    reads: AtomicU32,
+    in_background: AtomicBool,
 }
 
 impl Meter {
@@ -30,6 +39,34 @@ impl Meter {
     /// CPU time used so far, asked from outside.
     pub(super) fn used(&self) -> Duration {
         Duration::from_nanos(self.ended.load(Ordering::Relaxed))
+    }
+
+    /// Counts a read of the plugin's own store.
+    pub(super) fn count_read(&self) {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether the attempt has used up what it may in the foreground.
+    pub(super) fn is_long(&self) -> bool {
+        self.used() >= FOREGROUND_CPU || self.reads.load(Ordering::Relaxed) >= FOREGROUND_READS
+    }
+
+    /// From now on the attempt is polled in the background only.
+    pub(super) fn move_to_background(&self) {
+        self.in_background.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the attempt is polled in the background.
+    pub(super) fn is_in_background(&self) -> bool {
+        self.in_background.load(Ordering::Relaxed)
+    }
+
+    /// Does the host's own work inside a poll: it doesn't count as the guest's.
+    pub(super) fn without<T>(&self, work: impl FnOnce() -> T) -> T {
+        let before = thread_clock();
+        let done = work();
+        self.began.fetch_add(thread_clock().saturating_sub(before), Ordering::Relaxed);
+        done
     }
 
     fn begin(&self) {

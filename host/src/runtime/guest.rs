@@ -12,6 +12,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::clock::{Clock, ClockView, random};
+use super::cpu::Meter;
 use super::fuse;
 use super::log::{Level, Printed, SharedLog};
 use super::memory::MemoryLimit;
@@ -48,6 +49,7 @@ pub(super) struct Guest {
     pub(super) actions: TaskTracker,
     /// Where requests are made, wherever the guest itself runs.
     pub(super) foreground: Handle,
+    pub(super) meter: Arc<Meter>,
     /// The chat of the event.
     pub(super) chat_id: Option<String>,
     /// And its thread.
@@ -83,6 +85,7 @@ pub(super) struct Parts {
     pub(super) recorded: bool,
     pub(super) log: SharedLog,
     pub(super) foreground: Handle,
+    pub(super) meter: Arc<Meter>,
 }
 
 /// Ends the attempt: the guest ran out of something.
@@ -112,6 +115,7 @@ impl Guest {
             recorded,
             log,
             foreground,
+            meter,
         } = made_of;
         let (began_ms, seed) = (journal.header().began_ms, journal.header().seed);
         let wasi = WasiCtxBuilder::new()
@@ -140,6 +144,7 @@ impl Guest {
             clock: Clock::new(began_ms),
             actions: TaskTracker::new(),
             foreground,
+            meter,
             chat_id: None,
             thread_id: None,
             fuse: None,

@@ -88,7 +88,13 @@ impl Guest {
             Step::Repeated(answer) => return Ok(answer),
             Step::New(number) => number,
         };
-        let answer = self.services.memory.read(&self.plugin, memory).await;
+        self.meter.count_read();
+        let answer = if self.meter.is_in_background() {
+            // Handing it to another thread and back would cost others more than it costs to wait for it here.
+            self.meter.without(|| self.services.memory.read_here(&self.plugin, memory))
+        } else {
+            self.services.memory.read(&self.plugin, memory).await
+        };
         let answered = Answered {
             at_ms: now_ms(),
             succeeded: answer.is_ok(),

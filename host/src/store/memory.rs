@@ -22,6 +22,13 @@ impl Memory for Store {
             answer.unwrap_or_else(|error| Err(unavailable(&error)))
         })
     }
+
+    fn read_here(&self, plugin: &str, call: Call) -> Result<Answer, Error> {
+        let now_ms = self.clock.now_ms();
+        check_key(&call)?;
+        let answer = self.patient_readers.with(|connection| look(connection, plugin, call, now_ms));
+        answer.unwrap_or_else(|error| Err(unavailable(&error)))
+    }
 }
 
 /// Answers a call that only reads.

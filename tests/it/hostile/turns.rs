@@ -1,16 +1,20 @@
-//! A guest that never yields by itself is made to, so that the runtime's timers go on.
+//! A guest that never yields by itself is made to, so that the runtime's timers go on; and one that works for long does it
+//! in the background.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chatplug::delivery::DeliveryId;
+use chatplug::action::memory::{Answer, Call, Memory};
+use chatplug::action::{BoxFuture, Error};
+use chatplug::delivery::{DeliveryId, Outcome, Resource};
 use chatplug::event::trace_id::TraceId;
 use chatplug::event::{Event, EventId};
 use chatplug::grant::Policy;
 use chatplug::journal::Run;
 use chatplug::limits::{Limits, Loading, STACK_BYTES};
 use chatplug::runtime::compile::Compiler;
-use chatplug::runtime::{Attempt, Runtime, Services, Terms, inspect};
+use chatplug::runtime::{Attempt, Runtime, Services, Terms, Version, inspect};
 use chatplug_tests::{chatplug, guest};
 
 fn event() -> Event {
@@ -31,17 +35,21 @@ fn event() -> Event {
     }
 }
 
-/// An attempt of the hostile guest that loops until it has used an hour of CPU.
-async fn endless(runtime: &Runtime) -> Attempt {
+/// The hostile guest.
+async fn hostile(runtime: &Runtime) -> Arc<Version> {
     let folder = tempfile::tempdir().expect("a folder");
     let compiler = Compiler::new(chatplug().get_program().into(), folder.path()).expect("a compiler");
     let bytes = std::fs::read(guest("guest_hostile")).expect("a guest");
     let loading = Loading::default();
     let inspected = inspect::inspect(&bytes, &loading).expect("a plugin");
     let compiled = compiler.compile("sha256:loop", &bytes, &loading).await.expect("it compiles");
-    let version = Arc::new(runtime.load(&compiled, &inspected).await.expect("it loads"));
-    let limits = Limits { cpu_ms: HOG_MS, wall_ms: 10 * HOG_MS, ..Limits::default() };
-    let terms = Terms { policy: Policy::default(), settings: r#"{"do":"loop"}"#.to_owned(), limits };
+    Arc::new(runtime.load(&compiled, &inspected).await.expect("it loads"))
+}
+
+/// An attempt in which it misbehaves.
+fn attempt(version: Arc<Version>, misdeed: &str, limits: Limits) -> Attempt {
+    let settings = format!(r#"{{"do":"{misdeed}"}}"#);
+    let terms = Terms { policy: Policy::default(), settings, limits };
     let delivery = DeliveryId(1);
     let run = Run { delivery, number: 0, root: delivery, trace: TraceId::default() };
     Attempt {
@@ -63,10 +71,50 @@ const HOG_MS: u64 = 20_000;
 #[tokio::test(flavor = "current_thread")]
 async fn a_guest_that_never_yields_does_not_hold_up_timers() {
     let runtime = Runtime::new(Services::none(), STACK_BYTES).expect("an engine");
-    let attempt = endless(&runtime).await;
+    let limits = Limits { cpu_ms: HOG_MS, wall_ms: 10 * HOG_MS, ..Limits::default() };
+    let attempt = attempt(hostile(&runtime).await, "loop", limits);
     tokio::select! {
         biased;
         report = runtime.run(attempt) => panic!("the guest ended first: {report:?}"),
         () = tokio::time::sleep(Duration::from_millis(1)) => {}
+    }
+}
+
+/// Memory that holds nothing, and writes down from where it is read.
+#[derive(Default)]
+struct Watched {
+    by_others: AtomicU32,
+    here: Mutex<Vec<Option<String>>>,
+}
+
+impl Memory for Watched {
+    fn read<'a>(&'a self, _: &'a str, _: Call) -> BoxFuture<'a, Result<Answer, Error>> {
+        self.by_others.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async {
+            tokio::task::yield_now().await;
+            Ok(Answer::Value(None))
+        })
+    }
+
+    fn read_here(&self, _: &str, _: Call) -> Result<Answer, Error> {
+        let thread = std::thread::current().name().map(str::to_owned);
+        self.here.lock().expect("nothing panics while it holds it").push(thread);
+        Ok(Answer::Value(None))
+    }
+}
+
+#[tokio::test]
+async fn a_guest_that_reads_its_memory_again_and_again_goes_on_in_the_background() {
+    let memory = Arc::new(Watched::default());
+    let services = Services { memory: memory.clone(), ..Services::none() };
+    let runtime = Runtime::new(services, STACK_BYTES).expect("an engine");
+    let version = hostile(&runtime).await;
+    let limits = Limits { host_calls: 100, ..Limits::default() };
+    for (by_others, here) in [(32, 68), (32, 168)] {
+        let report = runtime.run(attempt(version.clone(), "calls", limits)).await;
+        assert!(matches!(report.outcome, Outcome::OutOf(Resource::Calls, _)), "{report:?}");
+        let threads = memory.here.lock().expect("nothing panics while it holds it").clone();
+        assert_eq!((memory.by_others.load(Ordering::Relaxed), threads.len()), (by_others, here));
+        assert!(threads.iter().all(|thread| thread.as_deref() == Some("background")), "{threads:?}");
     }
 }
