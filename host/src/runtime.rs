@@ -37,7 +37,6 @@ mod guest;
 pub mod inspect;
 mod log;
 mod memory;
-mod nice;
 mod steps;
 
 use background::Background;

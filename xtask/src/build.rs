@@ -62,9 +62,19 @@ pub(super) fn disk() -> anyhow::Result<PathBuf> {
 /// Builds the host with a profile of cargo's; answers the executable.
 pub(super) fn host(profile: &str) -> anyhow::Result<PathBuf> {
     eprintln!("building the host ({profile}; the first time this takes some ten minutes on two cores)");
-    succeed(cargo().args(["build", "--quiet", "--package", "chatplug", "--profile", profile]))?;
+    executable("chatplug", profile)
+}
+
+/// What is built and tested natively. Always all of it: for some of it alone, cargo would choose other features of the
+/// dependencies, and build those for each choice.
+pub(super) const NATIVE: [&str; 3] = ["--workspace", "--exclude", "guest-*"];
+
+/// Builds an executable of the workspace.
+pub(super) fn executable(name: &str, profile: &str) -> anyhow::Result<PathBuf> {
+    let mut build = cargo();
+    succeed(build.args(["build", "--quiet"]).args(NATIVE).args(["--bin", name, "--profile", profile]))?;
     let folder = if profile == "dev" { "debug" } else { profile };
-    Ok(target_dir().join(folder).join("chatplug"))
+    Ok(target_dir().join(folder).join(name))
 }
 
 /// Cargo, as it was called.

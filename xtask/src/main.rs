@@ -69,7 +69,8 @@ fn test(args: &[String]) -> anyhow::Result<ExitCode> {
     let plugins = build::plugins()?;
     let host = build::host("dev")?;
     let status = build::cargo()
-        .args(["test", "--workspace", "--exclude", "guest-*"])
+        .arg("test")
+        .args(build::NATIVE)
         .args(args)
         .env("CHATPLUG_HOST", host)
         .env("CHATPLUG_PLUGINS", plugins)
@@ -102,24 +103,13 @@ fn with_host(
 ) -> anyhow::Result<ExitCode> {
     build::guests()?;
     let host = build::host(profile)?;
-    let status = build::cargo()
-        .args([
-            "run",
-            "--quiet",
-            "--profile",
-            profile,
-            "--package",
-            "chatplug-tests",
-            "--bin",
-            executable,
-            "--",
-        ])
+    let status = Command::new(build::executable(executable, profile)?)
         .args(args)
         .env("CHATPLUG_HOST", host)
         .env("CHATPLUG_GUESTS", build::guests_dir())
         .envs(more.iter().map(|(name, path)| (name, path)))
         .status()
-        .context("cannot start cargo")?;
+        .with_context(|| format!("cannot start {executable}"))?;
     Ok(exit_code(status))
 }
 

@@ -106,3 +106,41 @@ impl<F: Future> Future for Metered<F> {
         polled
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Uses CPU time, not only time.
+    fn work(time: Duration) {
+        let end = thread_clock() + u64::try_from(time.as_nanos()).expect("that is short");
+        while thread_clock() < end {}
+    }
+
+    #[test]
+    fn the_work_of_the_host_in_between_is_not_the_guests() {
+        let meter = Meter::default();
+        meter.begin();
+        work(Duration::from_millis(2));
+        meter.without(|| work(Duration::from_millis(50)));
+        assert!(meter.used_in_poll() >= Duration::from_millis(2));
+        assert!(meter.used_in_poll() < Duration::from_millis(50));
+        meter.end();
+        assert!(meter.used() >= Duration::from_millis(2));
+        assert!(meter.used() < Duration::from_millis(50));
+    }
+
+    #[test]
+    fn an_attempt_is_long_by_its_reads_or_its_time() {
+        let meter = Meter::default();
+        (1..FOREGROUND_READS).for_each(|_| meter.count_read());
+        assert!(!meter.is_long());
+        meter.count_read();
+        assert!(meter.is_long());
+        let meter = Meter::default();
+        meter.begin();
+        work(FOREGROUND_CPU);
+        meter.end();
+        assert!(meter.is_long());
+    }
+}

@@ -89,7 +89,8 @@ impl Guest {
             Step::New(number) => number,
         };
         self.meter.count_read();
-        let answer = if self.meter.is_in_background() {
+        let is_short = matches!(memory, MemoryCall::Get { .. });
+        let answer = if is_short && self.meter.is_in_background() {
             // Handing it to another thread and back would cost others more than it costs to wait for it here.
             self.meter.without(|| self.services.memory.read_here(&self.plugin, memory))
         } else {

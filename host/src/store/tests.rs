@@ -277,3 +277,26 @@ impl Store {
         self.write(move |group| group.connection.execute_batch(sql)).await
     }
 }
+
+#[tokio::test]
+async fn a_read_on_the_calling_thread_answers_as_one_elsewhere() {
+    use crate::action::memory::{Answer, Call, Memory};
+
+    let bench = Bench::new();
+    bench.on_file(|file| {
+        file.execute_batch(&format!(
+            "INSERT INTO memory VALUES ('p', 'key', x'78', NULL, NULL), ('p', 'old', x'78', {NOW_MS}, NULL),
+                ('q', 'other', x'78', NULL, NULL);"
+        ))
+        .expect("rows")
+    });
+    for (key, expected) in [("key", Some(b"x".to_vec())), ("old", None), ("other", None)] {
+        let call = || Call::Get { key: key.to_owned() };
+        let here = bench.store().read_here("p", call()).expect("an answer");
+        assert_eq!(here, Answer::Value(expected), "{key}");
+        assert_eq!(here, Memory::read(bench.store(), "p", call()).await.expect("an answer"), "{key}");
+    }
+    let nameless = Call::Get { key: String::new() };
+    let refused = bench.store().read_here("p", nameless.clone()).expect_err("a key has a name");
+    assert_eq!(refused, Memory::read(bench.store(), "p", nameless).await.expect_err("a key has a name"));
+}

@@ -110,11 +110,16 @@ async fn a_guest_that_reads_its_memory_again_and_again_goes_on_in_the_background
     let runtime = Runtime::new(services, STACK_BYTES).expect("an engine");
     let version = hostile(&runtime).await;
     let limits = Limits { host_calls: 100, ..Limits::default() };
-    for (by_others, here) in [(32, 68), (32, 168)] {
+    let reads = async || {
         let report = runtime.run(attempt(version.clone(), "calls", limits)).await;
         assert!(matches!(report.outcome, Outcome::OutOf(Resource::Calls, _)), "{report:?}");
         let threads = memory.here.lock().expect("nothing panics while it holds it").clone();
-        assert_eq!((memory.by_others.load(Ordering::Relaxed), threads.len()), (by_others, here));
         assert!(threads.iter().all(|thread| thread.as_deref() == Some("background")), "{threads:?}");
-    }
+        (memory.by_others.load(Ordering::Relaxed), threads.len())
+    };
+    // On a slow machine its CPU time may bring it there before its reads do.
+    let (by_others, here) = reads().await;
+    assert_eq!(by_others as usize + here, 100);
+    assert!(here >= 68, "{by_others} reads in the foreground");
+    assert_eq!(reads().await, (by_others, here + 100), "the next attempt begins there");
 }

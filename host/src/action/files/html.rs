@@ -80,7 +80,7 @@ pub(super) fn check(page: &str) -> Result<(), String> {
     let wrong = Tokenizer::new_with_emitter(page, CallbackEmitter::new(look)).next();
     match wrong {
         Some(Ok(wrong)) => Err(wrong),
-        None => reading.check_end(),
+        None => reading.check_end(page),
     }
 }
 
@@ -112,6 +112,8 @@ struct Reading {
     tag: Option<Tag>,
     /// The element in which only text stands, until its end tag.
     text_of: Option<&'static str>,
+    /// Whether a comment stood last.
+    after_comment: bool,
 }
 
 /// A start tag.
@@ -136,13 +138,20 @@ enum Value {
 impl Reading {
     fn new() -> Reading {
         let words = |list: &'static str| list.split_whitespace().collect();
-        Reading { elements: words(ELEMENTS), attributes: words(ATTRIBUTES), tag: None, text_of: None }
+        Reading {
+            elements: words(ELEMENTS),
+            attributes: words(ATTRIBUTES),
+            tag: None,
+            text_of: None,
+            after_comment: false,
+        }
     }
 
     fn look(&mut self, event: CallbackEvent<'_>) -> Result<(), String> {
         if let Some(element) = self.text_of {
             return self.look_for_end(element, &event);
         }
+        self.after_comment = matches!(event, CallbackEvent::Comment { .. } | CallbackEvent::Doctype { .. });
         match event {
             CallbackEvent::OpenStartTag { name } => self.tag = Some(self.open(name)?),
             CallbackEvent::AttributeName { name } => self.attribute(name)?,
@@ -170,10 +179,12 @@ impl Reading {
         Ok(())
     }
 
-    /// What the host puts behind a page is to be seen, not to be a part of what stands last in it.
-    fn check_end(&self) -> Result<(), String> {
+    /// The tag that the host puts behind a page has to be read as one, not as a part of what stands last.
+    fn check_end(&self, page: &str) -> Result<(), String> {
         match self.text_of {
             Some(element) => Err(format!("an end within `<{element}>`")),
+            // `<!` and the like begin a comment that nothing has to end, and an error is no sign of it.
+            None if self.after_comment && !page.ends_with('>') => Err("an end within a comment".to_owned()),
             None => Ok(()),
         }
     }
@@ -256,7 +267,8 @@ impl Tag {
 fn check_is_whole(error: Error) -> Result<(), String> {
     match error {
         Error::EofBeforeTagName | Error::EofInTag => Err("an end within a tag".to_owned()),
-        Error::EofInComment | Error::EofInDoctype => Err("an end within a comment".to_owned()),
+        Error::EofInComment => Err("an end within a comment".to_owned()),
+        Error::EofInDoctype => Err("an end within the doctype".to_owned()),
         _ => Ok(()),
     }
 }

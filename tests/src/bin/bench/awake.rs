@@ -3,6 +3,7 @@
 
 use std::process::{Child, Command, Stdio};
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 /// Keeps every processor busy with what gives way to everything else, until it is dropped.
 pub(crate) struct Awake(Vec<Child>);
@@ -12,16 +13,28 @@ impl Awake {
     pub(crate) fn begin() -> Awake {
         let idle = || {
             let mut command = Command::new("chrt");
-            command.args(["--idle", "0", "sh", "-c", "while :; do :; done"]);
+            // Whatever ends the bench ends it too.
+            command.args(["--idle", "0", "sh", "-c", "while kill -0 $PPID 2>&-; do :; done"]);
             command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()
         };
         let processors = available_parallelism().map_or(1, usize::from);
         let started: Vec<Child> = (0..processors).filter_map(|_| idle().ok()).collect();
-        if started.len() < processors {
+        let are_there = started.iter().all(|child| is_idle(child.id()));
+        if started.len() < processors || !are_there {
             println!("(chrt can't be started: the times have those in them in which processors wake up)");
         }
         Awake(started)
     }
+}
+
+/// Whether a process has become one that gives way: soon, or it was refused.
+fn is_idle(pid: u32) -> bool {
+    (0..50).any(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // Field 41 is the policy, 5 the idle class; behind the name field 3 begins.
+        stat.rsplit(')').next().and_then(|fields| fields.split_whitespace().nth(38)) == Some("5")
+    })
 }
 
 impl Drop for Awake {

@@ -249,14 +249,18 @@ fn nothing_hides_where_browsers_read_otherwise() {
 }
 
 #[test]
-fn what_the_host_puts_behind_a_page_is_a_part_of_nothing_in_it() {
+fn what_the_host_puts_behind_a_page_is_read_as_a_tag() {
     for (page, part) in [
         ("<p>3</p><style>p { color: red }", "an end within `<style>`"),
         ("<title>Queue", "an end within `<title>`"),
         ("<style>p { color: red }</style", "an end within"),
         ("<p>3</p><!-- that's all", "an end within a comment"),
         ("<p>3</p><!-- that's all --", "an end within a comment"),
-        ("<!doctype", "an end within a comment"),
+        ("<!doctype", "an end within the doctype"),
+        ("<p>3</p><!", "an end within a comment"),
+        ("<p>3</p><!x", "an end within a comment"),
+        ("<p>3</p><?x", "an end within a comment"),
+        ("<p>3</p></3", "an end within a comment"),
         ("<p>3</p><p title=\"4", "an end within a tag"),
         ("<p>3</p", "an end within a tag"),
         ("<p>3</", "an end within a tag"),
