@@ -2,10 +2,11 @@
 //! it: no event is lost, none becomes a dead letter, none is done twice.
 
 use chatplug::simulator::Slack;
-use chatplug_tests::{Host, PATIENCE, deliveries, guest};
+use chatplug_tests::{Host, PATIENCE, deliveries, guest, version};
 use serde_json::{Value, json};
 
 use crate::client::{accept, message};
+use crate::echo::Echo;
 
 const RECORDER: &str = "[plugin.recorder]\nevents = [\"incoming_event\"]\n";
 const FILE: &str = "guest_recorder.wasm";
@@ -107,6 +108,49 @@ async fn strikes_are_counted_over_a_restart() {
     host.wait_until_done(3);
     wait_for_release(&host, "3.0.0", "rolled back");
     assert!(host.events().iter().flat_map(deliveries).all(|delivery| delivery["version"] == good));
+}
+
+/// Each message has the plugin act once in the same chat. The version that stands by is asked though the new one has used
+/// the minute's actions up, and has a fuse of its own: what goes on for ever comes to an end all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_blows_the_fuse_is_taken_back_and_its_events_are_handled() {
+    let service = Echo::start();
+    let config = format!(
+        "[connections.hook]\nkind = \"generic\"\nbase_url = \"{}\"\nallow_private = true\n\
+         [plugin.poster]\nevents = [\"incoming_event\"]\ngrants = [\"http:hook\"]\nsettings = {{ posts = 1 }}\n\
+         [plugin.poster.limits]\nactions_per_chat_minute = 3\n",
+        service.url
+    );
+    let host = Host::start(&config, &[guest("guest_poster")]);
+    let good = host.wait_for_plugin("poster", "active")["version"].clone();
+    host.drop_bytes(&version(&guest("guest_poster"), 2), "guest_poster.wasm");
+    let status = host.wait_for("the new version to be on probation", || {
+        host.plugin("poster").filter(|status| status["state"] == "active" && status["standby"] == good)
+    });
+    let new = status["version"].clone();
+    const EVENTS: usize = 7;
+    for number in 1..=EVENTS {
+        accept(&host, message("C1", number)).await;
+    }
+    let events = host.wait_until_done(EVENTS);
+    let ended: Vec<(&Value, &Value)> = events
+        .iter()
+        .flat_map(deliveries)
+        .map(|delivery| (&delivery["state"], &delivery["version"]))
+        .collect();
+    let (succeeded, dead) = (json!("succeeded"), json!("dead"));
+    let mut expected = vec![(&succeeded, &new); 3];
+    // Three strikes, none of which spends anything.
+    expected.extend([(&succeeded, &good); 3]);
+    // The old version's own fourth action.
+    expected.push((&dead, &good));
+    assert_eq!(ended, expected, "{events:#?}");
+    assert!(events.iter().flat_map(deliveries).all(|delivery| delivery["attempts"] == 1), "{events:#?}");
+    let last = deliveries(&events[EVENTS - 1]).next().expect("a delivery");
+    assert_eq!(last["outcome"], "fuse", "{last:#}");
+    host.wait_for("the new version to be taken back", || {
+        host.plugin("poster").filter(|status| status["state"] == "rolled back" && status["serving"] == good)
+    });
 }
 
 #[tokio::test]

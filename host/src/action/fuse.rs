@@ -1,5 +1,6 @@
-//! The fuse: one plugin may take so many actions in one chat within a minute, in all its attempts together. It
-//! ends what would go on for ever: plugins that answer each other.
+//! The fuse: one version of a plugin may take so many actions in one chat within a minute, in all its attempts together.
+//! It ends what would go on for ever: plugins that answer each other. Each version has a count of its own: the one that
+//! stands by is to run where a new one has used its own up.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -14,7 +15,7 @@ const CHAT_BYTES_MAX: usize = 255;
 /// nothing was done for longest are forgotten: those are in no danger of never ending.
 #[derive(Debug)]
 pub struct Fuse {
-    /// When each action was taken, by plugin and chat, oldest first; never empty.
+    /// When each action was taken, by plugin, version and chat, oldest first; never empty.
     actions: HashMap<String, VecDeque<Duration>>,
     /// All of them.
     remembered: usize,
@@ -32,22 +33,29 @@ impl Fuse {
         Fuse { actions: HashMap::new(), remembered: 0, most }
     }
 
-    /// Whether a plugin may take another action in a chat; if so, it counts. `now` is the time since a moment
-    /// that is the same in all calls.
+    /// Whether a version of a plugin may take another action in a chat; if so, it counts. `now` is the time since a
+    /// moment that is the same in all calls.
     ///
     /// # Errors
     /// A sentence for the operator that names the limit and its setting.
-    pub fn check(&mut self, plugin: &str, chat_id: &str, limit: u32, now: Duration) -> Result<(), String> {
-        let key = key(plugin, chat_id);
+    pub fn check(
+        &mut self,
+        plugin: &str,
+        version: &str,
+        chat_id: &str,
+        limit: u32,
+        now: Duration,
+    ) -> Result<(), String> {
+        let chat_id = cut(chat_id);
+        let key = key(plugin, version, chat_id);
         let recent = self.actions.get_mut(&key).map_or(0, |actions| {
             self.remembered -= forget_old(actions, now);
             actions.len()
         });
         if recent >= limit as usize {
             return Err(format!(
-                "more than {limit} actions of {plugin} in the chat {} within a minute \
-                 (limits.actions_per_chat_minute): do plugins answer each other?",
-                &key[plugin.len() + 1..]
+                "more than {limit} actions of {plugin} in the chat {chat_id} within a minute \
+                 (limits.actions_per_chat_minute): do plugins answer each other?"
             ));
         }
         self.actions.entry(key).or_default().push_back(now);
@@ -59,8 +67,8 @@ impl Fuse {
     }
 
     /// Takes back the newest action in a chat: it was not begun after all.
-    pub fn take_back(&mut self, plugin: &str, chat_id: &str) {
-        let key = key(plugin, chat_id);
+    pub fn take_back(&mut self, plugin: &str, version: &str, chat_id: &str) {
+        let key = key(plugin, version, cut(chat_id));
         let Some(actions) = self.actions.get_mut(&key) else { return };
         self.remembered -= usize::from(actions.pop_back().is_some());
         if actions.is_empty() {
@@ -93,9 +101,14 @@ impl Fuse {
     }
 }
 
-fn key(plugin: &str, chat_id: &str) -> String {
-    // Names of plugins have no spaces.
-    format!("{plugin} {}", &chat_id[..chat_id.floor_char_boundary(CHAT_BYTES_MAX)])
+fn key(plugin: &str, version: &str, chat_id: &str) -> String {
+    // Names of plugins and content hashes have no spaces.
+    format!("{plugin} {version} {chat_id}")
+}
+
+/// As much of a chat id as is remembered.
+fn cut(chat_id: &str) -> &str {
+    &chat_id[..chat_id.floor_char_boundary(CHAT_BYTES_MAX)]
 }
 
 /// Drops what is older than the window; answers how many.
@@ -118,36 +131,37 @@ mod tests {
     fn the_limit_and_its_setting_are_named() {
         let mut fuse = Fuse::default();
         for second in 0..3 {
-            assert_eq!(fuse.check("p", "C", 3, seconds(second)), Ok(()));
+            assert_eq!(fuse.check("p", "1", "C", 3, seconds(second)), Ok(()));
         }
-        let reason = fuse.check("p", "C", 3, seconds(59)).unwrap_err();
+        let reason = fuse.check("p", "1", "C", 3, seconds(59)).unwrap_err();
         assert!(reason.contains("more than 3 actions of p in the chat C"), "{reason}");
         assert!(reason.contains("limits.actions_per_chat_minute"), "{reason}");
-        assert_eq!(fuse.check("q", "C", 3, seconds(59)), Ok(()), "another plugin");
-        assert_eq!(fuse.check("p", "D", 3, seconds(59)), Ok(()), "another chat");
-        assert_eq!(fuse.check("p", "C", 3, seconds(60)), Ok(()), "a minute after the first");
-        assert!(fuse.check("p", "C", 3, seconds(60)).is_err(), "the others still count");
+        assert_eq!(fuse.check("q", "1", "C", 3, seconds(59)), Ok(()), "another plugin");
+        assert_eq!(fuse.check("p", "2", "C", 3, seconds(59)), Ok(()), "another version");
+        assert_eq!(fuse.check("p", "1", "D", 3, seconds(59)), Ok(()), "another chat");
+        assert_eq!(fuse.check("p", "1", "C", 3, seconds(60)), Ok(()), "a minute after the first");
+        assert!(fuse.check("p", "1", "C", 3, seconds(60)).is_err(), "the others still count");
     }
 
     #[test]
     fn what_is_refused_does_not_count() {
         let mut fuse = Fuse::default();
-        assert_eq!(fuse.check("p", "C", 1, seconds(0)), Ok(()));
+        assert_eq!(fuse.check("p", "1", "C", 1, seconds(0)), Ok(()));
         for second in 1..60 {
-            assert!(fuse.check("p", "C", 1, seconds(second)).is_err());
+            assert!(fuse.check("p", "1", "C", 1, seconds(second)).is_err());
         }
-        assert_eq!(fuse.check("p", "C", 1, seconds(60)), Ok(()));
-        assert!(fuse.check("p", "D", 0, seconds(60)).is_err());
+        assert_eq!(fuse.check("p", "1", "C", 1, seconds(60)), Ok(()));
+        assert!(fuse.check("p", "1", "D", 0, seconds(60)).is_err());
     }
 
     #[test]
     fn what_was_taken_back_does_not_count() {
         let mut fuse = Fuse::default();
         for second in 0..10 {
-            assert_eq!(fuse.check("p", "C", 1, seconds(second)), Ok(()));
-            fuse.take_back("p", "C");
+            assert_eq!(fuse.check("p", "1", "C", 1, seconds(second)), Ok(()));
+            fuse.take_back("p", "1", "C");
         }
-        fuse.take_back("p", "C");
+        fuse.take_back("p", "1", "C");
         assert_eq!((fuse.remembered, fuse.actions.len()), (0, 0));
     }
 
@@ -156,20 +170,20 @@ mod tests {
         let mut fuse = Fuse::of_size(100);
         let mut calm = 0;
         for second in 0..20 {
-            assert_eq!(fuse.check("p", "busy", 20, seconds(second)), Ok(()));
+            assert_eq!(fuse.check("p", "1", "busy", 20, seconds(second)), Ok(()));
             for _ in 0..30 {
                 calm += 1;
-                assert_eq!(fuse.check("p", &format!("calm {calm}"), 20, seconds(second)), Ok(()));
+                assert_eq!(fuse.check("p", "1", &format!("calm {calm}"), 20, seconds(second)), Ok(()));
             }
         }
-        assert!(fuse.check("p", "busy", 20, seconds(20)).is_err());
+        assert!(fuse.check("p", "1", "busy", 20, seconds(20)).is_err());
     }
 
     #[test]
     fn a_chat_id_of_a_plugins_making_takes_little_room() {
         let mut fuse = Fuse::default();
-        fuse.check("p", &"é".repeat(1 << 20), 20, seconds(0)).unwrap();
-        assert!(fuse.actions.keys().all(|key| key.len() <= CHAT_BYTES_MAX + 2));
+        fuse.check("p", "1", &"é".repeat(1 << 20), 20, seconds(0)).unwrap();
+        assert!(fuse.actions.keys().all(|key| key.len() <= CHAT_BYTES_MAX + 4));
     }
 
     /// Every action that was let through.
@@ -197,7 +211,7 @@ mod tests {
             for (plugin, chat, wait_ms) in steps {
                 now += Duration::from_millis(wait_ms);
                 let allowed = model.allows(plugin, chat, limit, now);
-                prop_assert_eq!(fuse.check(plugin, chat, limit, now).is_ok(), allowed);
+                prop_assert_eq!(fuse.check(plugin, "1", chat, limit, now).is_ok(), allowed);
                 if allowed {
                     model.0.push((plugin, chat, now));
                 }
@@ -209,7 +223,7 @@ mod tests {
             let (mut fuse, mut model, mut now) = (Fuse::of_size(most), Model::default(), Duration::ZERO);
             for (plugin, chat, wait_ms) in steps {
                 now += Duration::from_millis(wait_ms);
-                let passed = fuse.check(plugin, chat, 4, now).is_ok();
+                let passed = fuse.check(plugin, "1", chat, 4, now).is_ok();
                 prop_assert!(passed || !model.allows(plugin, chat, 4, now));
                 if passed {
                     model.0.push((plugin, chat, now));

@@ -84,11 +84,44 @@ impl Chosen {
     /// which the delivery is to be run again.
     pub fn end(&self, delivery: DeliveryId, outcome: &Outcome, now_ms: i64) -> Option<Arc<Version>> {
         let (trial, role) = self.trial.as_ref()?;
-        let ending = match outcome {
-            Outcome::Trapped(_) | Outcome::OutOf(..) => Ending::Crashed,
-            Outcome::Suspended { .. } | Outcome::InDoubt(_) => Ending::Unspent,
-            Outcome::Handled | Outcome::Retry(_) | Outcome::Reject(_) | Outcome::Fuse(_) => Ending::Spent,
-        };
-        trial.end(delivery, *role, ending, now_ms).then(|| trial.standby.clone())
+        trial.end(delivery, *role, ending(outcome), now_ms).then(|| trial.standby.clone())
+    }
+}
+
+/// What an outcome says about the version that ran.
+fn ending(outcome: &Outcome) -> Ending {
+    match outcome {
+        // The fuse is a limit, too. The version that stands by has a count of its own.
+        Outcome::Trapped(_) | Outcome::OutOf(..) | Outcome::Fuse(_) => Ending::Crashed,
+        Outcome::Suspended { .. } | Outcome::InDoubt(_) => Ending::Unspent,
+        Outcome::Handled | Outcome::Retry(_) | Outcome::Reject(_) => Ending::Spent,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run of a delivery from begin to end; answers its role, and whether it counts for nothing.
+    fn run(probation: &mut Probation, delivery: i64, outcome: &Outcome) -> (Role, bool) {
+        let delivery = DeliveryId(delivery);
+        let role = probation.begin(delivery, 0);
+        (role, probation.end(delivery, role, ending(outcome), 0))
+    }
+
+    #[test]
+    fn a_blown_fuse_is_the_new_versions_fault_unless_the_older_one_blows_it_too() {
+        let fuse = Outcome::Fuse("too much".to_owned());
+        let mut probation = Probation::new(0);
+        assert_eq!(run(&mut probation, 1, &fuse), (Role::Trial, true));
+        assert_eq!(run(&mut probation, 1, &fuse), (Role::StandIn, false), "an ordinary outcome");
+        assert_eq!(probation.strikes(), 0);
+        for delivery in 2..=4 {
+            assert_eq!(probation.standing(0), Standing::Open, "before delivery {delivery}");
+            assert_eq!(run(&mut probation, delivery, &fuse), (Role::Trial, true));
+            assert_eq!(run(&mut probation, delivery, &Outcome::Handled), (Role::StandIn, false));
+        }
+        assert_eq!((probation.strikes(), probation.standing(0)), (3, Standing::Failed));
+        assert_eq!(run(&mut probation, 5, &fuse), (Role::Old, false), "an ordinary outcome");
     }
 }

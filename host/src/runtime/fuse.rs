@@ -52,15 +52,21 @@ impl Guest {
         let Some(chat_id) = self.chat_of(outgoing) else { return Ok(()) };
         let limit = self.terms.limits.actions_per_chat_minute;
         let mut shared = fuse.fuse.lock().expect("the fuse doesn't panic");
-        let checked = shared.check(&self.plugin, chat_id, limit, fuse.began.elapsed());
+        let checked = shared.check(&self.plugin, self.version(), chat_id, limit, fuse.began.elapsed());
         checked.map_err(|reason| Blown(reason).into())
     }
 
     /// An action that was counted was not begun after all: its destination takes nothing.
     pub(super) fn spare_fuse(&self, chat_id: Option<&str>) {
         if let (Some(fuse), Some(chat_id)) = (&self.fuse, chat_id) {
-            fuse.fuse.lock().expect("the fuse doesn't panic").take_back(&self.plugin, chat_id);
+            let mut shared = fuse.fuse.lock().expect("the fuse doesn't panic");
+            shared.take_back(&self.plugin, self.version(), chat_id);
         }
+    }
+
+    /// The content hash of the version that runs: its journal has it.
+    fn version(&self) -> &str {
+        &self.journal.header().version
     }
 
     /// Uses a grant for a call that is about to be made; answers which, if it has a rate. Where all are used up the
