@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chatplug_tests::Host;
-use chatplug_tests::raw::Raw;
+use chatplug_tests::raw::{Raw, importing};
 use serde_json::{Value, json};
 use wit_component::DecodedWasm;
 use wit_parser::WorldItem;
@@ -136,12 +136,18 @@ async fn another_contract_is_refused_with_a_sentence_that_says_what_to_do() {
         ),
         (
             "sockets.wasm",
-            text(
-                r#"(component
-                    (import "wasi:sockets/tcp@0.2.0" (instance))
-                    (instance $i) (export "chatplug:plugin/plugin@0.1.0" (instance $i)))"#,
-            ),
+            importing("wasi:sockets/tcp@0.2.0"),
             "it wants what this host does not offer: wasi:sockets/tcp@0.2.0",
+        ),
+        (
+            "files.wasm",
+            importing("wasi:filesystem/types@0.2.0"),
+            "it wants what this host does not offer: wasi:filesystem/types@0.2.0",
+        ),
+        (
+            "requests.wasm",
+            importing("wasi:http/outgoing-handler@0.2.0"),
+            "it wants what this host does not offer: wasi:http/outgoing-handler@0.2.0",
         ),
     ];
     for (name, bytes, reason) in cases {

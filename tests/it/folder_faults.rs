@@ -168,28 +168,45 @@ async fn a_file_is_noticed_whatever_its_clock_says() {
     assert_eq!(handled_by(&host).await, hash(&recorder(4)));
 }
 
+/// Of two hundred files, so many are plugins of the config.
+const PLUGINS: usize = 4;
+/// So many others are components that differ and have one name.
+const ALIKE: usize = 20;
+
+fn alike(number: usize) -> String {
+    format!("alike{number}.wasm")
+}
+
+/// Names and contents.
+fn two_hundred() -> Vec<(String, Vec<u8>)> {
+    let no_op = fs::read(guest("guest_no_op")).expect("a guest");
+    let of = |number: usize| match number {
+        0..PLUGINS => {
+            (format!("p{number}.wasm"), renamed(&no_op, b"no-op", format!("p-{number:03}").as_bytes()))
+        }
+        _ if number < PLUGINS + ALIKE => {
+            (alike(number - PLUGINS), version(&guest("guest_no_op"), number as u32))
+        }
+        _ => {
+            let bytes = match number % 3 {
+                0 => b"no component".to_vec(),
+                1 => no_op[..100 + number].to_vec(),
+                _ => Vec::new(),
+            };
+            (format!("bad{number}.wasm"), bytes)
+        }
+    };
+    (0..200).map(of).collect()
+}
+
 #[tokio::test]
 async fn two_hundred_files_at_once_hold_up_nobody() {
-    const PLUGINS: usize = 4;
     let sections: String = (0..PLUGINS)
         .map(|number| format!("[plugin.p-{number:03}]\nevents = [\"incoming_event\"]\n"))
         .collect();
     let host = Host::start(&format!("{RECORDER}{sections}"), &[guest("guest_recorder")]);
     let active = host.wait_for_plugin("recorder", "active")["version"].clone();
-    let no_op = fs::read(guest("guest_no_op")).expect("a guest");
-    let mut files: Vec<(String, Vec<u8>)> = (0..PLUGINS)
-        .map(|number| {
-            (format!("p{number}.wasm"), renamed(&no_op, b"no-op", format!("p-{number:03}").as_bytes()))
-        })
-        .collect();
-    for number in PLUGINS..200 {
-        let bytes = match number % 3 {
-            0 => b"no component".to_vec(),
-            1 => no_op[..100 + number].to_vec(),
-            _ => Vec::new(),
-        };
-        files.push((format!("bad{number}.wasm"), bytes));
-    }
+    let files = two_hundred();
     let aside = host.plugins().with_file_name("aside");
     fs::create_dir(&aside).expect("a folder");
     files.iter().for_each(|(name, bytes)| fs::write(aside.join(name), bytes).expect("a file"));
@@ -205,6 +222,12 @@ async fn two_hundred_files_at_once_hold_up_nobody() {
     })[0];
     let handled = deliveries(event).find(|delivery| delivery["plugin"] == "recorder").expect("a delivery");
     assert_eq!(handled["version"], active);
+    // A good update behind them all has its turn, and each of them gets its state.
+    host.drop_bytes(&recorder(1), FILE);
+    for number in 0..ALIKE {
+        host.wait_for_plugin(&alike(number), "conflict");
+    }
+    wait_for_version(&host, &hash(&recorder(1)));
     let all = host.wait_until_done(1);
     let plugins: BTreeSet<&str> = deliveries(&all[0])
         .filter(|one| one["state"] == "succeeded")
@@ -214,7 +237,7 @@ async fn two_hundred_files_at_once_hold_up_nobody() {
     host.wait_for("the others to be rejected", || {
         let Value::Array(statuses) = host.json(&["plugins", "list"]) else { panic!("a list") };
         let rejected = statuses.iter().filter(|status| status["state"] == "rejected").count();
-        (rejected == 200 - PLUGINS).then_some(())
+        (rejected == 200 - PLUGINS - ALIKE).then_some(())
     });
 }
 

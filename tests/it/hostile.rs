@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use chatplug_tests::raw::{Raw, large_function};
+use chatplug_tests::raw::{Raw, importing, large_function};
 use chatplug_tests::{Host, deliveries, guest};
 use serde_json::{Value, json};
 
@@ -110,6 +110,18 @@ fn files() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
         ("describe-loops.wasm", read("guest_describe_loops"), "rejected", "`describe` failed (out of CPU)"),
         ("describe-traps.wasm", read("guest_describe_traps"), "rejected", "no manifest today"),
         ("outside.wasm", read("guest_hostile_outside"), "rejected", "wasi:sockets/tcp"),
+        (
+            "files.wasm",
+            importing("wasi:filesystem/preopens@0.2.0"),
+            "rejected",
+            "it wants what this host does not offer: wasi:filesystem/preopens@0.2.0",
+        ),
+        (
+            "requests.wasm",
+            importing("wasi:http/outgoing-handler@0.2.0"),
+            "rejected",
+            "it wants what this host does not offer: wasi:http/outgoing-handler@0.2.0",
+        ),
         ("asks.wasm", read("guest_answerer"), "awaiting approval", "chats.send-message"),
         ("thief.wasm", Raw::new("recorder").component(), "conflict", "is the plugin `recorder` too"),
         (

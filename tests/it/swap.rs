@@ -12,7 +12,7 @@ use crate::client::{accept, message};
 const RECORDER: &str = "[plugin.recorder]\nevents = [\"incoming_event\"]\n";
 const FILE: &str = "guest_recorder.wasm";
 
-/// How many versions are swapped: more if the environment says so, as in `CHATPLUG_SWAPS=1000 cargo xtask test`.
+/// How many versions are swapped: more if the environment says so: `cargo xtask swaps 1000`.
 fn swaps() -> u32 {
     u32::try_from(chatplug_tests::amount("CHATPLUG_SWAPS", 12)).expect("not that many")
 }
@@ -82,8 +82,8 @@ async fn versions_are_swapped_under_a_stream_of_webhooks() {
     let files = std::fs::read_dir(host.data().join("components")).expect("the folder").count();
     assert!(files <= 2 * 5 + 1, "{files} files");
     let (warm, last) = (memory[memory.len() / 5], memory[memory.len() - 1]);
-    if swaps() >= 1_000 {
-        assert!(last < warm + warm / 2, "memory grew: {memory:?} KiB");
+    if swaps() >= 200 {
+        assert!(last < warm + warm / 10, "memory grew: {memory:?} KiB");
     }
     println!("{} swaps, {} events, {warm} KiB after a fifth, {last} KiB at the end", swaps(), events.len());
 }

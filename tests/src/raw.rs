@@ -74,6 +74,16 @@ impl<'a> Raw<'a> {
     }
 }
 
+/// A component that is a plugin by what it exports, and imports an interface of which it uses nothing.
+pub fn importing(interface: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(component
+            (import "{interface}" (instance))
+            (instance $i) (export "chatplug:plugin/plugin@0.1.0" (instance $i)))"#
+    );
+    wat::parse_str(text).unwrap_or_else(|error| panic!("{interface}: {error}"))
+}
+
 /// The world of the contract, as if it had this version.
 fn world(version: &str) -> (Resolve, wit_parser::WorldId) {
     let contract = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");

@@ -1,5 +1,5 @@
 //! What people and CI run: `cargo xtask demo`, `cargo xtask test`, `cargo xtask crash`, `cargo xtask power-cut`,
-//! `cargo xtask bench`, `cargo xtask fuzz`, `cargo xtask plugins`.
+//! `cargo xtask swaps`, `cargo xtask bench`, `cargo xtask fuzz`, `cargo xtask plugins`.
 
 use std::env;
 use std::os::unix::process::CommandExt;
@@ -19,6 +19,8 @@ cargo xtask crash [--cycles N] [--seed N] [--hostile [--ambiguous N]]
                      kill the host N times (1,000) under load, and count what was lost or doubled
 cargo xtask power-cut [--cycles N] [--seed N]
                      cut the power under the host N times (200) while webhooks come in, and count what was lost
+cargo xtask swaps [N]
+                     swap N versions (1,000) of a plugin while webhooks come in; none may be lost, and memory must stay
 cargo xtask plugins  build the plugins into target/plugins
 cargo xtask bench [NAME ...] [--events N] [--plugins N] [--pending N]
                      measure, everything or what is named; takes a release build of the host
@@ -41,7 +43,8 @@ fn run(args: &[String]) -> anyhow::Result<ExitCode> {
     let (task, rest) = args.split_first().map_or(("", args), |(task, rest)| (task.as_str(), rest));
     match task {
         "demo" => demo(rest),
-        "test" => test(rest),
+        "test" => test(rest, &[]),
+        "swaps" => swaps(rest),
         "plugins" => build::plugins().map(|_| ExitCode::SUCCESS),
         "bench" => bench(rest),
         "crash" => crash(rest),
@@ -64,7 +67,7 @@ fn demo(args: &[String]) -> anyhow::Result<ExitCode> {
     Err(error).context("cannot start the demo")
 }
 
-fn test(args: &[String]) -> anyhow::Result<ExitCode> {
+fn test(args: &[String], more: &[(&str, String)]) -> anyhow::Result<ExitCode> {
     build::guests()?;
     let plugins = build::plugins()?;
     let host = build::host("dev")?;
@@ -76,9 +79,18 @@ fn test(args: &[String]) -> anyhow::Result<ExitCode> {
         .env("CHATPLUG_PLUGINS", plugins)
         .env("CHATPLUG_GUESTS", build::guests_dir())
         .env("CHATPLUG_DISK", build::disk()?)
+        .envs(more.iter().map(|(name, value)| (name, value)))
         .status()
         .context("cannot start cargo")?;
     Ok(exit_code(status))
+}
+
+/// The test of that name with more versions than usual; it prints its figures.
+fn swaps(args: &[String]) -> anyhow::Result<ExitCode> {
+    let given = args.first().map_or("1000", String::as_str);
+    let count: u32 = given.parse().with_context(|| format!("swaps wants a number, not {given:?}"))?;
+    let test_args = ["--test", "it", "--", "versions_are_swapped", "--nocapture"].map(str::to_owned);
+    test(&test_args, &[("CHATPLUG_SWAPS", count.to_string())])
 }
 
 fn power_cut(args: &[String]) -> anyhow::Result<ExitCode> {

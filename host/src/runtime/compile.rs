@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 use super::engine;
+use super::nice::be_nice;
 use crate::limits::Loading;
 
 mod contents;
@@ -21,8 +22,9 @@ use contents::{Contents, NoCode};
 
 /// Compiled code beyond this is not taken from the child.
 const CODE_BYTES_MAX: u64 = 512 << 20;
-/// A compile may wait for the processor so many times longer than it may use it.
-const WALL_TIMES_CPU: u32 = 10;
+/// A compile may wait for the processor so many times longer than it may use it. Of one that is never idle it gets a
+/// tenth.
+const WALL_TIMES_CPU: u32 = 20;
 /// Of what the child says, as much is looked at.
 const SAID_BYTES_MAX: u64 = 8 << 10;
 
@@ -212,6 +214,8 @@ pub fn in_child(
     // At the first a signal says that it was this limit; the second kills in any case.
     let cpu = within(getrlimit(Resource::Cpu), cpu_seconds, cpu_seconds + 5);
     setrlimit(Resource::Cpu, cpu).map_err(|error| format!("cannot limit CPU: {error}"))?;
+    // Events go first. The threads that the compiler starts are as nice as this one.
+    be_nice();
     let engine = engine::for_compiling().map_err(|error| format!("{error:#}"))?;
     let mut bytes = Vec::new();
     let read = source.take(memory_bytes).read_to_end(&mut bytes);
