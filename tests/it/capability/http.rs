@@ -112,5 +112,7 @@ async fn poison_an_action_with_an_answer_that_is_too_long_is_done_once_and_its_c
         assert_eq!(caller.asked().len() - before, 1, "{effect}: it is not sent again");
         let delivery = caller.last_delivery();
         assert_eq!((&delivery["state"], &delivery["attempts"]), (&"dead".into(), &1.into()), "{delivery:#}");
+        let id = delivery["id"].as_str().expect("an id");
+        caller.stage.expect_logged(&["WARN", id, "was cut at ", " bytes (limits.http_body_bytes)"]);
     }
 }
