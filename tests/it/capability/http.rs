@@ -1,5 +1,8 @@
 //! Requests to connections.
 
+use std::time::{Duration, Instant};
+
+use chatplug::limits::Limits;
 use chatplug::simulator::{Fault, Times};
 use serde_json::{Value, json};
 
@@ -85,6 +88,23 @@ async fn a_connection_that_does_not_answer_is_unavailable() {
     caller.stage.hubspot.faults().clear();
     let told = caller.call("http", &get).await;
     assert_eq!(told["ok"]["status"], 404, "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_a_slow_service_costs_no_cpu_time() {
+    let mut caller = Caller::granted().await;
+    let slow = Duration::from_secs(1);
+    assert!(slow > 2 * Limits::default().cpu());
+    caller.stage.hubspot.faults().set(
+        "contacts.get",
+        Fault::StallBeforeSaving(Some(slow)),
+        Times::UntilCleared,
+    );
+    let get = json!({"connection": "hubspot", "method": "GET", "path": "/crm/v3/objects/contacts/1"});
+    let began = Instant::now();
+    let told = caller.call("http", &get).await;
+    assert_eq!(told["ok"]["status"], 404, "{told}");
+    assert!(began.elapsed() >= slow);
 }
 
 #[tokio::test(flavor = "multi_thread")]
