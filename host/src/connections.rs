@@ -16,7 +16,7 @@ use crate::egress::{Clients, Reach};
 mod exchange;
 mod headers;
 mod notice;
-mod path;
+pub mod path;
 mod route;
 mod slack;
 #[cfg(test)]

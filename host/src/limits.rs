@@ -10,7 +10,8 @@ use crate::action::memory::Room;
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// CPU time of the thread while the guest runs, milliseconds per attempt.
+    /// CPU time of the thread while it works on the attempt, milliseconds: the guest's own, and what the host does there
+    /// for its calls. Waiting doesn't count.
     pub cpu_ms: u64,
     /// Wall time per attempt, host calls included, milliseconds.
     pub wall_ms: u64,

@@ -79,6 +79,10 @@ fn any_component_is_looked_into_or_refused() {
         }
     }
     assert!(refused > 100, "{refused} of 300 were refused");
+    arbitrary::component(&whole);
+    let caller = fs::read(guest("guest_caller")).expect("it was built");
+    assert!(inspect(&caller, &Loading::default()).expect("it is one").asks.len() > 20);
+    arbitrary::component(&caller);
     for length in 0..200 {
         let bytes: Vec<u8> = std::iter::repeat_with(|| rng.u8(..)).take(length).collect();
         inspect(&bytes, &Loading::default()).expect_err("it is noise");
@@ -100,6 +104,23 @@ fn what_the_fuzzers_have_found_holds() {
         }
         assert!(count > 5, "{name} has a corpus of {count}");
     }
+}
+
+#[test]
+fn plugins_among_the_seeds_are_looked_into_also_with_bytes_changed() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/component");
+    let mut rng = Rng::with_seed(SEED);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(&corpus).expect("the corpus") {
+        let bytes = fs::read(entry.expect("an entry").path()).expect("a file");
+        let Ok(inspected) = inspect(&bytes, &Loading::default()) else { continue };
+        found.push(inspected);
+        for _ in 0..2_000 {
+            arbitrary::component(&changed(&mut rng, &bytes));
+        }
+    }
+    assert!(found.iter().any(|found| found.asks.contains("chats.tag")), "{found:?}");
+    assert!(found.iter().any(|found| found.sends_http && found.calls_livechat), "{found:?}");
 }
 
 #[test]

@@ -106,8 +106,10 @@ fn files() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
     let with = |name, fields| Raw { fields, ..Raw::new(name) }.component();
     let tables = "(table 1 funcref) ".repeat(5);
     let large = large_function(600 << 10);
+    let large_memory = Raw { pages: 1_100, ..Raw::new("large-memory") }.component();
     vec![
         ("describe-loops.wasm", read("guest_describe_loops"), "rejected", "`describe` failed (out of CPU)"),
+        ("large-memory.wasm", large_memory, "rejected", "67108864 bytes of memory (no setting raises that)"),
         ("describe-traps.wasm", read("guest_describe_traps"), "rejected", "no manifest today"),
         ("outside.wasm", read("guest_hostile_outside"), "rejected", "wasi:sockets/tcp"),
         (

@@ -30,6 +30,7 @@ mod hostile;
 mod incidents;
 mod keeping;
 mod limits;
+mod limits_set;
 mod low_rating_alert;
 mod missed;
 mod office_hours;

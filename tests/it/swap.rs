@@ -103,3 +103,19 @@ async fn an_event_after_the_swap_runs_on_the_new_version() {
     let ran: Vec<&Value> = events.iter().flat_map(deliveries).map(|delivery| &delivery["version"]).collect();
     assert_eq!(ran, [&old["version"], &new["version"]]);
 }
+
+#[tokio::test]
+async fn a_wildcard_decides_for_a_version_that_asks_for_more_unless_each_update_waits() {
+    for (updates, state) in [("auto", "active"), ("approve", "awaiting approval")] {
+        let config = format!("{RECORDER}grants = [\"chats.*\"]\nupdates = \"{updates}\"\n");
+        let host = Host::start(&config, &[guest("guest_recorder")]);
+        let old = host.wait_for_plugin("recorder", "active")["version"].clone();
+        host.drop_file(&guest("guest_recorder_asks"), FILE);
+        let serving = if updates == "auto" { Value::Null } else { old };
+        host.wait_for(&format!("the one that asks for chats.tag to be {state}"), || {
+            host.plugin("recorder").filter(|status| {
+                status["release"] == "4.0.0" && status["state"] == state && status["serving"] == serving
+            })
+        });
+    }
+}

@@ -6,7 +6,8 @@ use std::time::Duration;
 use chatplug::action::path;
 use chatplug::action::retry_after;
 use chatplug::config::Config;
-use chatplug::grant::PathPattern;
+use chatplug::connections::path::{Url, below};
+use chatplug::grant::{CAPABILITIES, PathPattern};
 use chatplug::limits::Loading;
 use chatplug::livechat::webhook::{Door, Secrets, Us, Webhook};
 use chatplug::runtime::inspect;
@@ -99,14 +100,29 @@ fn check_taken(webhook: &Webhook) {
     }
 }
 
-/// A component is looked into, or refused with a sentence.
+/// A component is looked into, or refused with a sentence. What it asks for are capabilities that it names.
 ///
 /// # Panics
-/// If it is neither.
+/// If it is neither, or they aren't.
 pub fn component(bytes: &[u8]) {
-    if let Err(reason) = inspect::inspect(bytes, &Loading::default()) {
-        assert!(!reason.is_empty());
+    match inspect::inspect(bytes, &Loading::default()) {
+        Ok(found) => {
+            assert!(names(bytes, "chatplug:plugin/plugin@0.1."), "it is no plugin");
+            for ask in &found.asks {
+                assert!(CAPABILITIES.contains(&ask.as_str()), "{ask}");
+                let (interface, function) = ask.split_once('.').expect("interface.function");
+                assert!(names(bytes, &format!("chatplug:plugin/{interface}@0.1.")), "{ask}");
+                assert!(names(bytes, function), "{ask}");
+            }
+            assert!(!found.sends_http || names(bytes, "chatplug:plugin/http@0.1."));
+            assert!(!found.calls_livechat || names(bytes, "chatplug:plugin/livechat@0.1."));
+        }
+        Err(reason) => assert!(!reason.is_empty()),
     }
+}
+
+fn names(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|part| part == text.as_bytes())
 }
 
 /// A config is read, or refused with lines; no value of the environment is shown.
@@ -136,12 +152,13 @@ pub fn retry_after(bytes: &[u8]) {
     }
 }
 
-/// The path of a request has the segments that it shows, or is none.
+/// The path of a request has the segments that it shows, or is none; and what becomes of it stays below the base URL.
 ///
 /// # Panics
-/// If it has others.
+/// If it has others, or doesn't.
 pub fn path(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
+    check_below(&text);
     let all = PathPattern::parse("/crm/*").expect("a pattern");
     let Some(segments) = path::segments(&text) else {
         assert!(!all.matches(&text), "{text:?}");
@@ -153,5 +170,22 @@ pub fn path(bytes: &[u8]) {
     }
     if all.matches(&text) {
         assert!(segments[0] == "crm" && segments.len() > 1, "{text:?}");
+    }
+}
+
+/// The URL of a request is the base URL with the path behind it, also for whoever reads it again.
+fn check_below(path: &str) {
+    let query = [(path.to_owned(), path.to_owned())];
+    for text in ["https://service.example", "http://127.0.0.1:8080/v1/"] {
+        let base = Url::parse(text).expect("a URL");
+        let whole = format!("{}{path}", base.path().trim_end_matches('/'));
+        for query in [&query[..], &[]] {
+            let Ok(url) = below(&base, path, query) else { continue };
+            assert_eq!(url.origin(), base.origin(), "{path:?}");
+            assert_eq!(url.path(), whole, "{path:?}");
+            assert!(url.username().is_empty() && url.password().is_none(), "{path:?}");
+            assert!(url.fragment().is_none() && url.query().is_some() != query.is_empty(), "{path:?}");
+            assert_eq!(Url::parse(url.as_str()).as_ref(), Ok(&url), "{path:?}");
+        }
     }
 }

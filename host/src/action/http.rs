@@ -53,6 +53,9 @@ impl Request {
     }
 }
 
+/// The header that the host adds to an answer whose body is longer than the plugin gets: how many bytes of it are there.
+pub const CUT_AT: &str = "x-chatplug-cut-at";
+
 /// What a connection answered, whatever its status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Response {
@@ -63,6 +66,13 @@ pub struct Response {
     /// At most as long as the limit on bodies.
     #[serde(with = "super::bytes::plain")]
     pub body: Vec<u8>,
+}
+
+impl Response {
+    /// At how many bytes the host cut the body, if it did.
+    pub fn cut_at(&self) -> Option<&str> {
+        self.headers.iter().find(|(name, _)| name == CUT_AT).map(|(_, bytes)| bytes.as_str())
+    }
 }
 
 /// The connections as a run sees them.

@@ -7,7 +7,7 @@ use reqwest::{Method, RequestBuilder, Url};
 
 use super::route::Route;
 use super::{Kind, TIMEOUT, headers, path};
-use crate::action::http::{Request, Response};
+use crate::action::http::{CUT_AT, Request, Response};
 use crate::action::{Code, Error, Failure, Origin};
 use crate::egress::cause;
 
@@ -67,9 +67,6 @@ pub(super) fn get_base(http: &reqwest::Client, route: &Route) -> RequestBuilder 
     route.prove(http.get(route.url()).timeout(TIMEOUT))
 }
 
-/// Says of an answer that its body is longer than the plugin gets: how many bytes of it are there.
-const CUT: &str = "x-chatplug-cut-at";
-
 /// What becomes of an answer that is longer than a plugin may get.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum TooLong {
@@ -104,6 +101,8 @@ pub(super) async fn fetch(
         headers: headers::shown(answer.headers(), route.credential_name(), route.known()),
         body: Vec::new(),
     };
+    // The host alone says this.
+    response.headers.retain(|(name, _)| name != CUT_AT);
     while let Some(chunk) = answer.chunk().await.map_err(|error| no_answer(route, error))? {
         if response.body.len() + chunk.len() > bytes_max {
             if too_long == TooLong::Cut {
@@ -111,8 +110,7 @@ pub(super) async fn fetch(
                 response.body.extend_from_slice(&chunk[..room]);
                 response.body = route.known().clean_cut(response.body);
                 end_at_a_letter(&mut response.body);
-                response.headers.retain(|(name, _)| name != CUT);
-                response.headers.push((CUT.to_owned(), response.body.len().to_string()));
+                response.headers.push((CUT_AT.to_owned(), response.body.len().to_string()));
                 return Ok(response);
             }
             let message = format!(

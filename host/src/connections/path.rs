@@ -1,6 +1,6 @@
 //! Where a request goes: below the connection's base URL, and nowhere else.
 
-use reqwest::Url;
+pub use reqwest::Url;
 
 use crate::action::{Code, Error, path};
 
@@ -10,7 +10,7 @@ const URL_BYTES_MAX: usize = 8 << 10;
 ///
 /// # Errors
 /// `invalid` for a path that isn't one, or that some reading of it leads out of the base URL.
-pub(super) fn below(base: &Url, asked: &str, query: &[(String, String)]) -> Result<Url, Error> {
+pub fn below(base: &Url, asked: &str, query: &[(String, String)]) -> Result<Url, Error> {
     path::check(asked).map_err(|problem| refused(asked, problem))?;
     let prefix = base.path().trim_end_matches('/');
     let mut url = base.clone();

@@ -150,13 +150,17 @@ async fn what_was_done_is_done_however_long_the_answer_is() {
     for (method, effect, status) in
         [("POST", "unknown", 201), ("POST", "keyed", 200), ("PUT", "repeatable", 200), ("POST", "keyed", 422)]
     {
-        let double = Double::start([Answer::With(status, vec![], long.clone())]).await;
+        let lie = vec![("x-chatplug-cut-at", "7".to_owned())];
+        let double = Double::start([Answer::With(status, lie, long.clone())]).await;
         let sent = Request { effect: Some(effect.to_owned()), ..request(method, "/") };
         let response = one(below(&double, Kind::Generic)).send(&origin(), sent).await.expect("an answer");
         assert_eq!((response.status, response.body.len()), (status, BODY_MAX - 1), "{method} {effect}");
-        let told = pair("x-chatplug-cut-at", &(BODY_MAX - 1).to_string());
-        assert!(response.headers.contains(&told), "{:?}", response.headers);
+        assert_eq!(response.cut_at(), Some((BODY_MAX - 1).to_string().as_str()), "{:?}", response.headers);
     }
+    let lie = Answer::text(200, "short").and("x-chatplug-cut-at", "7");
+    let double = Double::start([lie]).await;
+    let whole = one(below(&double, Kind::Generic)).send(&origin(), request("POST", "/")).await;
+    assert_eq!(whole.expect("an answer").cut_at(), None, "only the host says so");
     let double = Double::start([Answer::With(200, vec![], long)]).await;
     let failure = one(below(&double, Kind::Slack)).send(&origin(), request("POST", "/")).await;
     assert!(matches!(failure, Err(Failure::Doubt(_))), "Slack says in the body what it did: {failure:?}");

@@ -17,6 +17,17 @@ fn a_version_waits_until_each_ask_is_decided() {
     assert_eq!(policy(&[], &[]).standing(&asks(&[])), Standing::Decided);
 }
 
+#[test]
+fn what_stands_there_decides_for_a_version_that_asks_for_more_than_the_one_before() {
+    let (old, new) = (asks(&["chats.tag"]), asks(&["chats.send-message", "chats.tag"]));
+    for grants in [&["chats.*"][..], &["chats.tag", "chats.send-message"]] {
+        assert_eq!(policy(grants, &[]).standing(&old), Standing::Decided);
+        assert_eq!(policy(grants, &[]).standing(&new), Standing::Decided, "{grants:?}");
+    }
+    let open = vec!["chats.send-message".to_owned()];
+    assert_eq!(policy(&["chats.tag"], &[]).standing(&new), Standing::Undecided(open));
+}
+
 fn call(capability: &str) -> Asked<'_> {
     Asked { capability: capability.into(), facts: Facts::None }
 }

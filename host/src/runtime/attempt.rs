@@ -14,7 +14,7 @@ use super::bindings::{ComponentPre, export};
 use super::cpu::{Meter, Metered};
 use super::crash;
 use super::fuse::Blown;
-use super::guest::{Guest, HANDLES_MAX, Parts, RanOut};
+use super::guest::{Guest, HANDLES_MAX, Parts, RANDOM_BYTES_MAX, RanOut};
 use super::log::{Log, Speaker, plain};
 use super::steps::Suspend;
 use super::{Attempt, Report, Runtime, Terms};
@@ -155,8 +155,11 @@ pub(super) async fn describe(
     })
     .await;
     let text = ended.map_err(|Ended { outcome, .. }| {
-        // No setting of the operator's raises these.
-        let reason = outcome.reason().split(" (limits.").next().unwrap_or_default();
+        let reason = match outcome.reason().split_once(" (limits.") {
+            // The operator's settings are for attempts.
+            Some((limit, _)) => format!("{limit} (no setting raises that)"),
+            None => outcome.reason().to_owned(),
+        };
         format!("`describe` failed ({}): {reason}; it has only to say what the plugin is", outcome.as_str())
     })?;
     Manifest::parse(&text)
@@ -255,8 +258,14 @@ fn full(error: &wasmtime::Error, guest: &Guest) -> Option<String> {
             "more than {HANDLES_MAX} open handles: drop those that are not needed any more"
         ));
     }
-    // The engine has no type for it that could be named here.
-    if error.root_cause().to_string().contains("fuel allocated for hostcalls") {
+    // The engine has no types for these two that could be named here.
+    let cause = error.root_cause().to_string();
+    if is_too_random(&cause) {
+        return Some(format!(
+            "more than {RANDOM_BYTES_MAX} random bytes in one call (no setting raises that): draw fewer at a time"
+        ));
+    }
+    if cause.contains("fuel allocated for hostcalls") {
         let max = guest.terms.limits.hostcall_bytes;
         return Some(format!(
             "more than {max} bytes in one call between plugin and host (limits.hostcall_bytes)"
@@ -265,6 +274,11 @@ fn full(error: &wasmtime::Error, guest: &Guest) -> Option<String> {
     // A guest that goes on after a refusal and panics later says itself what ended it.
     let has_panicked = guest.log.lock().expect("nothing panics while it holds the log").panic.is_some();
     guest.memory.refused().filter(|_| !has_panicked).map(str::to_owned)
+}
+
+/// Whether these are the engine's words for more random bytes than one call may draw.
+fn is_too_random(cause: &str) -> bool {
+    cause.starts_with("requested len ") && cause.contains(" exceeds limit ")
 }
 
 fn contract_event(event: &Event, number: u32, late: bool) -> contract::Event {
@@ -295,5 +309,22 @@ fn contract_event(event: &Event, number: u32, late: bool) -> contract::Event {
         flags,
         payload: event.payload.clone(),
         extra: event.extra.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime_wasi::WasiCtxBuilder;
+    use wasmtime_wasi::p2::bindings::random::random::Host;
+
+    use super::*;
+
+    #[test]
+    fn the_engines_words_for_too_many_random_bytes_are_known() {
+        let mut wasi = WasiCtxBuilder::new().max_random_size(RANDOM_BYTES_MAX).build();
+        let drawn = wasi.random().get_random_bytes(RANDOM_BYTES_MAX).expect("as many as are allowed");
+        assert_eq!(drawn.len() as u64, RANDOM_BYTES_MAX);
+        let error = wasi.random().get_random_bytes(RANDOM_BYTES_MAX + 1).expect_err("one too many");
+        assert!(is_too_random(&error.root_cause().to_string()), "{error}");
     }
 }

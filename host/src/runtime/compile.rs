@@ -130,8 +130,12 @@ impl Compiler {
     async fn run_child(&self, bytes: &[u8], limits: &Loading) -> Result<Vec<u8>, String> {
         // By the clock on the wall a good plugin would be rejected where the machine has much else to do.
         let patience = Duration::from_secs(limits.compile_s) * WALL_TIMES_CPU;
-        let too_long =
-            |_| format!("compiling it did not end within {patience:?}: is this machine overloaded?");
+        let too_long = |_| {
+            format!(
+                "compiling it did not end within {patience:?}, {WALL_TIMES_CPU} times its CPU time \
+                 (plugins.compile_s): is this machine overloaded?"
+            )
+        };
         let ran = tokio::time::timeout(patience, self.child(bytes, limits)).await.map_err(too_long)?;
         let (status, code, said) = ran.map_err(|error| format!("cannot run the compiler: {error}"))?;
         if status.success() && code.len() as u64 <= CODE_BYTES_MAX {
@@ -187,13 +191,17 @@ fn verdict(status: ExitStatus, said: &[u8], limits: &Loading) -> String {
     }
     let said = String::from_utf8_lossy(said);
     let said = said.trim();
-    // What Rust's allocator says before it aborts; a library in C may end without a word.
-    if said.is_empty() || said.contains("memory allocation of") {
-        return format!(
-            "compiling it failed ({status}): it needs more than {} bytes of memory (plugins.compile_memory_bytes); is \
-             there one very large function?",
-            limits.compile_memory_bytes
-        );
+    let too_little = format!(
+        "it needs more than {} bytes of memory (plugins.compile_memory_bytes); is there one very large function?",
+        limits.compile_memory_bytes
+    );
+    // What Rust's allocator says before it aborts.
+    if said.contains("memory allocation of") {
+        return format!("compiling it failed ({status}): {too_little}");
+    }
+    // A library in C may end so; but so does what somebody else has killed.
+    if said.is_empty() {
+        return format!("compiling it ended without a word ({status}); the usual cause: {too_little}");
     }
     format!("compiling it failed: {}", said.chars().take(500).collect::<String>())
 }
@@ -250,5 +258,22 @@ mod tests {
         assert_eq!(of(within(outer(None), 30, 35)), (Some(30), Some(35)));
         assert_eq!(of(within(outer(Some(33)), 30, 35)), (Some(30), Some(33)));
         assert_eq!(of(within(outer(Some(10)), 30, 35)), (Some(10), Some(10)));
+    }
+
+    #[test]
+    fn a_child_that_fails_is_told_with_how_it_ended_and_the_setting() {
+        let limits = Loading::default();
+        let told = |status, said: &str| verdict(ExitStatus::from_raw(status), said.as_bytes(), &limits);
+        let memory = "it needs more than 1073741824 bytes of memory (plugins.compile_memory_bytes)";
+        let killed = told(Signal::KILL.as_raw(), "");
+        assert!(killed.contains("without a word (signal: 9") && killed.contains("usual cause"), "{killed}");
+        assert!(killed.contains(memory), "{killed}");
+        let ended = told(3 << 8, "");
+        assert!(ended.contains("without a word (exit status: 3)"), "{ended}");
+        let aborted = told(Signal::ABORT.as_raw(), "memory allocation of 64 bytes failed\n");
+        assert!(aborted.starts_with("compiling it failed (signal: 6"), "{aborted}");
+        assert!(aborted.contains(memory) && !aborted.contains("usual cause"), "{aborted}");
+        assert!(told(Signal::XCPU.as_raw(), "").contains("(plugins.compile_s)"));
+        assert_eq!(told(1 << 8, "it is wrong\n"), "compiling it failed: it is wrong");
     }
 }

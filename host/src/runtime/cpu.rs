@@ -1,6 +1,6 @@
 //! What an attempt uses of the host's threads: the guest's CPU time, and how often it reads its store. CPU time is the
-//! thread's inside the polls of the guest's future: waiting for a host call, for a free thread, or behind another guest
-//! costs nothing.
+//! thread's inside the polls of the guest's future, so what the host does there for the guest's calls counts too: nothing
+//! else bounds it. Waiting for a host call, for a free thread, or behind another guest costs nothing.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -25,7 +25,7 @@ use crate::journal::{Journal, Run};
 /// The most handles (streams, sleeps) that a guest may hold.
 pub(super) const HANDLES_MAX: usize = 1024;
 /// The most random bytes in one call.
-const RANDOM_BYTES_MAX: u64 = 64 << 10;
+pub(super) const RANDOM_BYTES_MAX: u64 = 64 << 10;
 
 /// The data of an attempt's store.
 pub(super) struct Guest {

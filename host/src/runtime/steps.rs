@@ -12,6 +12,7 @@ use wasmtime::{Store, WasmBacktrace};
 
 use super::Services;
 use super::guest::{Guest, RanOut};
+use super::log::Level;
 use crate::action::http::Response;
 use crate::action::memory::Call as MemoryCall;
 use crate::action::retry_after::retry_after;
@@ -219,6 +220,13 @@ impl Guest {
     /// An answer as the guest gets it: with it the guest's time moves on.
     fn came(&mut self, answered: Answered) -> Answer {
         self.clock.reach(answered.at_ms);
+        if let Answer::Http(response) = &answered.answer
+            && let Some(bytes) = response.cut_at()
+        {
+            let message =
+                format!("the answer to an action was cut at {bytes} bytes (limits.http_body_bytes)");
+            self.say(Level::Warn, &message);
+        }
         answered.answer
     }
 

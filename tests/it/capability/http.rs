@@ -1,5 +1,8 @@
 //! Requests to connections.
 
+use std::time::{Duration, Instant};
+
+use chatplug::limits::Limits;
 use chatplug::simulator::{Fault, Times};
 use serde_json::{Value, json};
 
@@ -88,6 +91,23 @@ async fn a_connection_that_does_not_answer_is_unavailable() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_a_slow_service_costs_no_cpu_time() {
+    let mut caller = Caller::granted().await;
+    let slow = Duration::from_secs(1);
+    assert!(slow > 2 * Limits::default().cpu());
+    caller.stage.hubspot.faults().set(
+        "contacts.get",
+        Fault::StallBeforeSaving(Some(slow)),
+        Times::UntilCleared,
+    );
+    let get = json!({"connection": "hubspot", "method": "GET", "path": "/crm/v3/objects/contacts/1"});
+    let began = Instant::now();
+    let told = caller.call("http", &get).await;
+    assert_eq!(told["ok"]["status"], 404, "{told}");
+    assert!(began.elapsed() >= slow);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn poison_an_answer_that_is_too_long_is_cut_and_told() {
     let mut caller = Caller::granted().await;
     let get = json!({"connection": "hubspot", "method": "GET", "path": "/crm/v3/objects/contacts/1"});
@@ -112,5 +132,7 @@ async fn poison_an_action_with_an_answer_that_is_too_long_is_done_once_and_its_c
         assert_eq!(caller.asked().len() - before, 1, "{effect}: it is not sent again");
         let delivery = caller.last_delivery();
         assert_eq!((&delivery["state"], &delivery["attempts"]), (&"dead".into(), &1.into()), "{delivery:#}");
+        let id = delivery["id"].as_str().expect("an id");
+        caller.stage.expect_logged(&["WARN", id, "was cut at ", " bytes (limits.http_body_bytes)"]);
     }
 }

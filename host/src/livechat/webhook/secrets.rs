@@ -3,6 +3,7 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
@@ -21,9 +22,10 @@ const LONG: usize = 8;
 /// The secrets that are valid at present: several while one is replaced by the next.
 pub struct Secrets(Vec<Secret>);
 
+/// Each part is wiped when it is dropped; the MAC by the feature `zeroize` of its crates.
 struct Secret {
     text: SecretString,
-    digest: [u8; 32],
+    digest: Zeroizing<[u8; 32]>,
     mac: Hmac<Sha256>,
 }
 
@@ -42,7 +44,7 @@ impl Secrets {
     /// Whether a text is one of the secrets. Takes equally long for each text of a length.
     pub(super) fn accept(&self, given: &str) -> bool {
         let given = digest(given);
-        any(self.0.iter().map(|secret| secret.digest.ct_eq(&given)))
+        any(self.0.iter().map(|secret| secret.digest.ct_eq(given.as_slice())))
     }
 
     /// Whether a signature (the HMAC-SHA256 in hex digits, with or without `sha256=`) is that of a body.
@@ -109,8 +111,8 @@ impl Secret {
     }
 }
 
-fn digest(text: &str) -> [u8; 32] {
-    Sha256::digest(text).into()
+fn digest(text: &str) -> Zeroizing<[u8; 32]> {
+    Zeroizing::new(Sha256::digest(text).into())
 }
 
 /// Looks at all, so that the time doesn't tell which one matched.
@@ -145,6 +147,16 @@ mod tests {
         assert!(!both.accept("") && !both.accept("old-secre") && !both.accept("OLD-SECRET"));
         assert!(secrets(&[""]).is_empty());
         assert_eq!(format!("{both:?}"), "Secrets(2)");
+    }
+
+    #[test]
+    fn what_is_kept_of_a_secret_is_wiped_when_it_is_dropped() {
+        fn is_wiped<T: secrecy::zeroize::ZeroizeOnDrop>(_: &T) {}
+        let Secret { text, digest, mac: _ } = Secret::new(SecretString::from("secret"));
+        is_wiped(&text);
+        is_wiped(&digest);
+        // A MAC is made of the states of two of these, and has no mark of its own.
+        is_wiped(&Sha256::new());
     }
 
     #[test]

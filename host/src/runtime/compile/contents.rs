@@ -12,6 +12,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit, Mac};
+use secrecy::zeroize::Zeroizing;
 use sha2::Sha256;
 
 /// What the MAC covers first, so that it can't be one that was made for something else.
@@ -32,7 +33,7 @@ pub(super) struct Contents {
 }
 
 #[derive(Clone)]
-struct Key([u8; KEY_BYTES]);
+struct Key(Zeroizing<[u8; KEY_BYTES]>);
 
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -132,7 +133,8 @@ impl Contents {
     }
 
     fn mac(&self, hash: &str, code: &[u8]) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key.0).expect("a MAC takes a key of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(self.key.0.as_slice()).expect("a MAC takes a key of any length");
         for part in [PURPOSE, hash.as_bytes(), b"\0", self.engine.as_bytes(), b"\0", code] {
             mac.update(part);
         }
@@ -173,10 +175,10 @@ fn is_being_written(name: &str, entry: &fs::DirEntry) -> bool {
 }
 
 /// The folder's key; a new one if there is none or it was cut short, and then no code that is there counts.
-fn key(dir: &Path) -> io::Result<[u8; KEY_BYTES]> {
+fn key(dir: &Path) -> io::Result<Zeroizing<[u8; KEY_BYTES]>> {
     let path = dir.join(KEY_FILE);
     for _ in 0..2 {
-        if let Some(key) = fs::read(&path).ok().and_then(|bytes| bytes.try_into().ok()) {
+        if let Ok(key) = kept_key(&path) {
             return Ok(key);
         }
         // Gone or damaged. Under its name only when it is whole: another process may be making one as well.
@@ -184,14 +186,22 @@ fn key(dir: &Path) -> io::Result<[u8; KEY_BYTES]> {
         let unfinished = dir.join(format!("{KEY_FILE}.{}.part", std::process::id()));
         let mut file =
             OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&unfinished)?;
-        file.write_all(&rand::random::<[u8; KEY_BYTES]>())?;
+        let key = Zeroizing::new(rand::random::<[u8; KEY_BYTES]>());
+        file.write_all(key.as_slice())?;
         file.sync_all()?;
         match fs::hard_link(&unfinished, &path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => fs::remove_file(&unfinished)?,
         }
     }
-    fs::read(&path)?.try_into().map_err(|_| io::Error::other(format!("{} is no key", path.display())))
+    kept_key(&path)
+}
+
+fn kept_key(path: &Path) -> io::Result<Zeroizing<[u8; KEY_BYTES]>> {
+    let bytes = Zeroizing::new(fs::read(path)?);
+    let is_none = |_| io::Error::other(format!("{} is no key", path.display()));
+    let key: [u8; KEY_BYTES] = bytes.as_slice().try_into().map_err(is_none)?;
+    Ok(Zeroizing::new(key))
 }
 
 #[cfg(test)]

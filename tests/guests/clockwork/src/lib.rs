@@ -1,6 +1,6 @@
 //! Schedules, timers and commands. A message says what to do with timers, one thing a line: `set KEY MS TEXT`,
 //! `cancel KEY`, `wait` (until somebody says `go`), `go`. And what to publish: `publish NAME TEXT`, or `flood NAME
-//! BYTES` until it is refused; or `compute`. What comes of schedules and timers is said in the log.
+//! BYTES` until it is refused; or `compute`; or `take MS READS BYTES`. What comes of schedules and timers is said in the log.
 
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ impl Plugin for Clockwork {
             .command("greet", "Greets: --name NAME [--times N]")
             .command("fail", "Does nothing, and says so")
             .command("compute", "Counts for some time")
+            .command("take", "Sleeps, and reads its memory: --ms N --reads N --bytes N")
     }
 
     fn handle(event: Event, settings: Settings) -> Result<(), Failure> {
@@ -67,6 +68,7 @@ fn on_message(said: &EventInChat) -> Result<(), Failure> {
             ["wait"] if memory::get::<bool>("go")?.is_none() => return Err(Failure::retry("nobody said go")),
             ["wait"] => {}
             ["compute"] => compute(),
+            ["take", ms, reads, bytes] => take(number(ms)?, number(reads)?, number(bytes)?)?,
             _ => return Err(Failure::reject(format!("what is `{line}`?"))),
         }
     }
@@ -101,10 +103,28 @@ fn compute() {
     }
 }
 
+fn number(text: &str) -> Result<u64, Failure> {
+    text.parse().map_err(|_| Failure::reject("no number"))
+}
+
+/// Sleeps for so long, and reads so many bytes of its memory so often.
+fn take(ms: u64, reads: u64, bytes: u64) -> Result<(), Failure> {
+    std::thread::sleep(Duration::from_millis(ms));
+    memory::set_bytes("taken", &vec![1; bytes as usize], None)?;
+    for _ in 0..reads {
+        memory::get_bytes("taken")?;
+    }
+    Ok(())
+}
+
 fn on_command(command: &Commanded) -> Result<(), Failure> {
     if command.command == "compute" {
         compute();
         return Ok(());
+    }
+    if command.command == "take" {
+        let given = |name| number(command.required(name)?);
+        return take(given("ms")?, given("reads")?, given("bytes")?);
     }
     if command.command == "fail" {
         warn!("about to fail");
