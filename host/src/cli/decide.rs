@@ -108,11 +108,7 @@ fn print_count(decision: Decision, count: &Count, json: bool, out: &mut dyn Writ
         writeln!(out, "  {number} of {}", text::escape(plugin))?;
     }
     if decision == (Decision::Replay { fresh: true }) && count.actions_done > 0 {
-        let actions = count.actions_done;
-        writeln!(
-            out,
-            "Without the journals, {actions} actions that took place, or may have, can happen again."
-        )?;
+        writeln!(out, "Without the journals, {}", can_repeat(count.actions_done))?;
     }
     Ok(())
 }
@@ -140,13 +136,18 @@ fn print(decision: Decision, done: &Done, json: bool, out: &mut dyn Write) -> io
         )?,
     }
     if done.may_repeat > 0 && decision == (Decision::Replay { fresh: true }) {
-        writeln!(out, "{} actions that took place, or may have, can happen again.", done.may_repeat)?;
+        writeln!(out, "{}", can_repeat(done.may_repeat))?;
     }
     for id in &done.unchanged {
         let state = if decision.concerns() == State::Dead { "no dead letter" } else { "not held" };
         writeln!(out, "{id} is {state} (any more)")?;
     }
     Ok(())
+}
+
+fn can_repeat(count: u64) -> String {
+    let actions = if count == 1 { "action" } else { "actions" };
+    format!("{count} {actions} that took place, or may have, can happen again.")
 }
 
 fn noun(decision: Decision, count: u64) -> &'static str {

@@ -91,9 +91,21 @@ pub(super) fn print_delivery(delivery: &DeliveryView, out: &mut dyn Write) -> io
         Some(steps) => {
             writeln!(out)?;
             let rows: Vec<[String; 7]> = steps.iter().map(row).collect();
-            table::write(out, ["STEP", "CALL", "STATE", "BEGAN", "ANSWERED", "ABOUT", "ANSWER"], &rows)
+            table::write(out, ["STEP", "CALL", "STATE", "BEGAN", "ANSWERED", "ABOUT", "ANSWER"], &rows)?;
+            print_doubts(steps, out)
         }
     }
+}
+
+/// What was asked for where it isn't known whether it took place: a person has to look for it in the service.
+fn print_doubts(steps: &[StepView], out: &mut dyn Write) -> io::Result<()> {
+    for step in steps.iter().filter(|step| step.state == "in doubt") {
+        if let Some(request) = &step.request {
+            writeln!(out, "\nrequest of step {}", step.number)?;
+            text::json(out, request)?;
+        }
+    }
+    Ok(())
 }
 
 fn row(step: &StepView) -> [String; 7] {

@@ -48,7 +48,7 @@ pub(super) fn come_back(
         for sql in ["DELETE FROM journals WHERE delivery = ?1", "DELETE FROM steps WHERE delivery = ?1"] {
             group.connection.prepare_cached(sql)?.execute([old])?;
         }
-        inherit_claims(group, old, new)?;
+        inherit_claims(group, new)?;
     }
     let timer = "UPDATE fired_timers SET delivery = ?2 WHERE delivery = ?1";
     group.connection.prepare_cached(timer)?.execute([old, new])?;
@@ -60,14 +60,17 @@ pub(super) fn come_back(
     Ok(DeliveryId(new))
 }
 
-/// What a delivery has claimed in the plugin's memory belongs to the one that takes its place: else the plugin
-/// would take the replay for a duplicate.
-pub(super) fn inherit_claims(group: &mut Group<'_>, old: i64, new: i64) -> rusqlite::Result<()> {
+/// What the plugin's deliveries of the same event have claimed in its memory belongs to the one that does all anew:
+/// else the plugin would take the replay for a duplicate. One that has not ended yet keeps what it has claimed.
+pub(super) fn inherit_claims(group: &mut Group<'_>, new: i64) -> rusqlite::Result<()> {
     let mut update = group.connection.prepare_cached(
-        "UPDATE memory SET claimed_by = ?2
-         WHERE claimed_by = (SELECT coalesce(root, id) FROM deliveries WHERE id = ?1)",
+        "UPDATE memory SET claimed_by = ?1
+         WHERE claimed_by IN (
+            SELECT coalesce(ended.root, ended.id) FROM deliveries AS made
+            JOIN deliveries AS ended ON ended.event = made.event AND ended.plugin = made.plugin
+            WHERE made.id = ?1 AND ended.state NOT IN ('pending', 'held'))",
     )?;
-    update.execute([old, new]).map(|_| ())
+    update.execute([new]).map(|_| ())
 }
 
 /// Tells the dispatcher of a new delivery, once it is committed.

@@ -91,11 +91,6 @@ fn deliver_again(
     who: &str,
     now_ms: i64,
 ) -> rusqlite::Result<DeliveryId> {
-    let earlier: Vec<i64> = group
-        .connection
-        .prepare_cached("SELECT id FROM deliveries WHERE event = ?1 AND plugin = ?2")?
-        .query_map(params![event.0, plugin], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
     group
         .connection
         .prepare_cached(
@@ -104,9 +99,7 @@ fn deliver_again(
         )?
         .execute(params![event.0, plugin, lane, now_ms])?;
     let new = group.connection.last_insert_rowid();
-    for old in earlier {
-        inherit_claims(group, old, new)?;
-    }
+    inherit_claims(group, new)?;
     let after = json!({ "state": State::Pending.as_str(), "delivery": DeliveryId(new) });
     let subject = format!("{event} to {plugin}");
     let deed = Deed { who, action: "events.replay", subject, before: None, after: Some(after) };

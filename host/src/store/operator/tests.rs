@@ -193,6 +193,23 @@ async fn a_fresh_replay_forgets_the_journal_says_what_may_repeat_and_is_no_dupli
 }
 
 #[tokio::test]
+async fn a_replay_takes_over_what_was_claimed_for_its_event_but_nothing_that_is_under_way() {
+    let mut scene = Scene::new();
+    let dead = scene.ended("C1", "p", State::Dead, "gave up").await;
+    assert!(scene.claims(dead).await);
+    let plugins = vec![Arc::from("p")];
+    let replayed = scene.store.replay_event(EventId(1), plugins, "cli:anna".to_owned(), NOW + 1).await;
+    let under_way = replayed.unwrap().unwrap().deliveries[0].id;
+    assert!(scene.claims(under_way).await);
+    let fresh = Decision::Replay { fresh: true };
+    let second = scene.decide(fresh, these(&[dead])).await.deliveries[0].now.unwrap();
+    assert!(!scene.claims(second).await && scene.claims(under_way).await);
+    scene.set("UPDATE deliveries SET state = 'dead'").await;
+    let third = scene.decide(fresh, these(&[second])).await.deliveries[0].now.unwrap();
+    assert!(scene.claims(third).await && !scene.claims(under_way).await);
+}
+
+#[tokio::test]
 async fn what_an_operator_says_of_a_held_delivery_settles_the_action_in_doubt() {
     let (first, sent, open) = ((1, "succeeded"), (2, "succeeded"), (2, "in doubt"));
     let cases = [

@@ -1,10 +1,22 @@
 //! Posts to a service for each message, as often as its settings say: each a journalled action.
 
+use std::time::Duration;
+
 use chatplug_sdk::prelude::*;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Deserialize, JsonSchema)]
 struct Settings {
     posts: u32,
+    /// Empty for a connection that is a whole URL; by default `/`.
+    path: Option<String>,
+    /// Whether it claims each event first, and leaves alone what is claimed already.
+    #[serde(default)]
+    claims: bool,
+    /// Whether it rejects each event once it has posted.
+    #[serde(default)]
+    rejects: bool,
 }
 
 struct Poster;
@@ -19,12 +31,18 @@ impl Plugin for Poster {
     }
 
     fn handle(event: Event, settings: Settings) -> Result<(), Failure> {
-        for number in 0..settings.posts {
-            http::post_json("hook", "/", &json!({ "event": event.id, "number": number }))
-                .send()?
-                .success()?;
+        if settings.claims && !memory::claim(&format!("event/{}", event.id), DAY)? {
+            return Ok(());
         }
-        Ok(())
+        let path = settings.path.as_deref().unwrap_or("/");
+        for number in 0..settings.posts {
+            let body = json!({ "text": format!("{} {number}", event.id) });
+            http::post_json("hook", path, &body).send()?.success()?;
+        }
+        match settings.rejects {
+            true => Err(Failure::reject("told to reject")),
+            false => Ok(()),
+        }
     }
 }
 
