@@ -16,7 +16,6 @@ use tempfile::TempDir;
 pub mod arbitrary;
 pub mod crash;
 pub mod disk;
-pub mod power;
 pub mod raw;
 
 /// The webhook secret of every test's host.
