@@ -1,9 +1,12 @@
 //! A disk that fails: nothing is called stored that isn't, and what was called stored is there afterwards.
 
 use chatplug::crash_point::CrashPoint;
+use chatplug::simulator::{self, Times};
 use chatplug_tests::crash::{Plan, run};
 use chatplug_tests::disk::{Disk, Fault, is_accepted, post_message};
 use chatplug_tests::{Host, guest};
+
+use crate::worker::Stage;
 
 const RECORDER: &str = "[plugin.recorder]\nevents = [\"incoming_event\"]\n";
 
@@ -36,6 +39,29 @@ fn a_full_disk_is_answered_503_until_there_is_room() {
     assert!(is_accepted(&post(&host, "after")));
     host.wait_until_done(2);
     assert_eq!(chats(&host), ["before", "after"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_comes_while_the_disk_is_full_is_kept_until_there_is_room() {
+    let (stage, disk) = Stage::on_disk(1).await;
+    let chat = stage.chat_with_us("Dana");
+    stage.livechat.faults().set("send_event", simulator::Fault::StallAfterSaving(None), Times::Next(1));
+    stage.says(&chat, "work 1").await;
+    stage.asked("send_event").await;
+    // The intent is on disk; the answer finds no room.
+    disk.fail(Fault::Full);
+    stage.livechat.faults().release();
+    stage.host.wait_for("the answer to find no room", || {
+        stage.host.log().contains("cannot record the answer to an action").then_some(())
+    });
+    disk.heal();
+    stage.host.wait_until_done(1);
+
+    assert_eq!(stage.states(), ["succeeded"]);
+    assert_eq!(stage.notes(&chat), ["first work 1", "second work 1 count 1"]);
+    assert_eq!(stage.livechat.requests().of_operation("send_event").len(), 2, "one for each note");
+    let log = stage.host.log();
+    assert!(!log.contains("a doubt is settled"), "its answer was there, so there was none: {log}");
 }
 
 /// A disk that fails in another way ends the host, which says so; nothing is lost that was answered 200.

@@ -56,3 +56,4 @@ mod tokens;
 mod typed;
 mod way;
 mod webhooks;
+mod worker;
