@@ -9,6 +9,7 @@ mod capability;
 mod capture;
 mod cli;
 mod client;
+mod clock;
 mod commands;
 mod compatibility;
 mod crash;
