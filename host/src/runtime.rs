@@ -37,6 +37,7 @@ mod guest;
 pub mod inspect;
 mod log;
 mod memory;
+mod nice;
 mod steps;
 
 use background::Background;

@@ -5,7 +5,8 @@
  * its -wal and its -journal in DISK_FOLDER.
  *
  * DISK_CONTROL names a file that may hold one fault, looked at before each call: "ENOSPC write", "EIO write",
- * "EIO fsync". An empty or missing file is a healthy disk.
+ * "EIO fsync". An empty or missing file is a healthy disk. "clock 3600" in the place of a fault sets the machine's clock
+ * for the host: it shows so many seconds more.
  *
  * DISK_SHADOW names a folder. There each file has a copy that holds what was synced, and only that: after a power
  * cut it is what a disk may show. Making, removing and renaming files counts as synced at once.
@@ -20,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FILES_MAX 8
@@ -50,6 +53,7 @@ static int (*real_fsync)(int);
 static int (*real_fdatasync)(int);
 static int (*real_ftruncate)(int, off_t);
 static int (*real_unlink)(const char *);
+static int (*real_clock_gettime)(clockid_t, struct timespec *);
 
 __attribute__((constructor)) static void find_the_real_ones(void)
 {
@@ -62,21 +66,50 @@ __attribute__((constructor)) static void find_the_real_ones(void)
     real_fdatasync = dlsym(RTLD_NEXT, "fdatasync");
     real_ftruncate = dlsym(RTLD_NEXT, "ftruncate64");
     real_unlink = dlsym(RTLD_NEXT, "unlink");
+    real_clock_gettime = dlsym(RTLD_NEXT, "clock_gettime");
 }
 
-/* The errno that the control file wants for a call; 0 for none. */
-static int fault(const char *call)
+/* The two words of the control file; 0 if it has none. */
+static int told(char first[16], char second[16])
 {
     const char *control = getenv("DISK_CONTROL");
     int fd = control ? real_open(control, O_RDONLY | O_CLOEXEC) : -1;
     if (fd < 0)
         return 0;
-    char text[64] = "", name[16] = "", wanted[16] = "";
+    char text[64] = "";
     ssize_t got = real_pread(fd, text, sizeof text - 1, 0);
     real_close(fd);
-    if (got <= 0 || sscanf(text, "%15s %15s", name, wanted) != 2 || strcmp(wanted, call) != 0)
+    return got > 0 && sscanf(text, "%15s %15s", first, second) == 2;
+}
+
+/* The errno that the control file wants for a call; 0 for none. */
+static int fault(const char *call)
+{
+    char name[16] = "", wanted[16] = "";
+    if (!told(name, wanted) || strcmp(wanted, call) != 0)
         return 0;
     return strcmp(name, "ENOSPC") == 0 ? ENOSPC : EIO;
+}
+
+/* By how many seconds the machine's clock is set. */
+static long clock_is_set_by(void)
+{
+    char name[16] = "", seconds[16] = "";
+    return told(name, seconds) && strcmp(name, "clock") == 0 ? atol(seconds) : 0;
+}
+
+int clock_gettime(clockid_t id, struct timespec *now)
+{
+    /* Before this library is ready. */
+    if (!real_clock_gettime)
+        return syscall(SYS_clock_gettime, id, now);
+    int done = real_clock_gettime(id, now);
+    if (done == 0 && id == CLOCK_REALTIME) {
+        int error = errno;
+        now->tv_sec += clock_is_set_by();
+        errno = error;
+    }
+    return done;
 }
 
 static void copy(int from, int to, off_t at, off_t end)

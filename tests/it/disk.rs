@@ -1,7 +1,12 @@
 //! A disk that fails: nothing is called stored that isn't, and what was called stored is there afterwards.
 
+use chatplug::crash_point::CrashPoint;
+use chatplug::simulator::{self, Times};
+use chatplug_tests::crash::{Plan, run};
 use chatplug_tests::disk::{Disk, Fault, is_accepted, post_message};
-use chatplug_tests::{Host, guest, power};
+use chatplug_tests::{Host, guest};
+
+use crate::worker::Stage;
 
 const RECORDER: &str = "[plugin.recorder]\nevents = [\"incoming_event\"]\n";
 
@@ -36,6 +41,29 @@ fn a_full_disk_is_answered_503_until_there_is_room() {
     assert_eq!(chats(&host), ["before", "after"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_comes_while_the_disk_is_full_is_kept_until_there_is_room() {
+    let (stage, disk) = Stage::on_disk(1).await;
+    let chat = stage.chat_with_us("Dana");
+    stage.livechat.faults().set("send_event", simulator::Fault::StallAfterSaving(None), Times::Next(1));
+    stage.says(&chat, "work 1").await;
+    stage.asked("send_event").await;
+    // The intent is on disk; the answer finds no room.
+    disk.fail(Fault::Full);
+    stage.livechat.faults().release();
+    stage.host.wait_for("the answer to find no room", || {
+        stage.host.log().contains("cannot record the answer to an action").then_some(())
+    });
+    disk.heal();
+    stage.host.wait_until_done(1);
+
+    assert_eq!(stage.states(), ["succeeded"]);
+    assert_eq!(stage.notes(&chat), ["first work 1", "second work 1 count 1"]);
+    assert_eq!(stage.livechat.requests().of_operation("send_event").len(), 2, "one for each note");
+    let log = stage.host.log();
+    assert!(!log.contains("a doubt is settled"), "its answer was there, so there was none: {log}");
+}
+
 /// A disk that fails in another way ends the host, which says so; nothing is lost that was answered 200.
 fn check_end(fault: Fault) {
     let (mut host, disk) = start();
@@ -66,9 +94,13 @@ fn a_failed_sync_ends_the_host() {
     check_end(Fault::Sync);
 }
 
-#[test]
-fn a_power_cut_loses_nothing_that_was_answered() {
-    let report = power::run(6, 20_261_128).expect("the host starts after each cut");
-    assert_eq!((report.lost, report.damaged), (0, 0), "{report}");
-    assert!(report.synced > 0 && report.torn > 0, "{report}");
+#[tokio::test(flavor = "multi_thread")]
+async fn a_power_cut_loses_nothing_that_was_answered_and_has_no_action_done_twice() {
+    let report = run(&Plan::short_power_cuts(20_261_128)).await.expect("the host starts after each cut");
+    assert_eq!(report.broken(), [""; 0], "{report}");
+    assert!(report.succeeded > 0 && report.power_cuts.len() == 2, "{report}");
+    // Intents without answers: the power was cut between an action's intent and its request, and before its answer was on disk.
+    for place in [CrashPoint::AfterIntent, CrashPoint::AfterRequest] {
+        assert!(report.endings.contains_key(place.as_str()), "no power cut {}: {report}", place.as_str());
+    }
 }

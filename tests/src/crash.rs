@@ -1,6 +1,6 @@
 //! Kills the real executable again and again, at random moments and at named places, while chats go on; then
 //! counts what was lost, doubled, missing, or out of order. The services are simulated in this process and live
-//! on: what they saved is the truth.
+//! on: what they saved is the truth. After each end the power of the host's machine may be cut, too.
 
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ mod report;
 mod stage;
 mod truth;
 
+pub use ending::PLACES;
 pub use report::Report;
 
 use ending::Ending;
@@ -51,6 +52,8 @@ pub struct Plan {
     pub life: Duration,
     /// Whether the services fail too; and then the run goes on until this many actions ended in doubt.
     pub ambiguous: Option<u64>,
+    /// Whether the power of the host's machine is cut at each end: of its store only what was synced is left.
+    pub is_power_cut: bool,
     /// How long the last host may take to finish everything.
     pub patience: Duration,
     /// Whether to say how it goes, on standard error.
@@ -72,9 +75,20 @@ impl Plan {
             messages: 4,
             life: Duration::from_millis(900),
             ambiguous: None,
+            is_power_cut: false,
             patience: Duration::from_secs(120),
             is_told: false,
         }
+    }
+
+    /// The same ends, and a power cut at each.
+    pub fn power_cuts(cycles: usize, seed: u64) -> Plan {
+        Plan { is_power_cut: true, ..Plan::kills(cycles, seed) }
+    }
+
+    /// Each way to end once or twice, with a power cut at each.
+    pub fn short_power_cuts(seed: u64) -> Plan {
+        Plan::power_cuts(ending::EACH_WAY, seed)
     }
 
     /// Kills, and services that fail, until `ambiguous` actions have ended in doubt. More chats, because one that
@@ -97,21 +111,22 @@ impl Plan {
 /// A host that does not start or does not finish; not what was lost or doubled, which the report tells.
 pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
     let mut rng = Rng::with_seed(plan.seed);
-    let mut stage = Stage::new().await?;
+    let mut stage = Stage::new(plan.is_power_cut.then_some(plan.seed)).await?;
     let mut report = Report::new(plan.seed);
     let mut talks: Vec<Talk> = Vec::new();
     if plan.ambiguous.is_some() {
         hostile::set(&stage, rng.u64(..));
     }
-    while goes_on(plan, &stage, report.cycles) {
-        if report.cycles.is_multiple_of(CYCLES_OF_A_CHAT) {
+    let mut drawn = 0_usize;
+    while goes_on(plan, &stage, drawn) {
+        if drawn.is_multiple_of(CYCLES_OF_A_CHAT) {
             talks.iter_mut().for_each(Talk::end);
             talks.extend(stage.open(plan.chats, talks.len(), &mut rng)?);
         }
-        let ending = Ending::draw(&mut rng, report.cycles, plan.life);
-        cycle(plan, &mut stage, &mut talks, &ending, &mut report).await?;
-        report.cycles += 1;
-        if plan.is_told && report.cycles.is_multiple_of(20) {
+        let ending = Ending::draw(&mut rng, drawn, plan.life);
+        end_in(plan, &mut stage, &mut talks, ending, &mut report).await?;
+        drawn += 1;
+        if plan.is_told && drawn.is_multiple_of(20) {
             let doubts = stage.in_doubt();
             eprintln!("{} cycles, {} messages, {doubts} in doubt", report.cycles, load::said(&talks));
         }
@@ -121,28 +136,52 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
     Ok(report)
 }
 
+/// Has a host end in this way. One that does not come to its place in time is killed, and the next one is to end when it
+/// has passed the place less often.
+async fn end_in(
+    plan: &Plan,
+    stage: &mut Stage,
+    talks: &mut Vec<Talk>,
+    mut ending: Ending,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    loop {
+        let has_come = cycle(plan, stage, talks, &ending, report).await?;
+        report.cycles += 1;
+        stage.cut_power(report);
+        if has_come {
+            return Ok(());
+        }
+        match ending.sooner(report) {
+            Some(sooner) => ending = sooner,
+            None => return Ok(()),
+        }
+    }
+}
+
 fn goes_on(plan: &Plan, stage: &Stage, cycles: usize) -> bool {
     // An amount of doubt that does not come is no reason to go on for ever.
     let has_doubts = plan.ambiguous.is_none_or(|wanted| stage.in_doubt() >= wanted);
     cycles < plan.cycles || (!has_doubts && cycles < plan.cycles.max(100) * 100)
 }
 
-/// Starts the host, has the chats go on, and ends the host.
+/// Starts the host, has the chats go on, and ends the host; false if it had to be killed, because it did not come to the
+/// place where it was to end.
 async fn cycle(
     plan: &Plan,
     stage: &mut Stage,
     talks: &mut Vec<Talk>,
     ending: &Ending,
     report: &mut Report,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     if !ending.start(&mut stage.host, report)? {
-        return Ok(());
+        return Ok(true);
     }
     let span = ending.span(plan.life);
     let load = load::start(talks, stage, plan.messages, span);
-    ending.come(&mut stage.host, report).await?;
+    let has_come = ending.come(&mut stage.host, report).await?;
     *talks = load.stopped().await?;
-    Ok(())
+    Ok(has_come)
 }
 
 /// The services work again; a last host gets what is left of the webhooks and finishes.

@@ -16,7 +16,6 @@ use tempfile::TempDir;
 pub mod arbitrary;
 pub mod crash;
 pub mod disk;
-pub mod power;
 pub mod raw;
 
 /// The webhook secret of every test's host.
@@ -362,13 +361,18 @@ impl Host {
     ///
     /// # Panics
     /// If there is none for [`PATIENCE`]; with the host's log.
-    pub fn wait_for<T>(&self, what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
+    pub fn wait_for<T>(&self, what: &str, answer: impl FnMut() -> Option<T>) -> T {
+        self.wait_within(PATIENCE, what, answer)
+    }
+
+    /// The same with another patience, for what takes minutes.
+    pub fn wait_within<T>(&self, patience: Duration, what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
         let began = Instant::now();
         loop {
             if let Some(answer) = answer() {
                 return answer;
             }
-            assert!(began.elapsed() < PATIENCE, "waited for {what} in vain; the log:\n{}", self.log());
+            assert!(began.elapsed() < patience, "waited for {what} in vain; the log:\n{}", self.log());
             pause();
         }
     }

@@ -18,7 +18,7 @@ cargo xtask test     build what the tests need and run all of them
 cargo xtask crash [--cycles N] [--seed N] [--hostile [--ambiguous N]]
                      kill the host N times (1,000) under load, and count what was lost or doubled
 cargo xtask power-cut [--cycles N] [--seed N]
-                     cut the power under the host N times (200) while webhooks come in, and count what was lost
+                     cut the power under the host N times (200) while chats go on, and count what was lost or doubled
 cargo xtask swaps [N]
                      swap N versions (1,000) of a plugin while webhooks come in; none may be lost, and memory must stay
 cargo xtask plugins  build the plugins into target/plugins

@@ -12,11 +12,11 @@ use std::thread::available_parallelism;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::cpu::Meter;
+use super::nice::be_nice;
 
 /// So many lists of keys that they ask for are read at the same time.
 const LISTS_MAX: usize = 16;
 /// By how much these threads are nicer than the others: they have a tenth of the others' weight.
-#[cfg(target_os = "linux")]
 const NICE: i32 = 10;
 
 /// The threads.
@@ -32,7 +32,7 @@ impl Background {
             .worker_threads(processors.saturating_sub(1).max(1))
             .max_blocking_threads(LISTS_MAX)
             .thread_name("background")
-            .on_thread_start(be_nice)
+            .on_thread_start(|| be_nice(NICE))
             .enable_all()
             .build()?;
         Ok(Background { runtime: Some(runtime) })
@@ -67,14 +67,6 @@ impl Background {
             Ok(done) => done,
             Err(error) => resume_unwind(error.try_into_panic().expect("nobody else aborts it")),
         }
-    }
-}
-
-/// Only on Linux is this a property of a thread; elsewhere it would be one of the whole process.
-fn be_nice() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(NICE) {
-        tracing::warn!(%error, "a thread for long computations can't be made nicer than the others");
     }
 }
 

@@ -23,8 +23,10 @@ use contents::{Contents, NoCode};
 /// Compiled code beyond this is not taken from the child.
 const CODE_BYTES_MAX: u64 = 512 << 20;
 /// A compile may wait for the processor so many times longer than it may use it. Of one that is never idle it gets a
-/// tenth.
+/// quarter.
 const WALL_TIMES_CPU: u32 = 20;
+/// By how much the child is nicer than the host: operators wait for it, and events go first.
+const NICE: i32 = 5;
 /// Of what the child says, as much is looked at.
 const SAID_BYTES_MAX: u64 = 8 << 10;
 
@@ -223,7 +225,7 @@ pub fn in_child(
     let cpu = within(getrlimit(Resource::Cpu), cpu_seconds, cpu_seconds + 5);
     setrlimit(Resource::Cpu, cpu).map_err(|error| format!("cannot limit CPU: {error}"))?;
     // Events go first. The threads that the compiler starts are as nice as this one.
-    be_nice();
+    be_nice(NICE);
     let engine = engine::for_compiling().map_err(|error| format!("{error:#}"))?;
     let mut bytes = Vec::new();
     let read = source.take(memory_bytes).read_to_end(&mut bytes);

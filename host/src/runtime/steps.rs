@@ -334,11 +334,18 @@ async fn perform(
 
 async fn record_answer(services: &Services, run: Run, number: u32, answered: Answered) -> Sent {
     let began = tokio::time::Instant::now();
+    let mut is_told = false;
     loop {
         let change = Change::Answer { number, answered: answered.clone() };
         match services.ledger.record(run, vec![change]).await {
             Ok(()) => return Sent::Answered(answered),
-            Err(Lost::Failed(_)) if began.elapsed() < ANSWER_KEPT => tokio::time::sleep(STORE_RETRY).await,
+            Err(Lost::Failed(reason)) if began.elapsed() < ANSWER_KEPT => {
+                if !std::mem::replace(&mut is_told, true) {
+                    let (delivery, trace) = (run.delivery.to_string(), run.trace);
+                    tracing::warn!(reason, delivery, %trace, "cannot record the answer to an action; trying again");
+                }
+                tokio::time::sleep(STORE_RETRY).await;
+            }
             Err(lost) => return Sent::Suspended(Suspend::Doubt(lost_because(&lost))),
         }
     }

@@ -51,7 +51,7 @@ async fn one_large_function_is_stopped_at_the_compilers_limits_and_the_host_goes
     };
     let is_compiling = || host.plugin("large.wasm").is_some_and(|status| status["state"] == "compiling");
     host.wait_for("the compiler to have it", || is_compiling().then_some(()));
-    let nice = BTreeSet::from(["10".to_owned()]);
+    let nice = BTreeSet::from(["5".to_owned()]);
     host.wait_for("the compiler to give way to events", || (niceness(&host) == nice).then_some(()));
     for number in 1..=20 {
         say(&host, &format!("C{number}"), "hello").await;

@@ -13,10 +13,10 @@ use tokio::time::Instant;
 use super::Report;
 use crate::{Host, Signal};
 
-/// The places that the host has, and up to which time they are passed that it ends there, for each [`LIFE`] that it
+/// The places that the host has, and up to which time they are passed that it ends there, for each `LIFE` that it
 /// may live. Not [`CrashPoint::InRetention`]: nothing is old enough here, see `keeping`. Nor [`CrashPoint::InShortening`]: no
 /// log becomes long enough, see `restart`.
-const PLACES: &[(CrashPoint, u32)] = &[
+pub const PLACES: &[(CrashPoint, u32)] = &[
     (CrashPoint::AfterReceive, 20),
     (CrashPoint::BeforeCommit, 30),
     (CrashPoint::AfterCommit, 30),
@@ -32,6 +32,8 @@ const LONG_EVERY: usize = 40;
 const LIFE: Duration = Duration::from_millis(900);
 /// How long a host that is to end at a place may take to come there, for each [`LIFE`] that it may live.
 const TO_COME_THERE: Duration = Duration::from_secs(5);
+/// How much less often the next host is to pass a place that one did not come to.
+const SOONER: u32 = 4;
 
 /// What is said of a host that was to end at a place and came there before it listened.
 const ABORTED: &str = "signal: 6";
@@ -92,8 +94,19 @@ impl Ending {
         }
     }
 
-    /// Waits until the host has ended in this way.
-    pub(super) async fn come(&self, host: &mut Host, report: &mut Report) -> anyhow::Result<()> {
+    /// The same place, passed less often, for a host that did not come there in time. None if it was to end there the first
+    /// time: that is told.
+    pub(super) fn sooner(&self, report: &mut Report) -> Option<Ending> {
+        let Ending::At(point, times, patience) = self else { return None };
+        if *times > 1 {
+            return Some(Ending::At(*point, (times / SOONER).max(1), *patience));
+        }
+        report.not_reached(point.as_str());
+        None
+    }
+
+    /// Waits until the host has ended in this way; false if it was killed instead, because it did not come to its place.
+    pub(super) async fn come(&self, host: &mut Host, report: &mut Report) -> anyhow::Result<bool> {
         match self {
             Ending::Kill(after) => {
                 tokio::time::sleep(*after).await;
@@ -115,11 +128,11 @@ impl Ending {
                 None => {
                     expect(host.kill(), Signal::KILL, host)?;
                     report.ended("kill -9");
-                    report.not_reached(point.as_str());
+                    return Ok(false);
                 }
             },
         }
-        Ok(())
+        Ok(true)
     }
 }
 

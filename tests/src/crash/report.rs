@@ -16,8 +16,12 @@ pub struct Report {
     pub cycles: usize,
     /// How often it ended in which way.
     pub endings: Sums,
-    /// Places that a host which was to end there did not come to in time; it was killed.
+    /// Places that no host which was to end there came to in time, not even for the first time; each was killed.
     pub not_reached: Sums,
+    /// How often the power was cut, by what was left.
+    pub power_cuts: Sums,
+    /// Stores that failed SQLite's integrity check after a power cut.
+    pub damaged: usize,
     /// Messages that customers wrote.
     pub messages: usize,
     /// Of these, answered 200.
@@ -65,12 +69,17 @@ impl Report {
         *self.not_reached.entry(place).or_default() += 1;
     }
 
+    pub(super) fn power_cut(&mut self, left: &'static str) {
+        *self.power_cuts.entry(left).or_default() += 1;
+    }
+
     /// What must never be, and is; empty if all is well.
     pub fn broken(&self) -> Vec<String> {
         let is_hostile = !self.faults.is_empty();
         let always = [
             ("answered 200 and lost", self.lost.len()),
             ("stored twice", self.stored_twice),
+            ("stores damaged", self.damaged),
             ("deliveries not finished", self.unfinished.len()),
             ("actions out of order", self.out_of_order.len()),
             ("actions from nowhere", self.from_nowhere.len()),
@@ -104,9 +113,11 @@ impl fmt::Display for Report {
         row("  out of order", self.out_of_order.len())?;
         row("messages miscounted in memory", self.miscounted)?;
         row("chats not left", self.left_behind)?;
+        row("stores damaged", self.damaged)?;
         row("actions that ended in doubt", usize::try_from(self.in_doubt).unwrap_or(usize::MAX))?;
         sums(f, "ends of the host", &self.endings)?;
         sums(f, "not reached, killed instead", &self.not_reached)?;
+        sums(f, "power cuts, by what was left", &self.power_cuts)?;
         sums(f, "faults of the services", &self.faults)?;
         for (what, examples) in [
             ("lost", &self.lost),
@@ -140,6 +151,7 @@ mod tests {
         let some = || vec!["work a".to_owned()];
         check(Report { messages: 5, answered: 5, succeeded: 5, in_doubt: 9, ..Report::default() }, 0);
         check(Report { lost: some(), ..Report::default() }, 1);
+        check(Report { damaged: 1, power_cuts: Sums::from([("synced", 1)]), ..Report::default() }, 1);
         check(Report { out_of_order: some(), missing: some(), ..Report::default() }, 2);
         check(Report { unfinished: some(), from_nowhere: some(), stored_twice: 1, ..Report::default() }, 3);
         let repeated = usize::from(REPEATS_ARE_HARMLESS);

@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use chatplug::simulator::livechat::{self, Opening};
 use chatplug::simulator::{Hits, Ledger, Livechat, ledger};
-use chatplug::store::Reader;
+use chatplug::store::{self, Reader};
 use fastrand::Rng;
 use serde_json::Value;
 
+use super::Report;
 use super::load::Talk;
+use crate::disk::{Disk, Left};
 use crate::{Host, guest};
 
 /// The operations that do harm when they are carried out twice.
@@ -19,10 +21,13 @@ pub(super) struct Stage {
     pub(super) livechat: Livechat,
     pub(super) ledger: Ledger,
     pub(super) host: Host,
+    /// What is under the host's store, where its power is cut.
+    disk: Option<Disk>,
 }
 
 impl Stage {
-    pub(super) async fn new() -> anyhow::Result<Stage> {
+    /// `disk`: what its random choices are drawn from, where the power is to be cut.
+    pub(super) async fn new(disk: Option<u64>) -> anyhow::Result<Stage> {
         let (livechat, ledger) = (Livechat::start().await?, Ledger::start().await?);
         let config = format!(
             r#"
@@ -61,7 +66,28 @@ actions_per_chat_minute = 1000
         if !host.stop() {
             bail!("the first host did not stop well:\n{}", host.log_end());
         }
-        Ok(Stage { livechat, ledger, host })
+        let (host, disk) = match disk {
+            Some(seed) => {
+                let (host, disk) = Disk::under(host, seed);
+                (host, Some(disk))
+            }
+            None => (host, None),
+        };
+        Ok(Stage { livechat, ledger, host, disk })
+    }
+
+    /// Cuts the power of the machine whose host has ended, if there is a disk under it. The services are other machines:
+    /// what they saved stays.
+    pub(super) fn cut_power(&mut self, report: &mut Report) {
+        let Some(disk) = &mut self.disk else { return };
+        // In turns: a short run has to see both.
+        let (left, name) = match report.power_cuts.values().sum::<u64>() % 2 {
+            0 => (Left::Synced, "what was synced"),
+            _ => (Left::Torn, "the same, and torn pieces of the rest"),
+        };
+        disk.cut_power(left);
+        report.power_cut(name);
+        report.damaged += usize::from(store::check(&self.host.data().join("chatplug.db")).is_err());
     }
 
     /// Opens chats, numbered from `first`. The host's user is in each second one from the start; into the others
