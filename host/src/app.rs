@@ -323,7 +323,9 @@ fn reach(
     store: &Store,
     stop: &CancellationToken,
 ) -> Services {
-    let metered = Arc::new(Metered::new(destinations.clone(), destinations.clone(), measures.clone()));
+    let clock = store.clock().clone();
+    let metered = Metered::new(destinations.clone(), destinations.clone(), measures.clone(), clock);
+    let metered = Arc::new(metered);
     let store = Arc::new(store.clone());
     Services {
         livechat: metered.clone(),

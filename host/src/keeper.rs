@@ -60,9 +60,11 @@ impl Keeper {
         for plugin in self.store.given_up() {
             self.measures.deaths(plugin).increment(1);
         }
+        // What was learnt of a job holds in the next round, too.
+        let mut jobs = Job::ALL.map(|job| (job, BatchSize::default()));
         let work = async {
             for round in 0_u64.. {
-                self.round(round % THOROUGH == 0).await;
+                self.round(&mut jobs, round % THOROUGH == 0).await;
                 match self.store.try_sync().await {
                     Ok(took) => self.fsync_seconds.record(took),
                     Err(error) => tracing::warn!(%error, "cannot try how long the disk takes to sync"),
@@ -91,9 +93,13 @@ impl Keeper {
         }
     }
 
-    async fn round(&self, is_thorough: bool) {
-        for job in Job::ALL.into_iter().filter(|job| is_thorough || !job.is_thorough()) {
-            let mut size = BatchSize::default();
+    /// Does each job as far as there is something to do.
+    async fn round(&self, jobs: &mut [(Job, BatchSize)], is_thorough: bool) {
+        for (job, size) in jobs {
+            let job = *job;
+            if job.is_thorough() && !is_thorough {
+                continue;
+            }
             loop {
                 let keep = self.config.load().retention;
                 let now_ms = self.store.clock().trusted_ms();

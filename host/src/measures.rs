@@ -103,7 +103,7 @@ const ALL: &[Measure] = &[
     ),
     histogram(
         "chatplug_action_age_at_success_seconds",
-        "From accepting an event to the end of an action that was done for it, with all that was waited and tried",
+        "From accepting an event to when an action of it is known to be done, with all that was waited, tried and looked up",
         AGES,
     ),
     histogram(

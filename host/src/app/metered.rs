@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use metrics::{Counter, Histogram};
 
 use crate::action::http::{Connections, Request, Response};
@@ -12,12 +11,15 @@ use crate::action::livechat::{Call, LiveChat};
 use crate::action::{BoxFuture, Effect, Error, Failure, Origin};
 use crate::destinations::{LIVECHAT, connection};
 use crate::measures::Measures;
+use crate::store::Clock;
 
 /// Passes every call on, and counts how the actions among them ended.
 pub(super) struct Metered {
     livechat: Arc<dyn LiveChat>,
     connections: Arc<dyn Connections>,
     measures: Arc<Measures>,
+    /// By which events are accepted.
+    clock: Clock,
     attempt_seconds: Histogram,
     age_at_success_seconds: Histogram,
     /// By the destination and the outcome's word: both are from short lists, the config's and the host's own.
@@ -29,6 +31,7 @@ impl Metered {
         livechat: Arc<dyn LiveChat>,
         connections: Arc<dyn Connections>,
         measures: Arc<Measures>,
+        clock: Clock,
     ) -> Metered {
         let attempt_seconds = measures.histogram("chatplug_action_attempt_seconds");
         let age_at_success_seconds = measures.histogram("chatplug_action_age_at_success_seconds");
@@ -36,6 +39,7 @@ impl Metered {
             livechat,
             connections,
             measures,
+            clock,
             attempt_seconds,
             age_at_success_seconds,
             actions: Mutex::default(),
@@ -47,9 +51,13 @@ impl Metered {
         self.count(destination, outcome);
         self.attempt_seconds.record(began.elapsed());
         if outcome == DONE {
-            let age_ms = Timestamp::now().as_millisecond() - origin.accepted_at_ms;
-            self.age_at_success_seconds.record(Duration::from_millis(u64::try_from(age_ms).unwrap_or(0)));
+            self.record_age(origin);
         }
+    }
+
+    fn record_age(&self, origin: &Origin) {
+        let age_ms = self.clock.now_ms() - origin.accepted_at_ms;
+        self.age_at_success_seconds.record(Duration::from_millis(u64::try_from(age_ms).unwrap_or(0)));
     }
 
     fn count(&self, destination: &str, outcome: &'static str) {
@@ -103,7 +111,15 @@ impl LiveChat for Metered {
         call: &'a Call,
         sent_at_ms: i64,
     ) -> BoxFuture<'a, Result<Option<String>, Failure>> {
-        self.livechat.look_up(origin, call, sent_at_ms)
+        Box::pin(async move {
+            let found = self.livechat.look_up(origin, call, sent_at_ms).await;
+            if let Ok(Some(_)) = &found {
+                // The action took place after all. That its call did not answer was counted as in doubt.
+                self.count(LIVECHAT, DONE);
+                self.record_age(origin);
+            }
+            found
+        })
     }
 
     fn ready(&self) -> Result<(), Failure> {
@@ -158,10 +174,10 @@ mod tests {
         fn look_up<'a>(
             &'a self,
             _: &'a Origin,
-            _: &'a Call,
+            call: &'a Call,
             _: i64,
         ) -> BoxFuture<'a, Result<Option<String>, Failure>> {
-            Box::pin(async { Ok(None) })
+            Box::pin(async move { Ok(matches!(call, Call::SendNote { .. }).then(String::new)) })
         }
     }
 
@@ -196,7 +212,7 @@ mod tests {
     #[tokio::test]
     async fn actions_are_counted_by_destination_and_outcome_and_reads_are_not() {
         let measures = Arc::new(Measures::new());
-        let metered = Metered::new(Arc::new(Scripted), Arc::new(Scripted), measures.clone());
+        let metered = Metered::new(Arc::new(Scripted), Arc::new(Scripted), measures.clone(), Clock::wall());
         let origin = Origin {
             plugin: "p".into(),
             delivery: 1,
@@ -214,6 +230,11 @@ mod tests {
         ] {
             let _ = metered.call(&origin, call).await;
         }
+        // The note is found, the tag is not.
+        let note = Call::SendNote { chat_id: chat_id(), text: "hello".into() };
+        let tag = Call::Tag { chat_id: chat_id(), thread_id: "T".into(), tag: "t".into() };
+        assert_eq!(metered.look_up(&origin, &note, 0).await, Ok(Some(String::new())));
+        assert_eq!(metered.look_up(&origin, &tag, 0).await, Ok(None));
         for (connection, method, path) in [
             ("crm", "GET", "/200"),
             ("crm", "POST", "/201"),
@@ -234,11 +255,11 @@ mod tests {
             r#"{destination="connections.crm",outcome="status 5xx"} 1"#,
             r#"{destination="livechat",outcome="in doubt"} 1"#,
             r#"{destination="livechat",outcome="inactive"} 1"#,
-            r#"{destination="livechat",outcome="ok"} 1"#,
+            r#"{destination="livechat",outcome="ok"} 2"#,
         ];
         assert_eq!(counted, expected);
         assert!(text.contains("chatplug_action_attempt_seconds_count 7"), "{text}");
-        assert!(text.contains("chatplug_action_age_at_success_seconds_count 3"), "{text}");
+        assert!(text.contains("chatplug_action_age_at_success_seconds_count 4"), "{text}");
         assert!(
             text.contains("chatplug_action_age_at_success_seconds_bucket{le=\"86400\"} 0"),
             "since 1970: {text}"

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::batch::BatchSize;
 use super::operator::DeedOfOperator;
-use super::retention::empty;
+use super::retention::journals::{Room, shorten};
+use super::retention::take_content;
 use super::writer::Group;
 use super::{Error, Reader, Store, memory};
 use crate::event::person::Person;
@@ -86,13 +87,7 @@ impl Store {
             size: BatchSize::default(),
             done: Forgotten { chats, ..Forgotten::default() },
         };
-        let events: Vec<i64> = events.into_iter().collect();
-        let mut rest = &events[..];
-        while !rest.is_empty() {
-            let (batch, others) = rest.split_at(rest.len().min(under_way.size.rows() as usize));
-            rest = others;
-            self.forget_events(batch.to_vec(), &mut under_way).await?;
-        }
+        self.forget_events(events.into_iter().collect(), &mut under_way).await?;
         for chat in under_way.done.chats.clone() {
             self.forget_chat(&chat, &mut under_way).await?;
         }
@@ -156,19 +151,36 @@ impl Store {
         }
     }
 
+    /// Forgets some of them in each commit; one with a long journal takes several.
     async fn forget_events(&self, events: Vec<i64>, under_way: &mut UnderWay) -> Result<(), Error> {
-        let now_ms = under_way.now_ms;
-        let work = move |group: &mut Group<'_>| {
-            let (mut emptied, mut skipped) = (0, 0);
-            for event in events {
-                emptied += empty(group.connection, event, "forgotten")? as u64;
-                skipped += skip(group.connection, event, now_ms)?;
-            }
-            Ok((emptied, skipped))
-        };
-        let (emptied, skipped) = self.write_securely(work, under_way).await?;
-        under_way.done.events += emptied;
-        under_way.done.deliveries += skipped;
+        let (now_ms, mut rest) = (under_way.now_ms, events);
+        while !rest.is_empty() {
+            let limit = under_way.size.rows();
+            let work = move |group: &mut Group<'_>| {
+                let (room, mut through) = (Room::new(limit), 0);
+                let (mut emptied, mut skipped) = (0, 0);
+                while through < rest.len() && !room.is_full() {
+                    let event = rest[through];
+                    skipped += skip(group.connection, event, now_ms)?;
+                    let is_through = shorten(group.connection, event, &room)?;
+                    // It can't be replayed from now on. It is called forgotten only when nothing is left of it: whoever
+                    // asks again after a crash finds the rest.
+                    let why = if is_through { "forgotten" } else { "retention" };
+                    let taken = take_content(group.connection, event, why)? as u64;
+                    if !is_through {
+                        break;
+                    }
+                    emptied += taken;
+                    through += 1;
+                }
+                rest.drain(..through);
+                Ok((emptied, skipped, rest))
+            };
+            let (emptied, skipped, left) = self.write_securely(work, under_way).await?;
+            rest = left;
+            under_way.done.events += emptied;
+            under_way.done.deliveries += skipped;
+        }
         Ok(())
     }
 

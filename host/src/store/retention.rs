@@ -3,7 +3,6 @@
 //! Events lie in the order of their receipt, so a job goes through them once and remembers how far it has come.
 //! What it has to leave (unfinished, held, dead letters) is noted as spared, and looked at again now and then.
 
-use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use rusqlite::types::Value;
@@ -16,6 +15,10 @@ use crate::delivery::DeliveryId;
 use crate::event::EventId;
 use crate::event::trace_id::TraceIds;
 use crate::limits::Retention;
+
+pub(super) mod journals;
+
+use journals::{Room, shorten};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 /// A held delivery waits this long for the operator, of the host's uptime.
@@ -93,7 +96,7 @@ impl Store {
         let (held_before, traces) = (self.uptime().ago(now_ms, HELD), self.traces);
         self.write(move |group| {
             let (began, mut died) = (Instant::now(), Vec::new());
-            let batch = Batch { connection: group.connection, now_ms, limit, left: Cell::new(limit) };
+            let batch = Batch { connection: group.connection, now_ms, limit, room: Room::new(limit) };
             let is_done = match job {
                 Job::Content => batch.content(keep)?,
                 Job::Spared => batch.spared(keep)?,
@@ -118,8 +121,8 @@ struct Batch<'a> {
     connection: &'a Connection,
     now_ms: i64,
     limit: u32,
-    /// How many events, and steps of their journals, may still go in this batch: one event may have a journal of 64 MiB.
-    left: Cell<u32>,
+    /// What of events and their journals may still go in this batch.
+    room: Room,
 }
 
 impl Batch<'_> {
@@ -158,7 +161,7 @@ impl Batch<'_> {
             if received_at >= before_ms && received_at <= self.now_ms + DAY_MS {
                 break;
             }
-            if self.left.get() == 0 || !each(event)? {
+            if self.room.is_full() || !each(event)? {
                 is_cut = true;
                 break;
             }
@@ -180,7 +183,7 @@ impl Batch<'_> {
         let events: Vec<i64> = rows.collect::<rusqlite::Result<_>>()?;
         let (removed_to, mut came_to, mut is_cut) = (self.number("metadata")?, from, false);
         for &event in &events {
-            if self.left.get() == 0 {
+            if self.room.is_full() {
                 is_cut = true;
                 break;
             }
@@ -248,22 +251,7 @@ impl Batch<'_> {
         )?;
         update.execute(params![event, GIVEN_UP, self.now_ms])?;
         CrashPoint::InRetention.reached();
-        self.shorten_journals(event)
-    }
-
-    /// Removes so many steps of an event's journals as there is room for in the batch; whether none is left.
-    fn shorten_journals(&self, event: i64) -> rusqlite::Result<bool> {
-        let most = self.left.get().max(1);
-        let mut delete = self.connection.prepare_cached(
-            "DELETE FROM steps WHERE (delivery, number) IN (SELECT delivery, number FROM steps
-                WHERE delivery IN (SELECT id FROM deliveries WHERE event = ?1) LIMIT ?2)",
-        )?;
-        let gone = u32::try_from(delete.execute(params![event, most])?).unwrap_or(u32::MAX);
-        self.left.set(self.left.get().saturating_sub(gone.max(1)));
-        if gone >= most {
-            return Ok(false);
-        }
-        remove_journals(self.connection, event).map(|()| true)
+        shorten(self.connection, event, &self.room)
     }
 
     fn remove(&self, event: i64) -> rusqlite::Result<bool> {
@@ -317,12 +305,22 @@ impl Batch<'_> {
         Ok(is_done)
     }
 
+    /// Removes entries from the old end only, one by one: a trigger refuses all else. What stands before an old entry is
+    /// older, whatever the clock said then.
     fn audit(&self, keep: Retention) -> rusqlite::Result<bool> {
-        let mut delete = self.connection.prepare_cached(
-            "DELETE FROM audit WHERE id IN (SELECT id FROM audit ORDER BY id LIMIT ?2) AND at < ?1",
+        let mut select = self.connection.prepare_cached(
+            "SELECT max(id) FROM (SELECT id, at FROM audit ORDER BY id LIMIT ?2) WHERE at < ?1",
         )?;
-        let gone = delete.execute(params![self.days_ago(keep.audit_days), self.limit])?;
-        Ok(gone < self.limit as usize)
+        let last: Option<i64> =
+            select.query_row(params![self.days_ago(keep.audit_days), self.limit], |row| row.get(0))?;
+        let mut delete = self
+            .connection
+            .prepare_cached("DELETE FROM audit WHERE id = (SELECT min(id) FROM audit) AND id <= ?1")?;
+        let mut gone = 0;
+        while delete.execute([last])? > 0 {
+            gone += 1;
+        }
+        Ok(gone < self.limit)
     }
 
     fn decisions(&self, keep: Retention) -> rusqlite::Result<bool> {
@@ -396,28 +394,13 @@ impl Batch<'_> {
     }
 }
 
-/// Takes the content of an event away, and the journals of its deliveries; `why` stays.
-pub(super) fn empty(connection: &Connection, event: i64, why: &str) -> rusqlite::Result<usize> {
-    remove_journals(connection, event)?;
-    take_content(connection, event, why)
-}
-
-fn take_content(connection: &Connection, event: i64, why: &str) -> rusqlite::Result<usize> {
+/// Takes the content of an event away; `why` stays.
+pub(super) fn take_content(connection: &Connection, event: i64, why: &str) -> rusqlite::Result<usize> {
     let mut update = connection.prepare_cached(
         "UPDATE events SET payload = '', extra = '', original = '', removed = ?2
          WHERE id = ?1 AND coalesce(removed, '') NOT IN (?2, 'forgotten')",
     )?;
     update.execute(params![event, why])
-}
-
-/// Removes the journals of an event's deliveries, and which timer it came of.
-fn remove_journals(connection: &Connection, event: i64) -> rusqlite::Result<()> {
-    for table in ["steps", "journals", "fired_timers"] {
-        let sql =
-            format!("DELETE FROM {table} WHERE delivery IN (SELECT id FROM deliveries WHERE event = ?1)");
-        connection.prepare_cached(&sql)?.execute([event])?;
-    }
-    Ok(())
 }
 
 fn pair(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, i64)> {

@@ -185,6 +185,9 @@ CREATE INDEX memory_claimed ON memory (claimed_by) WHERE claimed_by IS NOT NULL;
 CREATE TRIGGER audit_is_not_rewritten BEFORE UPDATE ON audit BEGIN
     SELECT RAISE(ABORT, 'the audit log is append-only');
 END;
+CREATE TRIGGER audit_loses_its_oldest_entry_only BEFORE DELETE ON audit WHEN old.id > (SELECT min(id) FROM audit) BEGIN
+    SELECT RAISE(ABORT, 'the audit log is append-only: only its oldest entry can go');
+END;
 
 -- Retention and erasure. `removed` says why an event has no content any more: 'retention' or 'forgotten'. `sweeps`
 -- says how far each job of retention has come; `spared` are the events that it passed because they are unfinished,

@@ -20,12 +20,18 @@ pub(super) struct Bench {
     pub(super) folder: TempDir,
     opened: Option<Opened>,
     now_ms: Arc<AtomicI64>,
+    meters: Meters,
 }
 
 impl Bench {
     pub(super) fn new() -> Bench {
+        Bench::measured(Meters::none())
+    }
+
+    /// The same with something that counts its commits.
+    pub(super) fn measured(meters: Meters) -> Bench {
         let folder = tempfile::tempdir().expect("a folder for the test");
-        let mut bench = Bench { folder, opened: None, now_ms: Arc::new(AtomicI64::new(NOW_MS)) };
+        let mut bench = Bench { folder, opened: None, now_ms: Arc::new(AtomicI64::new(NOW_MS)), meters };
         bench.open();
         bench
     }
@@ -33,8 +39,8 @@ impl Bench {
     pub(super) fn open(&mut self) {
         let now_ms = self.now_ms.clone();
         let clock = Clock::new(move || now_ms.load(Ordering::Relaxed));
-        self.opened =
-            Some(Store::open_with(self.folder.path(), Meters::none(), clock).expect("the store opens"));
+        let opened = Store::open_with(self.folder.path(), self.meters.clone(), clock);
+        self.opened = Some(opened.expect("the store opens"));
     }
 
     pub(super) fn close(&mut self) {
@@ -122,7 +128,7 @@ impl Bench {
     }
 
     /// Another step, with an answer of this length.
-    fn answered(&self, delivery: i64, number: u32, kind: &str, bytes: usize) {
+    pub(super) fn answered(&self, delivery: i64, number: i64, kind: &str, bytes: usize) {
         let sql = format!(
             "INSERT INTO steps (delivery, number, kind, function, arguments, about, at, answered_at, answer)
                 VALUES ({delivery}, {number}, '{kind}', 'chats.get-chat', x'00', 'a chat', 0, 1, '{}');",

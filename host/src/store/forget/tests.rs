@@ -1,6 +1,11 @@
+use std::sync::{Arc, Mutex};
+
+use metrics::{Histogram, HistogramFn};
+
 use super::*;
 use crate::delivery::State;
 use crate::event::EventId;
+use crate::store::Meters;
 use crate::store::tests::{Bench, NOW_MS};
 
 const CUSTOMER: &str = r#"{"chat":{"users":[{"type":"customer","name":"Mary","email":"Mary@example.com"}]}}"#;
@@ -156,6 +161,67 @@ async fn many_chats_and_events_are_forgotten_in_batches() {
         .expect("it is forgotten");
     assert_eq!((forgotten.events, forgotten.deliveries), (107, 107));
     assert_eq!(forgotten.dedupe_keys, 107);
+}
+
+/// How many rows each commit changed.
+#[derive(Default)]
+struct Rows(Mutex<Vec<f64>>);
+
+impl HistogramFn for Rows {
+    fn record(&self, value: f64) {
+        self.0.lock().expect("nobody panicked").push(value);
+    }
+}
+
+/// Long steps of the journal in [`with_a_long_journal`].
+const STEPS: i64 = 40;
+
+/// A dead letter of chat C1 with a journal of 4 MB.
+async fn with_a_long_journal(meters: Meters) -> Bench {
+    let bench = Bench::measured(meters);
+    let event = bench.accept("C1", "{}", NOW_MS).await;
+    bench.journal(event);
+    (2..=STEPS).for_each(|number| bench.answered(event, number, "keyed", 100 << 10));
+    bench.finish(event, State::Dead, NOW_MS).await;
+    bench
+}
+
+#[tokio::test]
+async fn a_long_journal_is_forgotten_in_many_commits() {
+    let rows = Arc::new(Rows::default());
+    let commit_rows = Histogram::from_arc(rows.clone());
+    let bench = with_a_long_journal(Meters { commit_rows, ..Meters::none() }).await;
+    rows.0.lock().expect("nobody panicked").clear();
+    let person = Person::Chat("C1".to_owned());
+    let done = bench.store().forget(person, "test".to_owned(), NOW_MS).await.expect("it is forgotten");
+    assert_eq!((done.events, done.deliveries), (1, 1));
+    assert_eq!(bench.number("SELECT count(*) FROM steps"), 0);
+    assert_eq!(bench.number("SELECT count(*) FROM journals"), 0);
+    assert_eq!(bench.number("SELECT count(*) FROM events WHERE removed = 'forgotten'"), 1);
+    let rows = rows.0.lock().expect("nobody panicked");
+    // A few steps in each, and beside them the event, its delivery, the end of the journal.
+    assert!(rows.iter().all(|rows| *rows <= 8.0), "{rows:?}");
+    assert!(rows.iter().sum::<f64>() >= STEPS as f64, "{rows:?}");
+}
+
+#[tokio::test]
+async fn what_was_forgotten_in_part_can_not_be_replayed_and_is_forgotten_when_asked_again() {
+    let bench = with_a_long_journal(Meters::none()).await;
+    bench.on_file(|file| {
+        let sql = "CREATE TRIGGER t BEFORE DELETE ON steps WHEN old.number = 20
+            BEGIN SELECT RAISE(ABORT, 'no'); END";
+        file.execute_batch(sql).expect("a trigger");
+    });
+    let person = || Person::Chat("C1".to_owned());
+    bench.store().forget(person(), "test".to_owned(), NOW_MS).await.expect_err("a step can't be removed");
+    let left = bench.number("SELECT count(*) FROM steps");
+    assert!((1..STEPS).contains(&left), "{left} steps are left");
+    assert_eq!(bench.state(1).as_deref(), Some("skipped"));
+    assert_eq!(bench.store().event(EventId(1)).await.expect("a look"), None);
+    bench.on_file(|file| file.execute_batch("DROP TRIGGER t").expect("it is gone"));
+    let done = bench.store().forget(person(), "test".to_owned(), NOW_MS).await.expect("it is forgotten");
+    assert_eq!(done.events, 1);
+    assert_eq!(bench.number("SELECT count(*) FROM steps"), 0);
 }
 
 /// A recorded call of a delivery, with what was answered, and what was sent.

@@ -1,4 +1,5 @@
-//! What operators did: written in the transaction of the deed itself, and never changed.
+//! What operators did: written in the transaction of the deed itself, and never changed. Triggers see to it, and to it that
+//! nothing but the oldest entry can be removed.
 
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};

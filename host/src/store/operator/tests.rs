@@ -353,6 +353,7 @@ async fn an_event_is_replayed_for_the_plugins_that_have_ended_with_it() {
 async fn each_deed_is_in_the_audit_log_and_the_log_can_not_be_rewritten() {
     let mut scene = Scene::new();
     let dead = scene.ended("C1", "p", State::Dead, "text of a customer").await;
+    let other = scene.ended("C1", "p", State::Dead, "").await;
     let now =
         scene.decide(Decision::Replay { fresh: false }, these(&[dead])).await.deliveries[0].now.unwrap();
     let entries = scene.reader().audit(&AuditFilter { since: None, limit: 10 }).unwrap();
@@ -364,9 +365,16 @@ async fn each_deed_is_in_the_audit_log_and_the_log_can_not_be_rewritten() {
     assert_eq!(entry.after, Some(json!({ "state": "pending", "delivery": now })));
     let later = jiff::Timestamp::from_millisecond(NOW + 2).unwrap();
     assert!(scene.reader().audit(&AuditFilter { since: Some(later), limit: 10 }).unwrap().is_empty());
-    let rewrite = "UPDATE audit SET who = 'nobody'";
-    let refused = scene.store.write(move |group| group.connection.execute_batch(rewrite)).await;
-    assert!(refused.unwrap_err().to_string().contains("append-only"));
+    scene.decide(Decision::Discard, these(&[other])).await;
+    for sql in [
+        "UPDATE audit SET who = 'nobody'",
+        "DELETE FROM audit WHERE id = (SELECT max(id) FROM audit)",
+        "DELETE FROM audit WHERE action = 'dead.discard'",
+    ] {
+        let refused = scene.store.write(move |group| group.connection.execute_batch(sql)).await;
+        assert!(refused.expect_err(sql).to_string().contains("append-only"), "{sql}");
+    }
+    assert_eq!(scene.reader().audit(&AuditFilter { since: None, limit: 10 }).unwrap().len(), 2);
 }
 
 #[tokio::test]

@@ -232,6 +232,43 @@ async fn keys_ratings_the_audit_log_and_memory_go_by_their_own_days() {
 }
 
 #[tokio::test]
+async fn the_audit_log_goes_from_its_old_end() {
+    let bench = Bench::new();
+    let entry = |at_ms: i64| {
+        let sql = format!("INSERT INTO audit (at, who, action, subject) VALUES ({at_ms}, 'w', 'a', 's')");
+        bench.on_file(|file| file.execute_batch(&sql).expect("an entry"));
+    };
+    // The first one was written under a wrong clock: those behind it are older than it says.
+    [900, 0, 0, 0, 1, 2].into_iter().for_each(|day| entry(NOW_MS + day * DAY_MS));
+    let left = || bench.number("SELECT coalesce(group_concat(id), '') = '5,6' FROM audit");
+    prune(&bench, Job::Audit, NOW_MS + 399 * DAY_MS).await;
+    assert_eq!(bench.number("SELECT count(*) FROM audit"), 6);
+    assert_eq!(prune(&bench, Job::Audit, NOW_MS + 400 * DAY_MS + 1).await, 2, "in batches of three");
+    assert_eq!(left(), 1);
+    prune(&bench, Job::Audit, NOW_MS + 400 * DAY_MS + 1).await;
+    assert_eq!(left(), 1);
+}
+
+#[tokio::test]
+async fn a_batch_takes_few_long_steps_however_many_rows_it_may_take() {
+    const STEPS: i64 = 20;
+    let bench = Bench::new();
+    let event = event(&bench, State::Succeeded, NOW_MS, NOW_MS).await;
+    (2..=STEPS).for_each(|number| bench.answered(event, number, "keyed", 100 << 10));
+    let steps = || bench.number("SELECT count(*) FROM steps");
+    for batches in 1.. {
+        let before = steps();
+        let pruned = bench.store().prune(Job::Content, KEEP, NOW_MS + 8 * DAY_MS, 1_024).await;
+        assert!(before - steps() <= 4, "{} steps in one batch", before - steps());
+        if pruned.expect("a batch is done").is_done {
+            assert!(batches >= STEPS / 4, "{batches} batches");
+            break;
+        }
+    }
+    assert_eq!(left(&bench, event), "metadata");
+}
+
+#[tokio::test]
 async fn a_held_delivery_is_given_up_after_a_day_of_uptime() {
     let mut bench = Bench::new();
     let held = event(&bench, State::Held, NOW_MS, NOW_MS).await;

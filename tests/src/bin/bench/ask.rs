@@ -24,3 +24,21 @@ pub(crate) fn metrics(host: &Host) -> anyhow::Result<String> {
     anyhow::ensure!(status == 200, "the host answers {status}: {metrics}");
     Ok(metrics)
 }
+
+/// The buckets of a histogram in Prometheus' form: upper bound in seconds, and how many were at most that.
+pub(crate) fn buckets(metrics: &str, name: &str) -> Vec<(f64, f64)> {
+    let bucket = |line: &str| {
+        let (bound, count) = line.strip_prefix(name)?.strip_prefix("_bucket{le=\"")?.split_once("\"} ")?;
+        Some((bound.parse().unwrap_or(f64::INFINITY), count.parse().ok()?))
+    };
+    metrics.lines().filter_map(bucket).collect()
+}
+
+/// Within which bounds a share of what was measured ends.
+pub(crate) fn within(buckets: &[(f64, f64)], share: f64) -> String {
+    let all = buckets.last().map_or(0.0, |(_, count)| *count);
+    let place = buckets.iter().position(|(_, count)| *count >= all * share).unwrap_or(0);
+    let lower = place.checked_sub(1).map_or(0.0, |before| buckets[before].0);
+    let upper = buckets.get(place).map_or(0.0, |(bound, _)| *bound);
+    format!("{} to {} ms", lower * 1e3, upper * 1e3)
+}

@@ -2,7 +2,7 @@
 
 use chatplug_tests::{Host, guest};
 
-use super::ask::metrics;
+use super::ask::{buckets, metrics, within};
 use super::load::Load;
 use super::usage::Usage;
 use super::{NO_OP, started, wait_until_done};
@@ -29,22 +29,4 @@ pub(crate) fn measure() -> anyhow::Result<()> {
         println!("at {PER_SECOND} events/s, {what}: p50 {}, p99 {}", at(name, 0.5), at(name, 0.99));
     }
     Ok(())
-}
-
-/// The buckets of a histogram in Prometheus' form: upper bound in seconds, and how many were at most that.
-fn buckets(metrics: &str, name: &str) -> Vec<(f64, f64)> {
-    let bucket = |line: &str| {
-        let (bound, count) = line.strip_prefix(name)?.strip_prefix("_bucket{le=\"")?.split_once("\"} ")?;
-        Some((bound.parse().unwrap_or(f64::INFINITY), count.parse().ok()?))
-    };
-    metrics.lines().filter_map(bucket).collect()
-}
-
-/// Within which bounds a share of what was measured ends.
-fn within(buckets: &[(f64, f64)], share: f64) -> String {
-    let all = buckets.last().map_or(0.0, |(_, count)| *count);
-    let place = buckets.iter().position(|(_, count)| *count >= all * share).unwrap_or(0);
-    let lower = place.checked_sub(1).map_or(0.0, |before| buckets[before].0);
-    let upper = buckets.get(place).map_or(0.0, |(bound, _)| *bound);
-    format!("{} to {} ms", lower * 1e3, upper * 1e3)
 }

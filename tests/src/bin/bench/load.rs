@@ -157,6 +157,14 @@ impl Report {
     fn new(count: usize) -> Report {
         Report { count, took: Duration::ZERO, latencies: Vec::with_capacity(count) }
     }
+
+    /// As if what was posted later had been posted with it.
+    pub(crate) fn append(&mut self, later: Report) {
+        self.count += later.count;
+        self.took += later.took;
+        self.latencies.extend(later.latencies);
+        self.latencies.sort_unstable();
+    }
 }
 
 impl fmt::Display for Report {
@@ -166,6 +174,13 @@ impl fmt::Display for Report {
             let index = (self.latencies.len() as f64 * share) as usize;
             self.latencies.get(index).copied().unwrap_or_default().as_secs_f64() * 1e3
         };
-        write!(f, "{rate:.0}/s, p50 {:.2} ms, p99 {:.2} ms, p99.9 {:.2} ms", at(0.5), at(0.99), at(0.999))
+        let most = self.latencies.last().copied().unwrap_or_default().as_secs_f64() * 1e3;
+        write!(
+            f,
+            "{rate:.0}/s, p50 {:.2} ms, p99 {:.2} ms, p99.9 {:.2} ms, at most {most:.2} ms",
+            at(0.5),
+            at(0.99),
+            at(0.999)
+        )
     }
 }

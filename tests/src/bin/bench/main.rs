@@ -18,6 +18,7 @@ mod lag;
 mod load;
 mod neighbour;
 mod plugins;
+mod retention;
 mod stored;
 mod swap;
 mod timers;
@@ -49,7 +50,7 @@ struct Options {
 
 type Measure = fn(&Options) -> anyhow::Result<()>;
 
-const MEASURES: [(&str, Measure); 13] = [
+const MEASURES: [(&str, Measure); 14] = [
     ("disk", |_| disk::measure()),
     ("accept", |_| accept()),
     ("dispatch", |_| dispatch()),
@@ -63,6 +64,7 @@ const MEASURES: [(&str, Measure); 13] = [
     ("neighbour", |_| neighbour::measure()),
     ("swap", |_| swap::measure()),
     ("timers", |_| timers::measure()),
+    ("retention", |_| retention::measure()),
 ];
 
 fn main() -> anyhow::Result<()> {
