@@ -18,6 +18,7 @@ mod demo;
 mod destinations;
 mod disk;
 mod doctor;
+mod document;
 mod door;
 mod echo;
 mod egress;
