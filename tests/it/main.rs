@@ -32,6 +32,7 @@ mod incidents;
 mod keeping;
 mod limits;
 mod low_rating_alert;
+mod metrics;
 mod missed;
 mod office_hours;
 mod older_api;
