@@ -278,7 +278,7 @@ pub enum AuditCommand {
 /// The commands of `connections`.
 #[derive(Debug, Subcommand)]
 pub enum ConnectionsCommand {
-    /// List the connections of the config
+    /// List the connections of the config; while a host runs, also how each stands, and LiveChat
     List,
     /// Send a harmless request to a connection and say what it answers
     Test {

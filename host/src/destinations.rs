@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use metrics::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize, Serializer};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -71,8 +72,10 @@ pub struct State {
     /// Why it isn't asked; empty if it is.
     pub cause: String,
     /// Since when, milliseconds since 1970.
+    #[serde(rename = "since", serialize_with = "time")]
     pub since_ms: i64,
     /// When it is asked or probed again, milliseconds since 1970; `None` if it may be asked.
+    #[serde(rename = "until", serialize_with = "time_if_any")]
     pub until_ms: Option<i64>,
     /// Calls under way.
     pub in_flight: usize,
@@ -84,8 +87,23 @@ pub struct State {
     pub rate: f64,
 }
 
+/// For programs a time is text, RFC 3339.
+fn time<S: Serializer>(ms: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    match Timestamp::from_millisecond(*ms) {
+        Ok(time) => serializer.collect_str(&format_args!("{time:.3}")),
+        Err(_) => serializer.serialize_i64(*ms),
+    }
+}
+
+fn time_if_any<S: Serializer>(ms: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match ms {
+        Some(ms) => time(ms, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
 /// Requests to LiveChat since the host started; it bills each.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calls {
     /// All of them.
     pub total: u64,

@@ -106,7 +106,7 @@ fn with_config(
         }
         Command::Send(send) => return block_on(cli::send::run(config, send, json, out)),
         Command::Connections(ConnectionsCommand::List) => {
-            cli::connections_list::run(&config.connections, json, out)?;
+            block_on(cli::connections_list::run(config, json, out))?;
         }
         Command::Connections(ConnectionsCommand::Test { name }) => {
             return block_on(app::test_connection(config, name, json, out));

@@ -20,7 +20,7 @@ use crate::heartbeat::Heartbeat;
 use crate::incident::{Condition, Incidents, Key, Kind, Message, Seen, State};
 use crate::refusals::Refusals;
 use crate::registry::Registry;
-use crate::store::Store;
+use crate::store::{self, Store};
 
 mod closed;
 mod look;
@@ -127,7 +127,14 @@ impl Notifier {
             pause: Pause::default(),
             looking: None,
             committing: None,
-            look: Arc::new(Look { store, config, registry, doubts: self.doubts.clone(), began_ms }),
+            look: Arc::new(Look {
+                store,
+                config,
+                registry,
+                doubts: self.doubts.clone(),
+                disk: Arc::new(store::disk),
+                began_ms,
+            }),
         }
     }
 

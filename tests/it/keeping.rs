@@ -205,3 +205,29 @@ async fn copies_and_forgetting_need_no_secret() {
     // What came since is brought back only if somebody wants it.
     assert!(restored.contains("`chatplug events recover --from 20"), "{restored}");
 }
+
+#[tokio::test]
+async fn forgetting_beside_a_host_with_a_token_needs_that_token_and_no_other_secret() {
+    const TOKEN: &str = "the-operators-token";
+    let config =
+        format!("[operator]\nlisten = \"127.0.0.1:0\"\ntoken = {{ env = \"OPERATOR_TOKEN\" }}\n{RECORDER}");
+    let mut host = Host::prepared(&config, &[]).env("OPERATOR_TOKEN", TOKEN);
+    host.run();
+    accept(&host, message("C1", 1)).await;
+    accept(&host, message("C2", 1)).await;
+    let copy = host.data().with_file_name("copy.db");
+    let path = copy.to_str().expect("the path is text");
+
+    host.set_env("OPERATOR_TOKEN", None);
+    assert_eq!(host.json(&["backup", path])["events"], 2);
+    assert_eq!(host.json(&["forget", "--chat", "C1", "--dry-run"])["events"], 1);
+    let refused = host.cli(&["forget", "--chat", "C1"]);
+    assert!(!refused.status.success() && said(&refused).contains("OPERATOR_TOKEN"), "{}", said(&refused));
+
+    host.set_env("OPERATOR_TOKEN", Some(TOKEN));
+    host.set_env("TEST_WEBHOOK_SECRET", None);
+    assert_eq!(host.json(&["forget", "--chat", "C1"])["events"], 1, "the others are not needed");
+    host.set_env("OPERATOR_TOKEN", None);
+    assert!(host.stop(), "{}", host.log());
+    assert_eq!(host.json(&["forget", "--chat", "C2"])["events"], 1, "nobody is asked");
+}

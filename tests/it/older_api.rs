@@ -13,6 +13,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::client::{accept, webhook};
+use crate::metrics::{figures, most};
 use crate::services::SMITH;
 
 fn config(livechat: &Livechat) -> String {
@@ -82,6 +83,8 @@ async fn a_plugin_does_not_know_which_api_is_behind() {
     assert_eq!(call(&host, 3, "reports.total-chats", report).await, json!({"ok": 30.0}));
     let away = json!([SMITH, "not_accepting_chats"]);
     assert_eq!(call(&host, 4, "agents.set-routing-status", away).await, json!({"ok": null}));
+    let billed = most(&figures(&host).await, "chatplug_livechat_calls_total", "plugin=\"caller\"");
+    assert!(billed.is_some_and(|billed| billed >= 5.0), "{billed:?} requests are the plugin's");
     let agents = host.json(&["agents"]);
     let smith = agents.as_array().and_then(|all| all.iter().find(|agent| agent["id"] == SMITH));
     assert_eq!(smith.expect("Smith")["status"], "not_accepting_chats");

@@ -2,20 +2,40 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::link::Link;
 use super::{table, text};
-use crate::config::{Address, Connection, Credentials};
+use crate::config::{Address, Config, Connection, Credentials};
+use crate::destination::Counts;
+use crate::destinations::{self, Calls};
 
-/// Prints the connections of a config, without secrets.
+/// Prints the connections of a config, without secrets; while a host runs with it, also how each of its destinations
+/// stands.
 ///
 /// # Errors
-/// Those of the output.
-pub fn run(connections: &[Connection], json: bool, out: &mut dyn Write) -> io::Result<()> {
-    let lines: Vec<Line<'_>> = connections.iter().map(line).collect();
+/// Those of the host that runs, and of the output.
+pub async fn run(config: &Config, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+    let now: Option<Now> = match Link::running(config)? {
+        Some(link) => Some(link.get("/api/v1/status").await?),
+        None => None,
+    };
+    Ok(print(&config.connections, now.as_ref(), json, out)?)
+}
+
+fn print(connections: &[Connection], now: Option<&Now>, json: bool, out: &mut dyn Write) -> io::Result<()> {
+    let lines: Vec<Line<'_>> = connections.iter().map(|connection| line(connection, now)).collect();
     if json {
         return text::json(out, &lines);
     }
+    print_lines(&lines, out)?;
+    match now {
+        Some(now) => print_now(now, out),
+        None => Ok(()),
+    }
+}
+
+fn print_lines(lines: &[Line<'_>], out: &mut dyn Write) -> io::Result<()> {
     if lines.is_empty() {
         return writeln!(
             out,
@@ -36,6 +56,56 @@ pub fn run(connections: &[Connection], json: bool, out: &mut dyn Write) -> io::R
     table::write(out, names, &lines.iter().map(row).collect::<Vec<_>>())
 }
 
+fn print_now(now: &Now, out: &mut dyn Write) -> io::Result<()> {
+    let row = |one: &Destination| {
+        let Counts { calls, failures, put_off, refused, turned_away } = one.counts;
+        let counts = [calls, failures, put_off, refused, turned_away].map(|count| count.to_string());
+        let [calls, failures, put_off, refused, turned_away] = counts;
+        let until = one.until.clone().unwrap_or_default();
+        let (name, state, since) = (one.name.clone(), one.state.clone(), one.since.clone());
+        [name, state, since, until, calls, failures, put_off, refused, turned_away, one.cause.clone()]
+    };
+    let names = [
+        "DESTINATION",
+        "STATE",
+        "SINCE",
+        "ASKED AGAIN",
+        "CALLS",
+        "FAILED",
+        "PUT OFF",
+        "REFUSED",
+        "TURNED AWAY",
+        "CAUSE",
+    ];
+    writeln!(out)?;
+    table::write(out, names, &now.destinations.iter().map(row).collect::<Vec<_>>())?;
+    let Calls { total, by_plugin, shared } = &now.calls;
+    let by: Vec<String> =
+        by_plugin.iter().map(|(plugin, calls)| format!("{} {calls}", text::escape(plugin))).collect();
+    let by = if by.is_empty() { String::new() } else { format!(" ({})", by.join(", ")) };
+    writeln!(
+        out,
+        "\nRequests to LiveChat since the host started: {total}{by}; reads that were shared: {shared}."
+    )
+}
+
+/// What a running host says of its destinations.
+#[derive(Deserialize)]
+struct Now {
+    destinations: Vec<Destination>,
+    calls: Calls,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Destination {
+    name: String,
+    state: String,
+    cause: String,
+    since: String,
+    until: Option<String>,
+    counts: Counts,
+}
+
 #[derive(Serialize)]
 struct Line<'a> {
     name: &'a str,
@@ -43,9 +113,12 @@ struct Line<'a> {
     base_url: Option<&'a str>,
     credentials: &'static str,
     post: &'static str,
+    /// How it stands, while a host runs that knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    now: Option<&'a Destination>,
 }
 
-fn line(connection: &Connection) -> Line<'_> {
+fn line<'a>(connection: &'a Connection, now: Option<&'a Now>) -> Line<'a> {
     let (base_url, in_url) = match &connection.address {
         Address::Base(url) => (Some(url.as_str()), "none"),
         Address::Secret(_) => (None, "url"),
@@ -57,13 +130,14 @@ fn line(connection: &Connection) -> Line<'_> {
         Credentials::Header { .. } => "header",
     };
     let post = connection.post.as_str();
-    Line { name: &connection.name, kind: connection.kind.as_str(), base_url, credentials, post }
+    let destination = destinations::connection(&connection.name);
+    let now = now.and_then(|now| now.destinations.iter().find(|one| one.name == destination));
+    Line { name: &connection.name, kind: connection.kind.as_str(), base_url, credentials, post, now }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
 
     const TEXT: &str = r#"
 [connections.hubspot]
@@ -77,10 +151,14 @@ post = "repeatable"
 "#;
 
     fn output(text: &str, json: bool) -> String {
+        output_with(text, None, json)
+    }
+
+    fn output_with(text: &str, now: Option<&Now>, json: bool) -> String {
         let env = |name: &str| Some(format!("https://secret.example/{name}"));
         let config = Config::parse(text, "chatplug.toml", &env).unwrap();
         let mut out = Vec::new();
-        run(&config.connections, json, &mut out).unwrap();
+        print(&config.connections, now, json, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -97,6 +175,41 @@ slack    slack    (the URL is the secret)  url          repeatable
         let value: serde_json::Value = serde_json::from_str(&document).unwrap();
         assert_eq!(value[0]["base_url"], "https://api.hubapi.com");
         assert_eq!(value[1]["base_url"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn while_a_host_runs_it_is_shown_how_its_destinations_stand() {
+        let counts =
+            serde_json::json!({ "calls": 5, "failures": 1, "put_off": 0, "refused": 2, "turned_away": 3 });
+        let destination = |name: &str, state: &str, cause: &str, until: Option<&str>| {
+            serde_json::json!({
+                "name": name, "state": state, "cause": cause, "since": "2026-06-01T12:00:00.000Z",
+                "until": until, "in_flight": 0, "counts": counts, "concurrency": 4, "rate": 10.0,
+            })
+        };
+        let status = serde_json::json!({
+            "destinations": [
+                destination("connections.slack", "parked", "401\u{1b}", Some("2026-06-01T12:01:00.000Z")),
+                destination("livechat", "working", "", None),
+            ],
+            "calls": { "total": 7, "by_plugin": { "(host)": 2, "notes": 5 }, "shared": 1 },
+        });
+        let now: Now = serde_json::from_value(status).unwrap();
+        let shown = output_with(TEXT, Some(&now), false);
+        let expected = "
+DESTINATION        STATE    SINCE                     ASKED AGAIN               CALLS  FAILED  PUT OFF  REFUSED  TURNED AWAY  CAUSE
+connections.slack  parked   2026-06-01T12:00:00.000Z  2026-06-01T12:01:00.000Z  5      1       0        2        3            401\\u{1b}
+livechat           working  2026-06-01T12:00:00.000Z  -                         5      1       0        2        3            -
+
+Requests to LiveChat since the host started: 7 ((host) 2, notes 5); reads that were shared: 1.
+";
+        assert_eq!(shown.strip_prefix(&output(TEXT, false)), Some(expected));
+        let document: serde_json::Value = serde_json::from_str(&output_with(TEXT, Some(&now), true)).unwrap();
+        assert_eq!(document[0].get("now"), None, "the host has another config");
+        assert_eq!(
+            (&document[1]["now"]["state"], &document[1]["now"]["counts"]["calls"]),
+            (&"parked".into(), &5.into())
+        );
     }
 
     #[test]

@@ -1,23 +1,33 @@
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::*;
 use crate::delivery::{self, DeliveryId};
+use crate::destination::{Counts, Standing};
+use crate::destinations;
 use crate::double::{Answer, Double, logged};
 use crate::event::{Dedupe, NewEvent, Source};
 use crate::incident::CALM_MS;
-use crate::store::{Finish, Lock, NewWebhook, Opened, Route, Routes};
+use crate::store::{Decision, Disk, Finish, Lock, NewWebhook, Opened, Route, Routes, Selection};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 const WEEK: i64 = 7 * 24 * HOUR;
 const NOW: i64 = 1_800_000_000_000;
+const GIB: u64 = 1 << 30;
 
 /// A notifier with a store of its own, and the service that it tells.
 struct Stage {
     notifier: Notifier,
     memory: Memory,
     double: Double,
+    /// How the one destination stands.
+    standing: Arc<Mutex<Standing>>,
+    /// What is left of a disk of 100 GiB, bytes.
+    left: Arc<AtomicU64>,
     _lock: Lock,
     _folder: TempDir,
 }
@@ -45,12 +55,14 @@ impl Stage {
             post: crate::action::Effect::Unknown,
             reach: crate::egress::Reach::Private,
         };
+        let standing = Arc::new(Mutex::new(Standing::Working));
+        let stands = standing.clone();
         let notifier = Notifier {
             store,
             config: Arc::new(ArcSwap::from_pointee(config)),
             registry: Arc::default(),
             connections: Arc::new(Connections::new(vec![hook]).unwrap()),
-            destinations: Arc::new(Vec::new),
+            destinations: Arc::new(move || vec![crm(*stands.lock().unwrap())]),
             doubts: Doubts::default(),
             refusals: Arc::default(),
             registrations: Arc::default(),
@@ -59,19 +71,26 @@ impl Stage {
             heartbeat: Arc::default(),
         };
         let memory = notifier.remember().await;
-        Stage { notifier, memory, double, _lock: lock, _folder: folder }
+        let left = Arc::new(AtomicU64::new(50 * GIB));
+        let mut stage = Stage { notifier, memory, double, standing, left, _lock: lock, _folder: folder };
+        stage.running_since(stage.memory.look.began_ms);
+        stage
     }
 
     /// A host that is started anew with the same store.
     async fn restart(&mut self) {
         self.memory = self.notifier.remember().await;
+        self.running_since(self.memory.look.began_ms);
     }
 
-    /// A host that has been running since then.
+    /// A host that has been running since then, on the disk of the stage.
     fn running_since(&mut self, began_ms: i64) {
         let Look { store, config, registry, doubts, .. } = &*self.memory.look;
         let (store, config, registry) = (store.clone(), config.clone(), registry.clone());
-        self.memory.look = Arc::new(Look { store, config, registry, doubts: doubts.clone(), began_ms });
+        let (doubts, left) = (doubts.clone(), self.left.clone());
+        let disk: Arc<look::Disks> =
+            Arc::new(move |_| Ok(Disk { free: left.load(Ordering::Relaxed), size: 100 * GIB }));
+        self.memory.look = Arc::new(Look { store, config, registry, doubts, disk, began_ms });
     }
 
     async fn turn(&mut self, now_ms: i64) {
@@ -124,17 +143,40 @@ impl Stage {
         self.notifier.store.finish(finish, now_ms).await.unwrap();
     }
 
-    /// What the service was told: incident and state. Not of the disk: the room on the machine's own is no matter of
-    /// a test.
+    /// What the service was told: incident and state.
     fn told(&self) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let bodies = self.double.asked().into_iter().map(|asked| asked.json());
-        let told = bodies.map(|body| (text(&body["incident"]), text(&body["state"])));
-        told.filter(|(incident, _)| incident != "disk").collect()
+        bodies.map(|body| (text(&body["incident"]), text(&body["state"]))).collect()
+    }
+
+    /// From `now_ms` on nothing is wrong any more: the service is told once that the incident is over.
+    async fn ends(&mut self, incident: &str, now_ms: i64) {
+        self.turn(now_ms).await;
+        assert_eq!(self.told(), [said(incident, "open")], "it may come back");
+        for later_ms in [CALM_MS, CALM_MS + MINUTE] {
+            self.turn(now_ms + later_ms).await;
+            assert_eq!(self.told(), [said(incident, "open"), said(incident, "over")]);
+        }
     }
 
     fn last_text(&self) -> String {
         self.double.asked().last().unwrap().json()["text"].as_str().unwrap().to_owned()
+    }
+}
+
+/// A connection that the host knows.
+fn crm(state: Standing) -> destinations::State {
+    destinations::State {
+        name: "connections.crm".to_owned(),
+        state,
+        cause: "the customer smith@example.com".to_owned(),
+        since_ms: NOW,
+        until_ms: None,
+        in_flight: 0,
+        counts: Counts::default(),
+        concurrency: 1,
+        rate: 1.0,
     }
 }
 
@@ -184,6 +226,41 @@ async fn held_deliveries_are_told_until_none_is_held() {
     assert!(stage.last_text().starts_with("1 delivery of notes in doubt"), "{}", stage.last_text());
     stage.turn(NOW + 20 * HOUR).await;
     assert_eq!(stage.told().len(), 1);
+    let (all, who) = (Selection { all: true, ..Selection::default() }, "cli:anna".to_owned());
+    let later = NOW + 21 * HOUR;
+    let decided = stage.notifier.store.decide(Decision::Sent, all, who, later).await.unwrap();
+    let again = decided.deliveries[0].now.unwrap();
+    stage.finish(again.0, delivery::State::Succeeded, 0, later).await;
+    stage.ends("held:notes", later).await;
+}
+
+#[tokio::test]
+async fn a_destination_that_refuses_our_credentials_is_told_until_it_takes_them() {
+    let mut stage = Stage::new([ok(), ok()]).await;
+    stage.turn(NOW).await;
+    assert_eq!(stage.told(), []);
+    *stage.standing.lock().unwrap() = Standing::Parked;
+    stage.turn(NOW).await;
+    stage.turn(NOW + 30 * MINUTE).await;
+    assert_eq!(stage.told(), [said("destination:connections.crm", "open")]);
+    let text = stage.last_text();
+    assert!(text.starts_with("connections.crm refuses our credentials"), "{text}");
+    *stage.standing.lock().unwrap() = Standing::Working;
+    stage.ends("destination:connections.crm", NOW + 2 * HOUR).await;
+}
+
+#[tokio::test]
+async fn a_disk_with_little_room_is_told_until_there_is_more() {
+    let mut stage = Stage::new([ok(), ok()]).await;
+    stage.turn(NOW).await;
+    assert_eq!(stage.told(), []);
+    stage.left.store(GIB / 2, Ordering::Relaxed);
+    stage.turn(NOW).await;
+    stage.turn(NOW + HOUR).await;
+    assert_eq!(stage.told(), [said("disk", "open")]);
+    assert_eq!(stage.last_text(), "the disk of the data folder has 512 MiB left");
+    stage.left.store(50 * GIB, Ordering::Relaxed);
+    stage.ends("disk", NOW + 2 * HOUR).await;
 }
 
 #[tokio::test]
@@ -310,7 +387,7 @@ async fn silence_is_told_only_where_webhooks_usually_come() {
 }
 
 #[tokio::test]
-async fn refused_webhooks_are_told() {
+async fn refused_webhooks_are_told_until_few_are() {
     let mut stage = Stage::new([ok(), ok()]).await;
     stage.turn(NOW).await;
     for _ in 0..10 {
@@ -319,6 +396,12 @@ async fn refused_webhooks_are_told() {
     stage.turn(NOW).await;
     stage.turn(NOW).await;
     assert_eq!(stage.told(), [said("refused-webhooks:wrong-secret", "open")]);
+    // After ten minutes of looks they are forgotten.
+    let every_ms = LOOK_EVERY.as_millis() as i64;
+    for look in 1..=10 * MINUTE / every_ms {
+        stage.turn(NOW + look * every_ms).await;
+    }
+    stage.ends("refused-webhooks:wrong-secret", NOW + 11 * MINUTE).await;
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::asked::{Body, Problem, body, limit, query};
 use super::{Answer, App, Caller};
+use crate::destinations::{self, Calls};
 use crate::refusals::Refused;
 use crate::store::{AuditEntry, AuditFilter, Backlog, DecisionEntry, DecisionFilter, Sizes, WebhooksChanged};
 
@@ -25,6 +26,10 @@ pub(super) struct Status {
     sizes: Sizes,
     /// Refused webhooks since the start, by reason.
     refused: BTreeMap<&'static str, Refused>,
+    /// LiveChat and the connections.
+    destinations: Vec<destinations::State>,
+    /// Requests to LiveChat since the start.
+    calls: Calls,
 }
 
 pub(super) async fn status(State(operator): App) -> Answer<Status> {
@@ -36,6 +41,8 @@ pub(super) async fn status(State(operator): App) -> Answer<Status> {
         backlog: operator.query(move |reader| reader.backlog(now_ms, &uptime)).await?,
         sizes: operator.shown.store.sizes().await?,
         refused: operator.doors.webhooks.refusals.all(),
+        destinations: operator.shown.destinations.states(),
+        calls: operator.shown.destinations.calls(),
     }))
 }
 

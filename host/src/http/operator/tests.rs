@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::config::Config;
+use crate::delivery::DeliveryId;
 use crate::destination::Terms;
 use crate::destination::parking::Trial;
 use crate::destinations::{self, LIVECHAT};
@@ -372,13 +373,14 @@ async fn metrics_show_the_backlog_the_disk_and_the_loops() {
     let scene = Scene::with("");
     let operator = scene.operator();
     operator.doors.webhooks.refusals.count("wrong-secret", "incoming_chat");
+    operator.shown.doubts.goes_on(DeliveryId(7), &Arc::from("p"), Duration::from_secs(600));
     let (status, _) = ask(operator.clone(), &Asked::new("get", "/metrics")).await;
     assert_eq!(status, StatusCode::OK);
     let text = operator.shown.measures.render();
     for line in [
         "chatplug_dead_letters 0",
         "chatplug_actions_unknown 0",
-        "chatplug_actions_in_doubt 0",
+        "chatplug_actions_in_doubt 1",
         "chatplug_oldest_pending_seconds{plugin=\"p\"} 0",
         "chatplug_oldest_pending_seconds{plugin=\"(not configured)\"} 0",
         "chatplug_ingest_requests_total{source=\"livechat\",outcome=\"wrong-secret\"} 1",
