@@ -224,6 +224,14 @@ async fn forgetting_beside_a_host_with_a_token_needs_that_token_and_no_other_sec
     let refused = host.cli(&["forget", "--chat", "C1"]);
     assert!(!refused.status.success() && said(&refused).contains("OPERATOR_TOKEN"), "{}", said(&refused));
 
+    host.set_env("OPERATOR_TOKEN", Some("the-token-of-somebody-else"));
+    let listed = host.cli(&["connections", "list"]);
+    assert!(
+        listed.status.success() && said(&listed).contains("How they stand can't be asked"),
+        "{}",
+        said(&listed)
+    );
+
     host.set_env("OPERATOR_TOKEN", Some(TOKEN));
     host.set_env("TEST_WEBHOOK_SECRET", None);
     assert_eq!(host.json(&["forget", "--chat", "C1"])["events"], 1, "the others are not needed");

@@ -14,13 +14,26 @@ use crate::destinations::{self, Calls};
 /// stands.
 ///
 /// # Errors
-/// Those of the host that runs, and of the output.
+/// Those of the output.
 pub async fn run(config: &Config, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
-    let now: Option<Now> = match Link::running(config)? {
-        Some(link) => Some(link.get("/api/v1/status").await?),
-        None => None,
-    };
-    Ok(print(&config.connections, now.as_ref(), json, out)?)
+    let now = ask(config).await;
+    print(&config.connections, now.as_ref().ok().and_then(Option::as_ref), json, out)?;
+    // What the config says is told all the same.
+    if let Err(error) = now
+        && !json
+    {
+        let why = text::escape(&format!("{error:#}"));
+        writeln!(out, "\nHow they stand can't be asked of the running host: {why}")?;
+    }
+    Ok(())
+}
+
+/// What the host says that runs with a config, if one does.
+async fn ask(config: &Config) -> anyhow::Result<Option<Now>> {
+    match Link::running(config)? {
+        Some(link) => Ok(Some(link.get("/api/v1/status").await?)),
+        None => Ok(None),
+    }
 }
 
 fn print(connections: &[Connection], now: Option<&Now>, json: bool, out: &mut dyn Write) -> io::Result<()> {
