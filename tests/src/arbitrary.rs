@@ -41,9 +41,16 @@ pub const CHECKS: [(&str, Check); 6] = [
 pub fn door(body: &[u8]) {
     match the_door().receive(body, None, 0) {
         Ok(webhook) => {
-            let body: Value = serde_json::from_slice(body).expect("it was taken, so it is JSON");
-            let given = |field: &str| body[field] == SECRET;
-            assert!(given("secret_key") || given("token"), "{body}");
+            match serde_json::from_slice::<Value>(body) {
+                Ok(body) => {
+                    let given = |field: &str| body[field] == SECRET;
+                    assert!(given("secret_key") || given("token"), "{body}");
+                }
+                // The door mends halves of surrogate pairs; nothing else is wrong with what it takes.
+                Err(error) => {
+                    assert!(error.to_string().contains("hex escape"), "it was taken, so it is JSON: {error}")
+                }
+            }
             check_taken(&webhook);
         }
         Err(refusal) => assert!(!format!("{refusal} {refusal:?}").contains(SECRET)),
