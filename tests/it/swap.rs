@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use crate::client::{accept, message};
 
-const RECORDER: &str = "[plugin.recorder]\nevents = [\"incoming_event\"]\n";
+/// It keeps a key for each event, and many swaps see more of them than a plugin may keep by default.
+const RECORDER: &str = "[plugin.recorder]\nevents = [\"incoming_event\"]\n\
+    limits = { kept_keys = 1000000, kept_bytes = 1073741824 }\n";
 const FILE: &str = "guest_recorder.wasm";
 
 /// How many versions are swapped: more if the environment says so: `cargo xtask swaps 1000`.

@@ -46,9 +46,12 @@ pub fn door(body: &[u8]) {
                     let given = |field: &str| body[field] == SECRET;
                     assert!(given("secret_key") || given("token"), "{body}");
                 }
-                // The door mends halves of surrogate pairs; nothing else is wrong with what it takes.
+                // The door mends halves of surrogate pairs, and hands numbers on as they are, however large. Nothing else
+                // is wrong with what it takes.
                 Err(error) => {
-                    assert!(error.to_string().contains("hex escape"), "it was taken, so it is JSON: {error}")
+                    let known = ["hex escape", "number out of range"];
+                    let is_known = known.iter().any(|one| error.to_string().contains(one));
+                    assert!(is_known, "it was taken, so it is JSON: {error}");
                 }
             }
             check_taken(&webhook);
@@ -103,7 +106,12 @@ fn check_taken(webhook: &Webhook) {
     for event in &webhook.events {
         assert!(!event.event_type.is_empty());
         assert!(!format!("{event:?}").contains(SECRET), "{event:?}");
-        serde_json::from_str::<Value>(&event.payload).expect("the payload is JSON");
+        // A number may be larger than those that we could compute with.
+        let wrong = serde_json::from_str::<Value>(&event.payload).err().map(|error| error.to_string());
+        assert!(
+            wrong.as_ref().is_none_or(|wrong| wrong.contains("number out of range")),
+            "{wrong:?}: {event:?}"
+        );
     }
 }
 
