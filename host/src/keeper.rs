@@ -103,7 +103,7 @@ impl Keeper {
             loop {
                 let keep = self.config.load().retention;
                 let now_ms = self.store.clock().trusted_ms();
-                match self.store.prune(job, keep, now_ms, size.rows()).await {
+                match self.store.prune(job, keep, now_ms, *size).await {
                     Ok(pruned) => {
                         for plugin in &pruned.died {
                             self.measures.deaths(plugin).increment(1);

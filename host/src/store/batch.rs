@@ -1,36 +1,73 @@
 //! How large the batches are in which much work is done on the writer thread.
 
-use std::time::Duration;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
 
-/// How many rows a batch takes: as many as the writer can do in a few milliseconds on this disk.
-#[derive(Debug)]
-pub struct BatchSize(u32);
+/// How much a batch takes: as many rows as the writer can do in a few milliseconds on this disk. Rows differ, so where it
+/// goes through them one by one a batch ends when its time is up, too.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchSize {
+    rows: u32,
+    time: Duration,
+}
 
 impl BatchSize {
     const MAX: u32 = 1_024;
-    /// A batch that takes longer is followed by smaller ones; far below the 10 ms that a commit may be held up.
+    /// When a batch ends in any case; far below the 10 ms that a commit may be held up.
+    const TIME: Duration = Duration::from_millis(4);
+    /// A batch that takes longer is followed by smaller ones.
     const LONG: Duration = Duration::from_millis(5);
 
     /// So many rows.
-    pub fn rows(&self) -> u32 {
-        self.0
+    pub fn rows(self) -> u32 {
+        self.rows
+    }
+
+    /// The time of a batch that is begun.
+    pub(super) fn time(self) -> Time {
+        Time { most: self.time, began: Cell::new(None) }
     }
 
     /// The last batch took so long.
     pub fn learn(&mut self, took: Duration) {
-        self.0 = if took > Self::LONG {
-            (self.0 / 4).max(1)
+        self.rows = if took > Self::LONG {
+            (self.rows / 4).max(1)
         } else if took < Self::LONG / 4 {
-            (self.0 * 2).min(Self::MAX)
+            (self.rows * 2).min(Self::MAX)
         } else {
-            self.0
+            self.rows
         };
+    }
+
+    /// So many rows, however long they take.
+    #[cfg(test)]
+    pub(super) fn of(rows: u32) -> BatchSize {
+        BatchSize { rows, time: Duration::MAX }
     }
 }
 
 impl Default for BatchSize {
     fn default() -> BatchSize {
-        BatchSize(16)
+        BatchSize { rows: 16, time: BatchSize::TIME }
+    }
+}
+
+/// The time of one batch.
+pub(super) struct Time {
+    most: Duration,
+    began: Cell<Option<Instant>>,
+}
+
+impl Time {
+    /// Whether it is up. It begins when this is asked for the first time: each batch does something.
+    pub(super) fn is_up(&self) -> bool {
+        match self.began.get() {
+            Some(began) => began.elapsed() >= self.most,
+            None => {
+                self.began.set(Some(Instant::now()));
+                false
+            }
+        }
     }
 }
 
@@ -43,7 +80,7 @@ mod tests {
     #[test]
     fn batches_shrink_when_they_take_long_and_grow_when_they_do_not() {
         let check = |rows: u32, took_us: u64, expected: u32| {
-            let mut size = BatchSize(rows);
+            let mut size = BatchSize::of(rows);
             size.learn(Duration::from_micros(took_us));
             assert_eq!(size.rows(), expected, "{rows} rows took {took_us} µs");
         };
@@ -52,6 +89,15 @@ mod tests {
         check(16, 6_000, 4);
         check(1, 50_000, 1);
         check(BatchSize::MAX, 0, BatchSize::MAX);
+    }
+
+    #[test]
+    fn a_batch_without_time_does_one_thing() {
+        let time = BatchSize { rows: 16, time: Duration::ZERO }.time();
+        assert!(!time.is_up());
+        assert!(time.is_up());
+        let time = BatchSize::of(16).time();
+        assert!(!time.is_up() && !time.is_up());
     }
 
     proptest! {

@@ -155,9 +155,9 @@ impl Store {
     async fn forget_events(&self, events: Vec<i64>, under_way: &mut UnderWay) -> Result<(), Error> {
         let (now_ms, mut rest) = (under_way.now_ms, events);
         while !rest.is_empty() {
-            let limit = under_way.size.rows();
+            let size = under_way.size;
             let work = move |group: &mut Group<'_>| {
-                let (room, mut through) = (Room::new(limit), 0);
+                let (room, mut through) = (Room::new(size), 0);
                 let (mut emptied, mut skipped) = (0, 0);
                 while through < rest.len() && !room.is_full() {
                     let event = rest[through];
@@ -203,13 +203,19 @@ impl Store {
     ) -> Result<u64, Error> {
         let (mut rest, mut removed) = (all, 0);
         while !rest.is_empty() {
-            let (batch, others) = rest.split_at(rest.len().min(under_way.size.rows() as usize));
-            rest = others;
-            let batch = batch.to_vec();
+            let batch = rest[..rest.len().min(under_way.size.rows() as usize)].to_vec();
+            let time = under_way.size.time();
             let work = move |group: &mut Group<'_>| {
-                batch.iter().map(|one| remove(group, one).map(u64::from)).sum::<rusqlite::Result<u64>>()
+                let (mut through, mut removed) = (0, 0);
+                while through < batch.len() && !time.is_up() {
+                    removed += u64::from(remove(group, &batch[through])?);
+                    through += 1;
+                }
+                Ok((through, removed))
             };
-            removed += self.write_securely(work, under_way).await?;
+            let (through, gone) = self.write_securely(work, under_way).await?;
+            rest = &rest[through..];
+            removed += gone;
         }
         Ok(removed)
     }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::batch::BatchSize;
+use super::batch::{BatchSize, Time};
 use super::writer::Group;
 use super::{Error, Store};
 use crate::delivery::{DeliveryId, State};
@@ -180,9 +180,10 @@ impl Store {
         let mut decided = Decided::default();
         let (mut size, mut rest) = (BatchSize::default(), &chosen[..]);
         while !rest.is_empty() {
-            let (batch, others) = rest.split_at(rest.len().min(size.rows() as usize));
-            rest = others;
-            let took = self.decide_these(decision, batch.to_vec(), (&who, now_ms), &mut decided).await?;
+            let batch = rest[..rest.len().min(size.rows() as usize)].to_vec();
+            let (through, took) =
+                self.decide_these(decision, (batch, size.time()), (&who, now_ms), &mut decided).await?;
+            rest = &rest[through..];
             size.learn(took);
         }
         decided.next = (chosen.len() == BATCH && !by_id)
@@ -191,28 +192,30 @@ impl Store {
         Ok(decided)
     }
 
-    /// Decides about those of a few deliveries that are still in their state; answers how long the writer was busy.
+    /// Decides about those of a few deliveries that are still in their state, as long as there is time; answers through
+    /// how many it came, and how long the writer was busy.
     async fn decide_these(
         &self,
         decision: Decision,
-        batch: Vec<DeliveryId>,
+        (batch, time): (Vec<DeliveryId>, Time),
         (who, now_ms): (&str, i64),
         all: &mut Decided,
-    ) -> Result<Duration, Error> {
+    ) -> Result<(usize, Duration), Error> {
         let who = who.to_owned();
         let work = move |group: &mut Group<'_>| {
-            let (began, mut decided) = (Instant::now(), Decided::default());
-            for id in batch {
-                if let Some(one) = still(group.connection, decision.concerns(), id)? {
+            let (began, mut decided, mut through) = (Instant::now(), Decided::default(), 0);
+            while through < batch.len() && !time.is_up() {
+                if let Some(one) = still(group.connection, decision.concerns(), batch[through])? {
                     apply(group, decision, &one, (&who, now_ms), &mut decided)?;
                 }
+                through += 1;
             }
-            Ok((decided, began.elapsed()))
+            Ok((decided, through, began.elapsed()))
         };
-        let (decided, took) = self.write(work).await?;
+        let (decided, through, took) = self.write(work).await?;
         all.deliveries.extend(decided.deliveries);
         all.may_repeat += decided.may_repeat;
-        Ok(took)
+        Ok((through, took))
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::batch::BatchSize;
 use super::writer::Group;
 use super::{Error, Store, files, memory};
 use crate::crash_point::CrashPoint;
@@ -88,15 +89,21 @@ impl Job {
 }
 
 impl Store {
-    /// Does a part of a job: looks at `limit` rows or pages at most.
+    /// Does a part of a job: looks at so many rows or pages at most.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn prune(&self, job: Job, keep: Retention, now_ms: i64, limit: u32) -> Result<Pruned, Error> {
-        let (held_before, traces) = (self.uptime().ago(now_ms, HELD), self.traces);
+    pub async fn prune(
+        &self,
+        job: Job,
+        keep: Retention,
+        now_ms: i64,
+        size: BatchSize,
+    ) -> Result<Pruned, Error> {
+        let (held_before, traces, limit) = (self.uptime().ago(now_ms, HELD), self.traces, size.rows());
         self.write(move |group| {
             let (began, mut died) = (Instant::now(), Vec::new());
-            let batch = Batch { connection: group.connection, now_ms, limit, room: Room::new(limit) };
+            let batch = Batch { connection: group.connection, now_ms, limit, room: Room::new(size) };
             let is_done = match job {
                 Job::Content => batch.content(keep)?,
                 Job::Spared => batch.spared(keep)?,
@@ -298,9 +305,16 @@ impl Batch<'_> {
         let mut select = self.connection.prepare_cached(select)?;
         let rows = select.query_map(params![from, self.limit], |row| row.get(0))?;
         let keys: Vec<String> = rows.collect::<rusqlite::Result<_>>()?;
-        keys.iter().try_for_each(|key| each(key))?;
-        let is_done = keys.len() < self.limit as usize;
-        let last = keys.last().filter(|_| !is_done).cloned();
+        let mut through = 0;
+        for key in &keys {
+            if self.room.is_full() {
+                break;
+            }
+            each(key)?;
+            through += 1;
+        }
+        let is_done = keys.len() < self.limit as usize && through == keys.len();
+        let last = keys[..through].last().filter(|_| !is_done).cloned();
         self.come_to(job, last.unwrap_or_default())?;
         Ok(is_done)
     }
@@ -317,10 +331,13 @@ impl Batch<'_> {
             .connection
             .prepare_cached("DELETE FROM audit WHERE id = (SELECT min(id) FROM audit) AND id <= ?1")?;
         let mut gone = 0;
-        while delete.execute([last])? > 0 {
+        while !self.room.is_full() {
+            if delete.execute([last])? == 0 {
+                return Ok(gone < self.limit);
+            }
             gone += 1;
         }
-        Ok(gone < self.limit)
+        Ok(false)
     }
 
     fn decisions(&self, keep: Retention) -> rusqlite::Result<bool> {
@@ -366,7 +383,7 @@ impl Batch<'_> {
         }
         let mut vacuum = self.connection.prepare(&format!("PRAGMA incremental_vacuum({})", self.limit))?;
         let mut steps = vacuum.query([])?;
-        while steps.next()?.is_some() {}
+        while !self.room.is_full() && steps.next()?.is_some() {}
         Ok(false)
     }
 

@@ -4,7 +4,7 @@ use crate::event::trace_id::TraceId;
 use crate::journal::{Answered, Kind, Ledger, Lost, Own, Run, Step};
 use crate::limits::{FILE_TOKENS_MAX, Limits, Retention};
 use crate::store::tests::{Bench, DAY_MS, NOW_MS, PLUGIN};
-use crate::store::{FileToken, Job, Reader};
+use crate::store::{BatchSize, FileToken, Job, Reader};
 
 /// The run of a delivery publishes something as the step of this number.
 async fn publish_as(
@@ -131,7 +131,13 @@ async fn the_version_that_is_replaced_makes_room_too() {
 const KEPT_MS: i64 = 90 * DAY_MS;
 
 async fn prune(bench: &Bench, now_ms: i64) {
-    while !bench.store().prune(Job::Files, Retention::default(), now_ms, 1).await.expect("a batch").is_done {}
+    while !bench
+        .store()
+        .prune(Job::Files, Retention::default(), now_ms, BatchSize::of(1))
+        .await
+        .expect("a batch")
+        .is_done
+    {}
 }
 
 /// Publishes files, and makes a link to each.

@@ -4,6 +4,8 @@ use std::cell::Cell;
 
 use rusqlite::{Connection, params};
 
+use super::super::batch::{BatchSize, Time};
+
 /// What a batch takes of journals, bytes; a step that is longer goes alone.
 const BYTES: i64 = 256 << 10;
 
@@ -13,17 +15,18 @@ pub(in super::super) struct Room {
     rows: Cell<u32>,
     /// Of these steps.
     bytes: Cell<i64>,
+    time: Time,
 }
 
 impl Room {
-    /// Room for so many rows.
-    pub(in super::super) fn new(rows: u32) -> Room {
-        Room { rows: Cell::new(rows), bytes: Cell::new(BYTES) }
+    /// Room for a batch.
+    pub(in super::super) fn new(size: BatchSize) -> Room {
+        Room { rows: Cell::new(size.rows()), bytes: Cell::new(BYTES), time: size.time() }
     }
 
     /// Whether the rest has to wait for the next batch.
     pub(in super::super) fn is_full(&self) -> bool {
-        self.rows.get() == 0 || self.bytes.get() <= 0
+        self.rows.get() == 0 || self.bytes.get() <= 0 || self.time.is_up()
     }
 }
 

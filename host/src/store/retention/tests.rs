@@ -18,7 +18,7 @@ const KEEP: Retention = Retention {
 /// Does a job to its end, in batches of a few rows; answers in how many.
 async fn prune(bench: &Bench, job: Job, now_ms: i64) -> u32 {
     for batches in 1.. {
-        if bench.store().prune(job, KEEP, now_ms, 3).await.expect("a batch is done").is_done {
+        if bench.store().prune(job, KEEP, now_ms, BatchSize::of(3)).await.expect("a batch is done").is_done {
             return batches;
         }
     }
@@ -170,14 +170,15 @@ async fn a_long_journal_goes_step_by_step_and_what_has_lost_a_part_of_it_is_not_
     assert_eq!((left(&bench, dead), left(&bench, other)), ("all", "metadata"));
     let steps = || bench.number(&format!("SELECT count(*) FROM steps WHERE delivery = {dead}"));
     let mut before = steps();
-    let pruned = bench.store().prune(Job::Spared, KEEP, later_ms, 3).await.expect("a batch is done");
+    let pruned =
+        bench.store().prune(Job::Spared, KEEP, later_ms, BatchSize::of(3)).await.expect("a batch is done");
     assert!(!pruned.is_done);
     assert_eq!((before - steps(), bench.state(dead).as_deref()), (3, Some("skipped")));
     let emptied = format!("SELECT count(*) FROM events WHERE id = {dead} AND removed = 'retention'");
     assert_eq!(bench.number(&emptied), 1);
     while before > 0 {
         before = steps();
-        bench.store().prune(Job::Spared, KEEP, later_ms, 3).await.expect("a batch is done");
+        bench.store().prune(Job::Spared, KEEP, later_ms, BatchSize::of(3)).await.expect("a batch is done");
         assert!(before - steps() <= 3);
     }
     assert_eq!(left(&bench, dead), "metadata");
@@ -258,7 +259,7 @@ async fn a_batch_takes_few_long_steps_however_many_rows_it_may_take() {
     let steps = || bench.number("SELECT count(*) FROM steps");
     for batches in 1.. {
         let before = steps();
-        let pruned = bench.store().prune(Job::Content, KEEP, NOW_MS + 8 * DAY_MS, 1_024).await;
+        let pruned = bench.store().prune(Job::Content, KEEP, NOW_MS + 8 * DAY_MS, BatchSize::of(1_024)).await;
         assert!(before - steps() <= 4, "{} steps in one batch", before - steps());
         if pruned.expect("a batch is done").is_done {
             assert!(batches >= STEPS / 4, "{batches} batches");
