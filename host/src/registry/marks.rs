@@ -6,6 +6,9 @@ use crate::store::KnownVersion;
 
 /// Good versions of each plugin whose components are kept.
 const KEPT: usize = 3;
+/// And so many that were active last, whether they have proved themselves or not: going back from an update that was
+/// dropped a moment ago must not wait for the compiler.
+const LAST: usize = 2;
 
 /// All versions that are known, by plugin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,10 +51,17 @@ impl Marks {
         good
     }
 
-    /// The content hashes whose components are kept: of each plugin the last three good ones.
+    /// The content hashes whose components are kept: of each plugin the last three good ones, and the last two.
     pub fn kept(&self) -> BTreeSet<String> {
-        let of = |plugin: &String| self.good(plugin).into_iter().take(KEPT);
-        self.0.keys().flat_map(of).map(|known| known.name.hash.clone()).collect()
+        let mut kept = BTreeSet::new();
+        for plugin in self.0.keys() {
+            let good = self.good(plugin);
+            let mut last = good.clone();
+            last.sort_by_key(|known| std::cmp::Reverse(known.active_at_ms));
+            let both = good.iter().take(KEPT).chain(last.iter().take(LAST));
+            kept.extend(both.map(|known| known.name.hash.clone()));
+        }
+        kept
     }
 }
 
@@ -86,12 +96,28 @@ mod tests {
         let marks = Marks::new(known.clone());
         let hashes: Vec<&str> = marks.good("p").iter().map(|known| &*known.name.hash).collect();
         assert_eq!(hashes, good, "{known:#?}");
-        let kept: BTreeSet<String> = good.iter().take(3).map(|hash| (*hash).to_owned()).collect();
-        assert_eq!(marks.kept(), kept);
     }
 
     #[test]
-    fn the_last_good_ones_are_gone_back_to_and_three_are_kept() {
+    fn the_last_three_good_ones_are_kept_and_the_last_two_whether_proved_or_not() {
+        let proved: Vec<KnownVersion> = (0..5).map(|number| ran(&number.to_string(), number)).collect();
+        let on_probation = |hash, at| KnownVersion { is_proved: false, ..ran(hash, at) };
+        let check = |more: Vec<KnownVersion>, kept: &[&str]| {
+            let marks = Marks::new([proved.clone(), more].concat());
+            assert_eq!(marks.kept(), kept.iter().map(|hash| (*hash).to_owned()).collect(), "{marks:#?}");
+        };
+        check(vec![], &["2", "3", "4"]);
+        check(vec![on_probation("a", 5)], &["2", "3", "4", "a"]);
+        check(vec![on_probation("a", 5), on_probation("b", 6)], &["2", "3", "4", "a", "b"]);
+        check(
+            vec![on_probation("a", 5), on_probation("b", 6), on_probation("c", 7)],
+            &["2", "3", "4", "b", "c"],
+        );
+        check(vec![bad("a", 5), on_probation("b", 6)], &["2", "3", "4", "b"]);
+    }
+
+    #[test]
+    fn the_last_good_ones_are_gone_back_to() {
         check(vec![], &[]);
         check(vec![ran("a", 1), ran("b", 3), ran("c", 2)], &["b", "c", "a"]);
         check(vec![ran("a", 1), bad("b", 3), ran("c", 2)], &["c", "a"]);
