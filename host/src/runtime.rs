@@ -286,14 +286,11 @@ impl Runtime {
     /// [`LoadError::Compiled`] if the compiled form is of no use; else a sentence for the plugin's author.
     pub async fn load(
         &self,
-        compiled: &compile::Compiled,
+        compiled: compile::Compiled,
         inspected: &Inspected,
     ) -> Result<Version, LoadError> {
-        let component = self.deserialize(compiled).map_err(LoadError::Compiled)?;
-        let instance = self.link(&component)?;
-        let meter = Arc::new(Meter::default());
-        let described = Box::pin(attempt::describe(self.clone(), instance.clone(), meter.clone()));
-        let manifest = self.background.do_from_foreground(described, &meter).await?;
+        let hash = compiled.hash.clone();
+        let (instance, manifest) = self.described(compiled).await?;
         let mut asks = inspected.asks.clone();
         if inspected.sends_http {
             asks.extend(manifest.connections.iter().map(|connection| grant::http(connection)));
@@ -302,7 +299,7 @@ impl Runtime {
             asks.extend(manifest.livechat_calls.iter().map(|call| grant::livechat(call)));
         }
         Ok(Version {
-            hash: compiled.hash.clone(),
+            hash,
             settings_schema: SettingsSchema::new(&manifest.settings_schema)?,
             name: Arc::from(manifest.name.as_str()),
             asks: Arc::new(asks),
@@ -310,6 +307,22 @@ impl Runtime {
             instance,
             is_heavy: AtomicBool::new(false),
         })
+    }
+
+    /// Loads compiled code and asks it what it is, in the background: events go first.
+    async fn described(
+        &self,
+        compiled: compile::Compiled,
+    ) -> Result<(bindings::ComponentPre<Guest>, Manifest), LoadError> {
+        let (runtime, meter) = (self.clone(), Arc::new(Meter::default()));
+        let used = meter.clone();
+        let work = async move {
+            let component = runtime.deserialize(&compiled).map_err(LoadError::Compiled)?;
+            let instance = runtime.link(&component)?;
+            let manifest = attempt::describe(runtime, instance.clone(), meter).await?;
+            Ok((instance, manifest))
+        };
+        self.background.run(work, &used).await
     }
 
     /// Runs one attempt to its end, whatever the guest does.

@@ -77,14 +77,14 @@ impl Loader {
                 .unwrap_or_else(|_| Err("it could not be inspected: please report it".to_owned()))?
         };
         let compiled = self.compiler.compile(hash, &bytes, limits).await?;
-        match self.runtime.load(&compiled, &inspected).await {
+        match self.runtime.load(compiled, &inspected).await {
             Ok(version) => Ok(version),
             Err(LoadError::Plugin(reason)) => Err(reason),
             Err(LoadError::Compiled(reason)) => {
                 tracing::warn!(version = hash, reason, "compiling a component again");
                 self.compiler.discard(hash);
                 let compiled = self.compiler.compile(hash, &bytes, limits).await?;
-                self.runtime.load(&compiled, &inspected).await.map_err(|error| error.to_string())
+                self.runtime.load(compiled, &inspected).await.map_err(|error| error.to_string())
             }
         }
     }

@@ -43,7 +43,7 @@ async fn hostile(runtime: &Runtime) -> Arc<Version> {
     let loading = Loading::default();
     let inspected = inspect::inspect(&bytes, &loading).expect("a plugin");
     let compiled = compiler.compile("sha256:loop", &bytes, &loading).await.expect("it compiles");
-    Arc::new(runtime.load(&compiled, &inspected).await.expect("it loads"))
+    Arc::new(runtime.load(compiled, &inspected).await.expect("it loads"))
 }
 
 /// An attempt in which it misbehaves.

@@ -36,7 +36,7 @@ async fn attempts() -> anyhow::Result<()> {
     let compiled = compiler.compile("sha256:bench", &bytes, &loading).await.map_err(anyhow::Error::msg)?;
     let resident = || memory_kib(std::process::id(), "VmRSS");
     let before = resident();
-    let version = Arc::new(runtime.load(&compiled, &inspected).await.map_err(anyhow::Error::msg)?);
+    let version = Arc::new(runtime.load(compiled, &inspected).await.map_err(anyhow::Error::msg)?);
     let loaded = resident().saturating_sub(before);
     let terms =
         Arc::new(Terms { policy: Policy::default(), settings: "{}".to_owned(), limits: Limits::default() });
