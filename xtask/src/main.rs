@@ -19,8 +19,9 @@ cargo xtask crash [--cycles N] [--seed N] [--hostile [--ambiguous N]]
                      kill the host N times (1,000) under load, and count what was lost or doubled
 cargo xtask power-cut [--cycles N] [--seed N]
                      cut the power under the host N times (200) while chats go on, and count what was lost or doubled
-cargo xtask swaps [N]
-                     swap N versions (1,000) of a plugin while webhooks come in; none may be lost, and memory must stay
+cargo xtask swaps [N] [--small]
+                     swap N versions (1,000) of a plugin while webhooks come in; none may be lost, and memory must stay;
+                     with --small the plugin is one of a few instructions; takes a release build of the host
 cargo xtask plugins  build the plugins into target/plugins
 cargo xtask bench [NAME ...] [--events N] [--plugins N] [--pending N]
                      measure, everything or what is named; takes a release build of the host
@@ -43,7 +44,7 @@ fn run(args: &[String]) -> anyhow::Result<ExitCode> {
     let (task, rest) = args.split_first().map_or(("", args), |(task, rest)| (task.as_str(), rest));
     match task {
         "demo" => demo(rest),
-        "test" => test(rest, &[]),
+        "test" => test("dev", rest, &[]),
         "swaps" => swaps(rest),
         "plugins" => build::plugins().map(|_| ExitCode::SUCCESS),
         "bench" => bench(rest),
@@ -67,10 +68,11 @@ fn demo(args: &[String]) -> anyhow::Result<ExitCode> {
     Err(error).context("cannot start the demo")
 }
 
-fn test(args: &[String], more: &[(&str, String)]) -> anyhow::Result<ExitCode> {
+/// Runs the tests with a host of that profile.
+fn test(profile: &str, args: &[String], more: &[(&str, String)]) -> anyhow::Result<ExitCode> {
     build::guests()?;
     let plugins = build::plugins()?;
-    let host = build::host("dev")?;
+    let host = build::host(profile)?;
     let status = build::cargo()
         .arg("test")
         .args(build::NATIVE)
@@ -85,12 +87,16 @@ fn test(args: &[String], more: &[(&str, String)]) -> anyhow::Result<ExitCode> {
     Ok(exit_code(status))
 }
 
-/// The test of that name with more versions than usual; it prints its figures.
+/// The test of that name with more versions than usual; it prints its figures. Most of the time goes into compiling them:
+/// a release build does it in half of it, and of a small plugin there is little to compile.
 fn swaps(args: &[String]) -> anyhow::Result<ExitCode> {
-    let given = args.first().map_or("1000", String::as_str);
+    let (is_small, args): (Vec<&String>, Vec<&String>) = args.iter().partition(|arg| *arg == "--small");
+    let given = args.first().map_or("1000", |given| given.as_str());
     let count: u32 = given.parse().with_context(|| format!("swaps wants a number, not {given:?}"))?;
+    let mut more = vec![("CHATPLUG_SWAPS", count.to_string())];
+    more.extend(is_small.first().map(|_| ("CHATPLUG_SMALL", "1".to_owned())));
     let test_args = ["--test", "it", "--", "versions_are_swapped", "--nocapture"].map(str::to_owned);
-    test(&test_args, &[("CHATPLUG_SWAPS", count.to_string())])
+    test("release", &test_args, &more)
 }
 
 fn power_cut(args: &[String]) -> anyhow::Result<ExitCode> {
