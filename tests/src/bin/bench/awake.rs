@@ -5,6 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use super::usage::stat;
+
 /// Keeps every processor busy with what gives way to everything else, until it is dropped.
 pub(crate) struct Awake(Vec<Child>);
 
@@ -31,9 +33,8 @@ impl Awake {
 fn is_idle(pid: u32) -> bool {
     (0..50).any(|_| {
         std::thread::sleep(Duration::from_millis(10));
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // Field 41 is the policy, 5 the idle class; behind the name field 3 begins.
-        stat.rsplit(')').next().and_then(|fields| fields.split_whitespace().nth(38)) == Some("5")
+        // Number 41 is the policy, 5 the idle class.
+        stat(pid, 41) == Some(5)
     })
 }
 

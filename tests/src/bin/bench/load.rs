@@ -28,6 +28,8 @@ pub(crate) struct Load {
 
 /// How it went.
 pub(crate) struct Report {
+    /// When the first webhook was due.
+    pub(crate) began: Instant,
     count: usize,
     took: Duration,
     latencies: Vec<Duration>,
@@ -48,9 +50,9 @@ impl Load {
         let mut clients = self.connect(&poll)?;
         let mut free: VecDeque<usize> = (0..clients.len()).collect();
         let mut request = Request::new(self.bytes);
-        let mut report = Report::new(numbers.len());
         let mut ready = Events::with_capacity(clients.len());
-        let (began, mut next) = (Instant::now(), numbers.start);
+        let mut report = Report::new(numbers.len());
+        let (began, mut next) = (report.began, numbers.start);
         while report.latencies.len() < numbers.len() {
             while next < numbers.end
                 && self.is_due(began, next - numbers.start)
@@ -92,12 +94,17 @@ impl Load {
     }
 
     fn due(&self, began: Instant, count: usize) -> Instant {
-        self.pace.map_or_else(Instant::now, |pace| began + Duration::from_secs_f64(count as f64 / pace))
+        self.pace.map_or_else(Instant::now, |pace| began + due_after(count, pace))
     }
 
     fn is_due(&self, began: Instant, count: usize) -> bool {
         self.pace.is_none() || self.due(began, count) <= Instant::now()
     }
+}
+
+/// When a webhook is due after the first one, with so many before it, at so many in a second.
+pub(crate) fn due_after(count: usize, per_second: f64) -> Duration {
+    Duration::from_secs_f64(count as f64 / per_second)
 }
 
 impl Client {
@@ -155,7 +162,7 @@ impl Request {
 
 impl Report {
     fn new(count: usize) -> Report {
-        Report { count, took: Duration::ZERO, latencies: Vec::with_capacity(count) }
+        Report { began: Instant::now(), count, took: Duration::ZERO, latencies: Vec::with_capacity(count) }
     }
 
     /// As if what was posted later had been posted with it.

@@ -19,6 +19,7 @@ mod load;
 mod neighbour;
 mod plugins;
 mod retention;
+mod service;
 mod stored;
 mod swap;
 mod timers;

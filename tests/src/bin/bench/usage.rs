@@ -31,11 +31,15 @@ impl Usage {
 
 /// CPU time of a process so far, its ended threads included, in the kernel and outside.
 pub(crate) fn cpu(pid: u32) -> Duration {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let ticks = |number| stat(pid, number).unwrap_or(0);
+    Duration::from_secs_f64((ticks(14) + ticks(15)) as f64 / TICKS_PER_SECOND)
+}
+
+/// A number of `/proc/PID/stat`, by its place there, from 3 on.
+pub(crate) fn stat(pid: u32, number: usize) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in parentheses may hold anything; behind it field 3 begins.
-    let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |number: usize| fields.get(number - 3).and_then(|text| text.parse().ok()).unwrap_or(0.0);
-    Duration::from_secs_f64((ticks(14) + ticks(15)) / TICKS_PER_SECOND)
+    text.rsplit(')').next()?.split_whitespace().nth(number - 3)?.parse().ok()
 }
 
 /// Memory of a process, KiB, by the name of its line in `/proc/PID/status`: `VmRSS` is resident now, `VmHWM` was at
