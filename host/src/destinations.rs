@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_util::future::join_all;
-use jiff::Timestamp;
 use metrics::Histogram;
 use serde::{Deserialize, Serialize, Serializer};
 use tokio::sync::watch;
@@ -22,6 +21,7 @@ use crate::action::{BoxFuture, Failure};
 use crate::destination::parking::Trial;
 use crate::destination::tally::Tally;
 use crate::destination::{Counts, Standing, Terms};
+use crate::event::time::rfc3339;
 use crate::heartbeat::Heartbeat;
 
 mod connections;
@@ -87,19 +87,12 @@ pub struct State {
     pub rate: f64,
 }
 
-/// For programs a time is text, RFC 3339.
 fn time<S: Serializer>(ms: &i64, serializer: S) -> Result<S::Ok, S::Error> {
-    match Timestamp::from_millisecond(*ms) {
-        Ok(time) => serializer.collect_str(&format_args!("{time:.3}")),
-        Err(_) => serializer.serialize_i64(*ms),
-    }
+    serializer.serialize_str(&rfc3339(*ms))
 }
 
 fn time_if_any<S: Serializer>(ms: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
-    match ms {
-        Some(ms) => time(ms, serializer),
-        None => serializer.serialize_none(),
-    }
+    ms.map(rfc3339).serialize(serializer)
 }
 
 /// Requests to LiveChat since the host started; it bills each.

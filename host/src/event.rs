@@ -8,6 +8,7 @@ pub mod lane;
 pub mod person;
 pub mod rating;
 pub mod recovered;
+pub mod time;
 pub mod trace;
 pub mod trace_id;
 pub mod types;

@@ -57,13 +57,6 @@ fn hash(status: &Value) -> String {
     status["version"].as_str().expect("a hash").to_owned()
 }
 
-/// What a command prints that has to succeed.
-fn printed(host: &Host, args: &[&str]) -> String {
-    let output = host.cli(args);
-    assert!(output.status.success(), "{args:?}: {output:?}");
-    String::from_utf8(output.stdout).expect("a text")
-}
-
 /// Fails unless a text has a line with all these parts.
 fn expect_line(text: &str, parts: &[&str]) {
     let found = text.lines().any(|line| parts.iter().all(|part| line.contains(part)));
@@ -82,14 +75,14 @@ async fn what_a_version_asks_for_more_or_less_is_said_in_words_and_can_be_denied
         short(&first)
     );
     let before = fs::read_to_string(host.config_path()).expect("the config");
-    let shown = printed(&host, &["plugins", "approve", "recorder", "--dry-run"]);
+    let shown = host.printed(&["plugins", "approve", "recorder", "--dry-run"]);
     assert_eq!(shown, format!("{head}  is granted chats.tag\nNothing was changed.\n"));
     let other = host.cli(&["plugins", "approve", "recorder", "--deny", "chats.untag"]);
     let said = String::from_utf8_lossy(&other.stderr).into_owned();
     let part = "`chats.untag` is not among what is to be decided: chats.tag";
     assert!(!other.status.success() && said.contains(part), "{said}");
     assert_eq!(fs::read_to_string(host.config_path()).expect("the config"), before, "nothing was decided");
-    let denied = printed(&host, &["plugins", "approve", "recorder", "--deny", "chats.tag"]);
+    let denied = host.printed(&["plugins", "approve", "recorder", "--deny", "chats.tag"]);
     assert_eq!(denied, format!("{head}  is denied chats.tag\nApproved.\n"));
     let after = fs::read_to_string(host.config_path()).expect("the config");
     assert_eq!(after, format!("{before}denies = [\"chats.tag\"]\n"));
@@ -100,7 +93,7 @@ async fn what_a_version_asks_for_more_or_less_is_said_in_words_and_can_be_denied
     let less = hash(&wait_for_release(&host, "2.0.0", "awaiting approval"));
     let shown = host.json(&["plugins", "approve", "recorder", "--dry-run"]);
     assert_eq!((&shown["more"], &shown["less"]), (&json!([]), &json!(["chats.tag"])));
-    let approved = printed(&host, &["plugins", "approve", "recorder"]);
+    let approved = host.printed(&["plugins", "approve", "recorder"]);
     let expected = format!(
         "recorder 2.0.0, version {}\nin the place of version {}\n- no longer asks for chats.tag\nApproved.\n",
         short(&less),
@@ -116,7 +109,7 @@ async fn a_plugins_versions_and_how_they_came_and_went_are_said_in_words() {
     let old = hash(&host.wait_for_plugin("recorder", "active"));
     host.drop_file(&guest("guest_recorder_v2"), FILE);
     let new = hash(&wait_for_release(&host, "2.0.0", "active"));
-    let shown = printed(&host, &["plugins", "show", "recorder"]);
+    let shown = host.printed(&["plugins", "show", "recorder"]);
     for (name, value) in
         [("state", "active"), ("release", "2.0.0"), ("version", new.as_str()), ("standby", old.as_str())]
     {
@@ -125,17 +118,17 @@ async fn a_plugins_versions_and_how_they_came_and_went_are_said_in_words() {
     expect_line(&shown, &[short(&new), "2.0.0", "on probation"]);
     expect_line(&shown, &[short(&old), "1.0.0", "good"]);
 
-    let went = printed(&host, &["plugins", "rollback", "recorder"]);
+    let went = host.printed(&["plugins", "rollback", "recorder"]);
     assert_eq!(went, format!("recorder goes back from version {} to {}.\n", short(&new), short(&old)));
     wait_for_release(&host, "2.0.0", "rolled back");
-    let shown = printed(&host, &["plugins", "show", "recorder"]);
+    let shown = host.printed(&["plugins", "show", "recorder"]);
     for (name, value) in [("state", "rolled back"), ("release", "2.0.0"), ("serving", old.as_str())] {
         assert!(shown.contains(&format!("{name:10} {value}\n")), "{name} is not {value}:\n{shown}");
     }
     let why = format!("in favour of {old}");
     expect_line(&shown, &[short(&new), "2.0.0", "rolled back: taken back by ", &why]);
     expect_line(&shown, &[short(&old), "1.0.0", "good"]);
-    let history = printed(&host, &["plugins", "history", "recorder"]);
+    let history = host.printed(&["plugins", "history", "recorder"]);
     expect_line(&history, &["WHEN", "VERSION", "RELEASE", "WHAT", "WHY"]);
     expect_line(&history, &[&new, "2.0.0", "rolled back", "taken back by ", &why]);
     expect_line(&history, &[&new, "2.0.0", "active", "on probation", &old]);

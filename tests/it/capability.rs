@@ -10,7 +10,7 @@ mod rows;
 
 use serde_json::{Value, json};
 
-pub(crate) use caller::{Caller, NOTHING};
+pub(crate) use caller::{CONNECTIONS, Caller, NOTHING};
 pub(crate) use rows::rows;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -84,7 +84,7 @@ async fn a_clock_that_is_set_neither_fires_a_retry_nor_loses_it() {
 
     // By the clock that was set back it would be due in more than an hour.
     short.stage.host.wait_within(PATIENCE_FOR_A_MINUTE, "the note after its wait", || {
-        (short.stage.states() == ["succeeded"]).then_some(())
+        (short.stage.host.states() == ["succeeded"]).then_some(())
     });
     assert_eq!(short.stage.notes(&short.chat), ["first work 1", "second work 1 count 1"]);
 }

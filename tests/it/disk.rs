@@ -57,7 +57,7 @@ async fn an_answer_that_comes_while_the_disk_is_full_is_kept_until_there_is_room
     disk.heal();
     stage.host.wait_until_done(1);
 
-    assert_eq!(stage.states(), ["succeeded"]);
+    assert_eq!(stage.host.states(), ["succeeded"]);
     assert_eq!(stage.notes(&chat), ["first work 1", "second work 1 count 1"]);
     assert_eq!(stage.livechat.requests().of_operation("send_event").len(), 2, "one for each note");
     let log = stage.host.log();

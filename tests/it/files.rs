@@ -29,12 +29,6 @@ async fn get(url: &str) -> (StatusCode, String) {
     (response.status(), response.text().await.expect("the answer is text"))
 }
 
-fn printed(host: &Host, args: &[&str]) -> String {
-    let output = host.cli(args);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("text")
-}
-
 /// The reasons of the plugin's deliveries, the oldest first.
 fn reasons(events: &[Value]) -> Vec<&str> {
     events
@@ -73,7 +67,7 @@ async fn a_published_file_is_shown_listed_saved_and_kept_in_versions() {
     let history = host.json(&["files", "history", "clockwork", "a.csv"]);
     let oldest = history[1]["version"].to_string();
     assert_eq!((history.as_array().map(Vec::len), &history[0]["delivery"]), (Some(2), &json!("dl-1")));
-    let show = |args: &[&str]| printed(&host, &[&["files", "show", "clockwork", "a.csv"], args].concat());
+    let show = |args: &[&str]| host.printed(&[&["files", "show", "clockwork", "a.csv"], args].concat());
     assert_eq!(show(&["--version", &oldest]), "name,chats\n");
     let saved = published(&host);
     show(&["--out", saved.to_str().expect("text")]);
@@ -121,7 +115,7 @@ async fn a_link_works_until_it_is_revoked_with_the_host_up_or_down() {
     );
     assert!(!host.log().contains(link["token"].as_str().expect("a token")));
     assert!(host.stop(), "{}", host.log());
-    assert!(printed(&host, &["files", "token", "clockwork", "a.html"]).starts_with("http://127.0.0.1:"));
+    assert!(host.printed(&["files", "token", "clockwork", "a.html"]).starts_with("http://127.0.0.1:"));
     assert_eq!(host.json(&["files", "list"])[0]["tokens"], 2);
     assert_eq!(host.json(&["files", "revoke", "clockwork", "a.html"])["revoked"], 2);
     host.run();

@@ -2,7 +2,7 @@
 //! running host and without one.
 
 use chatplug::simulator::{Fault, Times};
-use chatplug_tests::{Host, deliveries};
+use chatplug_tests::Host;
 use serde_json::{Value, json};
 
 use crate::client::{accept, message};
@@ -24,11 +24,6 @@ async fn with_held(posts: u32, faults: &[Fault]) -> Poster {
 fn held(host: &Host) -> Vec<String> {
     let Value::Array(listed) = host.json(&["held", "list"]) else { panic!("a list") };
     listed.iter().filter_map(|delivery| delivery["id"].as_str()).map(str::to_owned).collect()
-}
-
-/// The states of the deliveries, in the order of their events.
-fn states(host: &Host) -> Vec<Value> {
-    host.events().iter().flat_map(deliveries).map(|delivery| delivery["state"].clone()).collect()
 }
 
 /// What `held resolve` answers to these arguments.
@@ -54,7 +49,7 @@ async fn what_is_said_of_an_action_in_doubt_is_what_its_delivery_goes_on_with() 
         assert_eq!(changed, (&json!(1), &json!(may_repeat), &json!(id)), "{said}");
         host.wait_until_done(3);
     }
-    assert_eq!(states(host), ["succeeded", "succeeded", "held"]);
+    assert_eq!(host.states(), ["succeeded", "succeeded", "held"]);
     assert_eq!(held(host), ["dl-6"]);
     // How often each post was asked for, and how often it was made.
     for (text, asked, posted) in [
@@ -164,11 +159,11 @@ fn resolve_many(poster: &mut Poster, who: &str) {
     let rest = (&resolved["changed"], &resolved["deliveries"][0]["id"]);
     assert_eq!(rest, (&json!(1), &json!("dl-3")), "{resolved:#}");
     if who == "cli:" {
-        assert_eq!(states(host), ["pending", "pending", "pending"]);
+        assert_eq!(host.states(), ["pending", "pending", "pending"]);
         host.run();
     }
     host.wait_until_done(3);
-    assert_eq!(states(host), ["succeeded", "succeeded", "succeeded"]);
+    assert_eq!(host.states(), ["succeeded", "succeeded", "succeeded"]);
     let deeds = host.deeds();
     assert_eq!(deeds.len(), 3, "{deeds:#?}");
     for deed in &deeds {

@@ -11,19 +11,12 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
+use crate::capability::CONNECTIONS;
 use crate::client::{accept, message, said};
 use crate::services::Stage;
 
-const CONFIG: &str = r#"
-[connections.hubspot]
-kind = "hubspot"
-base_url = "https://api.hubapi.com"
-bearer = { env = "HUBSPOT_TOKEN" }
-
-[connections.hook]
-kind = "slack"
-url = { env = "SLACK_WEBHOOK_URL" }
-
+/// Behind the connections.
+const PLUGINS: &str = r#"
 [plugin.caller]
 events = ["incoming_event"]
 grants = ["chats.*", "http:hubspot", "http:hook"]
@@ -130,7 +123,8 @@ fn every_metric_has_an_expectation() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_figure_moves_when_what_it_counts_happens() {
-    let mut stage = Stage::with(CONFIG.parse().expect("TOML"), guest("guest_caller")).await;
+    let config = format!("{CONNECTIONS}{PLUGINS}");
+    let mut stage = Stage::with(config.parse().expect("TOML"), guest("guest_caller")).await;
     // It waits for a plugin that isn't there, for two minutes already when the host starts again.
     accept(&stage.host, message("WAITS", 1)).await;
     assert!(stage.host.stop(), "{}", stage.host.log());

@@ -11,6 +11,8 @@ use chatplug_tests::{Host, PATIENCE, SECRET, guest};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use crate::metrics::figures;
+
 mod day;
 mod events;
 
@@ -170,8 +172,7 @@ async fn what_can_be_listed_of_an_hour_of_outage_is_recovered_in_order_and_once(
 }
 
 async fn expect_counted(host: &Host) {
-    let metrics =
-        reqwest::get(host.operator_url("/metrics")).await.expect("metrics").text().await.expect("text");
+    let metrics = figures(host).await;
     let counted = "chatplug_reconcile_missing_total{type=\"chat_deactivated\"}";
     assert!(metrics.lines().any(|line| line.starts_with(counted) && !line.ends_with(" 0")), "{metrics}");
 }

@@ -8,6 +8,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::client::{accept, message};
+use crate::metrics::figures;
 
 const TOKEN: &str = "the-operators-token";
 const HOSTILE: &str = "[plugin.hostile]\nevents = [\"incoming_event\"]\n";
@@ -45,11 +46,6 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The deliveries of all events: state, and whether it has come back.
-fn states(host: &Host) -> Vec<Value> {
-    host.events().iter().flat_map(deliveries).map(|delivery| delivery["state"].clone()).collect()
-}
-
 #[tokio::test]
 async fn a_dead_letter_is_replayed_in_a_running_host_once_the_cause_is_gone() {
     let host = with_dead_letters("", 3).await;
@@ -78,7 +74,7 @@ async fn a_dead_letter_is_replayed_in_a_running_host_once_the_cause_is_gone() {
         .collect();
     assert!(named[0].as_str() < named[1].as_str(), "{replayed:#}");
     host.wait_until_done(3);
-    assert_eq!(states(&host), ["succeeded", "succeeded", "dead"]);
+    assert_eq!(host.states(), ["succeeded", "succeeded", "dead"]);
 
     let again = host.cli(&["dead", "replay", "dl-1"]);
     assert!(!again.status.success());
@@ -86,7 +82,7 @@ async fn a_dead_letter_is_replayed_in_a_running_host_once_the_cause_is_gone() {
 
     let discarded = host.json(&["dead", "discard", "--all", "--type", "incoming_event", "--since", "1h"]);
     assert_eq!(discarded["changed"], 1);
-    assert_eq!(states(&host), ["succeeded", "succeeded", "skipped"]);
+    assert_eq!(host.states(), ["succeeded", "succeeded", "skipped"]);
 }
 
 #[tokio::test]
@@ -105,10 +101,10 @@ async fn what_is_changed_without_a_host_takes_effect_when_it_starts() {
         (&audit[1]["action"], &audit[1]["subject"]),
         (&json!("dead.replay"), &json!("dl-1 of ev-1 to hostile"))
     );
-    assert_eq!(states(&host), ["pending", "pending"]);
+    assert_eq!(host.states(), ["pending", "pending"]);
     host.run();
     host.wait_until_done(2);
-    assert_eq!(states(&host), ["succeeded", "succeeded"]);
+    assert_eq!(host.states(), ["succeeded", "succeeded"]);
 }
 
 #[tokio::test]
@@ -170,8 +166,7 @@ async fn a_wrong_token_is_refused_and_the_command_line_has_the_right_one() {
 #[tokio::test]
 async fn every_counter_that_an_alert_goes_by_is_there_before_it_counts() {
     let host = Host::start(HOSTILE, &[]);
-    let figures = reqwest::get(host.operator_url("/metrics")).await.expect("an answer").text().await;
-    let figures = figures.expect("text");
+    let figures = figures(&host).await;
     let is_there = |name: &str, label: &str| {
         figures.lines().any(|line| {
             let is_it = line.split(['{', ' ']).next() == Some(name) && line.contains(label);

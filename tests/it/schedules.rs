@@ -9,6 +9,7 @@ use chatplug_tests::{Host, deliveries, guest};
 use serde_json::{Value, json};
 
 use crate::client::webhook;
+use crate::metrics::figures;
 
 /// Commits until a host has started, a message has set a timer, and that and a schedule have come: fewer.
 const COMMITS_MAX: usize = 100;
@@ -48,8 +49,7 @@ fn wait_for_ticks(host: &Host, name: &str, count: usize) -> Vec<(EventView, Valu
 
 /// The number of times of the guest's schedules that came to this.
 async fn counted(host: &Host, outcome: &str) -> u64 {
-    let metrics =
-        reqwest::get(host.operator_url("/metrics")).await.expect("an answer").text().await.expect("text");
+    let metrics = figures(host).await;
     let line = format!("chatplug_schedule_ticks_total{{plugin=\"clockwork\",outcome=\"{outcome}\"}} ");
     metrics.lines().find_map(|found| found.strip_prefix(&line)?.parse().ok()).unwrap_or(0)
 }

@@ -62,7 +62,7 @@ async fn an_action_under_way_ends_and_is_recorded_and_no_other_begins() {
     assert_eq!(stage.ledger.requests().all().len(), 0, "the run went on, and was told no");
     let recorded = [("chats.send-note".to_owned(), "succeeded".to_owned())];
     assert_eq!(stage.recorded(), recorded, "its answer is on disk");
-    assert_eq!(stage.states(), ["pending", "pending"]);
+    assert_eq!(stage.host.states(), ["pending", "pending"]);
     assert!(!stage.host.log().contains("cut off by the stop"), "{}", stage.host.log());
     stage.expect_done_once(&[&one, &two]).await;
     assert_eq!(stage.livechat.requests().of_operation("send_event").len(), 4, "none was sent twice");
@@ -85,7 +85,7 @@ async fn an_action_that_takes_too_long_is_found_out_about_after_the_next_start()
     assert_eq!(stage.notes(&chat), ["first work 1"]);
     let recorded = [("chats.send-note".to_owned(), "in doubt".to_owned())];
     assert_eq!(stage.recorded(), recorded, "nobody knows what came of it");
-    assert_eq!(stage.states(), ["pending"]);
+    assert_eq!(stage.host.states(), ["pending"]);
     stage.livechat.faults().clear();
     stage.expect_done_once(&[&chat]).await;
 }
@@ -105,7 +105,7 @@ async fn an_action_whose_answer_comes_while_the_host_stands_still_is_done_once()
     stage.host.wait_for("a while", || (SystemTime::now() > until).then_some(()));
     stage.send(Signal::CONT);
     stage.host.wait_until_done(1);
-    assert_eq!(stage.states(), ["succeeded"]);
+    assert_eq!(stage.host.states(), ["succeeded"]);
     assert_eq!(stage.notes(&chat), ["first work 1", "second work 1 count 1"]);
     assert_eq!(stage.livechat.requests().of_operation("send_event").len(), 2, "one for each note");
     assert!(stage.ledger.entries().iter().all(|entry| entry.times == 1), "{:?}", stage.ledger.entries());

@@ -3,7 +3,7 @@
 use chatplug::simulator::livechat::{self, Opening};
 use chatplug::simulator::{Ledger, Livechat, ledger};
 use chatplug_tests::disk::Disk;
-use chatplug_tests::{Host, PATIENCE, SECRET, deliveries, guest};
+use chatplug_tests::{Host, PATIENCE, SECRET, guest};
 use serde_json::Value;
 
 use crate::client::accept;
@@ -87,11 +87,6 @@ impl Stage {
         let events = chat["thread"]["events"].as_array().cloned().unwrap_or_default();
         let ours = events.iter().filter(|event| event["author_id"] == livechat::PAT_OWNER);
         ours.filter_map(|event| event["text"].as_str()).map(str::to_owned).collect()
-    }
-
-    /// The states of the deliveries, in order.
-    pub(crate) fn states(&self) -> Vec<Value> {
-        self.host.events().iter().flat_map(deliveries).map(|delivery| delivery["state"].clone()).collect()
     }
 
     /// What is recorded of the calls of the first delivery: which, and what came of them.

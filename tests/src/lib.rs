@@ -305,6 +305,13 @@ impl Host {
         self.command().args(args).output().expect("the command starts")
     }
 
+    /// What a command prints that has to succeed.
+    pub fn printed(&self, args: &[&str]) -> String {
+        let output = self.cli(args);
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
     /// Runs a command with `--json` that has to succeed.
     pub fn json(&self, args: &[&str]) -> Value {
         let output = self.command().arg("--json").args(args).output().expect("the command starts");
@@ -320,6 +327,11 @@ impl Host {
         };
         events.reverse();
         events
+    }
+
+    /// The states of the deliveries, in the order of their events.
+    pub fn states(&self) -> Vec<Value> {
+        self.events().iter().flat_map(deliveries).map(|delivery| delivery["state"].clone()).collect()
     }
 
     /// What operators did by commands, the newest first, as `audit list` shows it. Changes of the config are left out: a

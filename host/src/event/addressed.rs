@@ -1,8 +1,8 @@
 //! The events that the host makes for one plugin: the times of its schedules, its timers, and commands to it.
 
-use jiff::Timestamp;
 use serde_json::{Map, Value, json, value::RawValue};
 
+use super::time::rfc3339;
 use super::{Dedupe, NewEvent, Source, lane, types};
 use crate::schedule::Tick;
 
@@ -10,7 +10,7 @@ use crate::schedule::Tick;
 pub fn schedule(name: &str, tick: &Tick) -> NewEvent {
     let payload = json!({
         "schedule": name,
-        "at": time(tick.at_ms),
+        "at": rfc3339(tick.at_ms),
         "missed": tick.missed,
         "caught_up": tick.caught_up,
     });
@@ -42,7 +42,7 @@ pub fn timer(timer: Timer) -> NewEvent {
     let inner: Option<&RawValue> = serde_json::from_str(&payload).ok();
     let inner = inner.map_or("null", RawValue::get);
     let text =
-        format!("{{\"key\":{},\"due_at\":{},\"payload\":{inner}}}", json!(key), json!(time(due_at_ms)));
+        format!("{{\"key\":{},\"due_at\":{},\"payload\":{inner}}}", json!(key), json!(rfc3339(due_at_ms)));
     let lane = chat_id.as_deref().map_or_else(|| lane::of_timer(&key), lane::of_chat);
     NewEvent {
         occurred_at_ms: Some(due_at_ms),
@@ -75,10 +75,6 @@ fn new(event_type: &str, payload: String) -> NewEvent {
         original: String::new(),
         recovered: false,
     }
-}
-
-fn time(ms: i64) -> String {
-    Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| format!("{time:.3}"))
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use std::future::{Future, poll_fn};
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::Poll;
 use std::thread::available_parallelism;
 
@@ -42,7 +41,7 @@ impl Background {
     pub(super) async fn do_from_foreground<T: Send + 'static>(
         &self,
         mut work: Pin<Box<dyn Future<Output = T> + Send>>,
-        meter: &Arc<Meter>,
+        meter: &Meter,
     ) -> T {
         let done = poll_fn(|context| match work.as_mut().poll(context) {
             Poll::Ready(done) => Poll::Ready(Some(done)),
@@ -59,7 +58,7 @@ impl Background {
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
-        meter: &Arc<Meter>,
+        meter: &Meter,
     ) -> T {
         meter.move_to_background();
         let runtime = self.runtime.as_ref().expect("it is taken only when this is dropped");

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::failure::is_damage;
 use super::operator::audit::{Deed, record};
 use super::{Error, Store, at, database, lock_patiently, log, schema};
+use crate::event::time::rfc3339;
 
 /// Up to this size the structure of the file is checked at each start; larger ones would hold the start up.
 const CHECKED_BYTES_MAX: u64 = 64 << 20;
@@ -140,7 +141,7 @@ fn count(connection: &Connection) -> rusqlite::Result<Checked> {
         held: number("SELECT count(*) FROM deliveries WHERE state = 'held'")?,
         dead: number("SELECT count(*) FROM deliveries WHERE state = 'dead'")?,
         memory: number("SELECT count(*) FROM memory")?,
-        newest_event: newest.map(super::queries::rfc3339),
+        newest_event: newest.map(rfc3339),
     })
 }
 
@@ -201,7 +202,7 @@ fn finish(copy: &Path, place: &Path, (who, now_ms): (&str, i64)) -> Result<(Chec
     let sql = "UPDATE sqlite_sequence SET seq = seq + ?1 WHERE name = 'deliveries'";
     connection.execute(sql, [NUMBERS_SKIPPED])?;
     let store = count(&connection)?;
-    let until = forget_outages(&connection)?.map(super::queries::rfc3339);
+    let until = forget_outages(&connection)?.map(rfc3339);
     // A copy of the first schema has no audit log yet.
     if schema::version(&connection)? >= 2 {
         carry_audit(&connection, place);

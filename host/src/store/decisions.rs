@@ -3,9 +3,9 @@
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
-use super::queries::rfc3339;
 use super::{Error, Reader};
 use crate::delivery::DeliveryId;
+use crate::event::time::rfc3339;
 use crate::grant::Decisions;
 
 const MINUTE_MS: i64 = 60_000;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{Error, Reader, StepView, Store, schema};
 use crate::delivery::DeliveryId;
 use crate::delivery::crash::Crash;
+use crate::event::time::rfc3339;
 use crate::event::{Event, EventId};
 
 /// Which events a listing shows.
@@ -247,11 +248,6 @@ pub(super) fn delivery(row: &Row<'_>, with_log: bool) -> rusqlite::Result<Delive
 /// What a later version wrote, and this one can't read, is not shown.
 fn crash(text: String) -> Option<Crash> {
     serde_json::from_str(&text).ok()
-}
-
-/// With milliseconds always, so that times line up and sort as text.
-pub(super) fn rfc3339(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| format!("{time:.3}"))
 }
 
 impl Store {

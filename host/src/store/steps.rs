@@ -4,9 +4,9 @@ use rusqlite::Row;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::queries::rfc3339;
 use super::{Error, Reader};
 use crate::delivery::DeliveryId;
+use crate::event::time::rfc3339;
 use crate::journal::Answer;
 
 /// So much of an answer is shown, characters.

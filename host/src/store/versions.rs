@@ -3,8 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
-use super::queries::rfc3339;
 use super::{DeedOfOperator, Error, Reader, Store};
+use crate::event::time::rfc3339;
 
 /// Versions of a plugin that are remembered; those that were touched last.
 const VERSIONS_MAX: i64 = 50;

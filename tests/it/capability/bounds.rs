@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::caller::Caller;
+use crate::metrics::figures;
 use crate::services::SMITH;
 
 const NARROWED: &str = r#"
@@ -69,8 +70,7 @@ async fn what_is_beyond_the_bounds_of_a_grant_reaches_nobody_and_is_written_down
     ];
     let expected = expected.map(|(capability, why, count)| (capability.to_owned(), why.to_owned(), count));
     assert_eq!(decisions(&caller), expected);
-    let metrics = reqwest::get(caller.stage.host.operator_url("/metrics")).await.expect("an answer");
-    let metrics = metrics.text().await.expect("text");
+    let metrics = figures(&caller.stage.host).await;
     let line = r#"chatplug_grants_refused_total{plugin="caller",reason="out of bounds"} 10"#;
     assert!(metrics.contains(line), "{metrics}");
     let shown = caller.stage.host.cli(&["audit", "decisions"]);

@@ -12,7 +12,8 @@ use toml::Table;
 use crate::client::{accept, webhook};
 use crate::services::Stage;
 
-const CONNECTIONS: &str = r#"
+/// What the services are called, for a host with a plugin that calls them.
+pub(crate) const CONNECTIONS: &str = r#"
 [connections.hubspot]
 kind = "hubspot"
 base_url = "https://api.hubapi.com"

@@ -73,6 +73,14 @@ impl Report {
         *self.power_cuts.entry(left).or_default() += 1;
     }
 
+    /// Prints it, and what is broken; whether nothing is.
+    pub fn tell(&self) -> bool {
+        println!("{self}");
+        let broken = self.broken();
+        broken.iter().for_each(|what| eprintln!("BROKEN: {what}"));
+        broken.is_empty()
+    }
+
     /// What must never be, and is; empty if all is well.
     pub fn broken(&self) -> Vec<String> {
         let is_hostile = !self.faults.is_empty();

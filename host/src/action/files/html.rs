@@ -112,7 +112,7 @@ struct Reading {
     tag: Option<Tag>,
     /// The element in which only text stands, until its end tag.
     text_of: Option<&'static str>,
-    /// Whether a comment stood last.
+    /// Whether a comment or a doctype stood last: there are some that nothing has to end.
     after_comment: bool,
 }
 

@@ -80,7 +80,7 @@ async fn the_time_since_the_backup_is_no_outage_and_is_told() {
     bench.set_clock(NOW_MS + 3 * DAY_MS);
     for (copy, until_ms) in copies.iter().zip([NOW_MS, NOW_MS + DAY_MS]) {
         let restored = restore(copy, bench.folder.path(), WHO, until_ms).expect("it is restored");
-        assert_eq!(restored.until, Some(crate::store::queries::rfc3339(until_ms)));
+        assert_eq!(restored.until, Some(rfc3339(until_ms)));
         bench.open();
         assert_eq!(bench.store().outage().await.expect("a look"), None, "{}", copy.display());
         bench.close();

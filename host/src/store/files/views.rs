@@ -3,10 +3,10 @@
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::super::queries::rfc3339;
 use super::super::{Error, Reader};
 use crate::action::files::MediaType;
 use crate::delivery::DeliveryId;
+use crate::event::time::rfc3339;
 
 /// A published file, as listings show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,8 +5,8 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::super::queries::rfc3339;
 use super::super::{Error, Reader, Store};
+use crate::event::time::rfc3339;
 
 /// Something that an operator did. Holds no text from outside: it outlives what customers wrote.
 pub(in super::super) struct Deed<'a> {

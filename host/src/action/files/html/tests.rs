@@ -257,6 +257,7 @@ fn what_the_host_puts_behind_a_page_is_read_as_a_tag() {
         ("<p>3</p><!-- that's all", "an end within a comment"),
         ("<p>3</p><!-- that's all --", "an end within a comment"),
         ("<!doctype", "an end within the doctype"),
+        ("<!doctype html x", "an end within"),
         ("<p>3</p><!", "an end within a comment"),
         ("<p>3</p><!x", "an end within a comment"),
         ("<p>3</p><?x", "an end within a comment"),
