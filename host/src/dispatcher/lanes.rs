@@ -56,6 +56,15 @@ pub(super) struct Lanes {
     loads: VecDeque<Load>,
     /// The steps of the clock that the waits have gone along with.
     carried: u64,
+    held: Held,
+}
+
+/// How much all queues hold together: counted along, because most turns of the loop ask for it and there may be a thousand
+/// of them.
+#[derive(Default)]
+struct Held {
+    lanes: usize,
+    deliveries: usize,
 }
 
 /// One plugin's window.
@@ -167,13 +176,14 @@ impl Lanes {
         now_ms: i64,
     ) {
         let key = Key::Lane(lane.clone());
-        let queue = self.queue(plugin);
+        let Some(queue) = self.queues.get_mut(plugin) else { return };
         let Some(lane) = queue.lanes.get_mut(&key) else { return };
         lane.loading = false;
         let is_full = rows.len() >= limit;
         lane.behind = is_full || lane.skipped;
         lane.loaded_to = if is_full { rows.last().map_or(until, |last| last.id) } else { until };
         queue.len += rows.len();
+        self.held.deliveries += rows.len();
         lane.deliveries.extend(rows);
         self.settle(plugin, key, now_ms);
     }
@@ -226,8 +236,7 @@ impl Lanes {
 
     /// How many lanes and how many deliveries are in memory.
     pub(super) fn len(&self) -> (usize, usize) {
-        let of = |queue: &Queue| (queue.lanes.len(), queue.len + queue.waiting);
-        self.queues.values().map(of).fold((0, 0), |sum, next| (sum.0 + next.0, sum.1 + next.1))
+        (self.held.lanes, self.held.deliveries)
     }
 
     /// An attempt is over, its outcome not recorded yet: another delivery may run, of another lane.
@@ -238,10 +247,13 @@ impl Lanes {
 
     /// The outcome of a delivery that [ran](Lanes::ran) is recorded. With `again` it stays the first of its lane, for another attempt.
     pub(super) fn finished(&mut self, plugin: &Arc<str>, key: Key, again: Option<Pending>, now_ms: i64) {
-        let queue = self.queue(plugin);
+        let queue = self.queues.entry(plugin.clone()).or_insert_with(Queue::new);
         match again {
-            Some(pending) => queue.lanes.entry(key.clone()).or_default().deliveries.push_front(pending),
-            None => queue.len -= 1,
+            Some(pending) => lane_of(&mut queue.lanes, &key, &mut self.held).deliveries.push_front(pending),
+            None => {
+                queue.len -= 1;
+                self.held.deliveries -= 1;
+            }
         }
         self.settle(plugin, key, now_ms);
         self.load_window(plugin);
@@ -260,16 +272,21 @@ impl Lanes {
     fn take_in(&mut self, pending: Pending, now_ms: i64) {
         let plugin = pending.plugin.clone();
         let key = Key::of(&pending);
-        let queue = self.queue(&plugin);
+        let queue = self.queues.entry(plugin.clone()).or_insert_with(Queue::new);
         queue.loaded_to = pending.id;
-        let lane = queue.lanes.entry(key.clone()).or_default();
+        let lane = lane_of(&mut queue.lanes, &key, &mut self.held);
         if lane.behind || lane.deliveries.len() >= LANE_WINDOW {
             lane.behind = true;
             lane.skipped = true;
         } else {
             lane.loaded_to = pending.id;
             lane.deliveries.push_back(pending);
-            if lane.status == Status::Waiting { queue.waiting += 1 } else { queue.len += 1 }
+            if lane.status == Status::Waiting {
+                queue.waiting += 1
+            } else {
+                queue.len += 1
+            }
+            self.held.deliveries += 1;
         }
         if matches!(lane.status, Status::Idle) {
             self.settle(&plugin, key, now_ms);
@@ -311,6 +328,7 @@ impl Lanes {
             }
             None => {
                 queue.lanes.remove(&key);
+                self.held.lanes -= 1;
             }
         }
     }
@@ -371,6 +389,14 @@ impl Lanes {
             self.loads.push_back(Load::Window { plugin: plugin.clone(), after: queue.loaded_to, limit });
         }
     }
+}
+
+/// A lane of a queue's; a new one if there is none.
+fn lane_of<'a>(lanes: &'a mut HashMap<Key, Lane>, key: &Key, held: &mut Held) -> &'a mut Lane {
+    lanes.entry(key.clone()).or_insert_with(|| {
+        held.lanes += 1;
+        Lane::default()
+    })
 }
 
 impl Queue {

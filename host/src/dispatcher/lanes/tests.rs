@@ -273,6 +273,12 @@ impl World {
     }
 }
 
+/// How many lanes and deliveries there are, by counting them.
+fn counted(lanes: &Lanes) -> (usize, usize) {
+    let of = |queue: &Queue| (queue.lanes.len(), queue.len + queue.waiting);
+    lanes.queues.values().map(of).fold((0, 0), |sum, next| (sum.0 + next.0, sum.1 + next.1))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -297,6 +303,7 @@ proptest! {
                     world.commit(lane, true);
                 }
             }
+            prop_assert_eq!(world.lanes.len(), counted(&world.lanes));
         }
         world.drain();
         prop_assert!(world.table.is_empty(), "{} deliveries never ran", world.table.len());
