@@ -46,7 +46,7 @@ pub fn door(body: &[u8]) {
                 let given = |field: &str| body[field] == SECRET;
                 assert!(given("secret_key") || given("token"), "{body}");
             }
-            check_taken(&webhook);
+            check_taken(&webhook, body);
         }
         Err(refusal) => assert!(!format!("{refusal} {refusal:?}").contains(SECRET)),
     }
@@ -69,7 +69,7 @@ pub fn signature(bytes: &[u8]) {
     match the_door().receive(body, Some(signature), 0) {
         Ok(webhook) => {
             assert!(is_right, "{given:?} was believed");
-            check_taken(&webhook);
+            check_taken(&webhook, body);
         }
         Err(refusal) => {
             assert!(!is_right || refusal.reason.word() != "wrong-signature", "{given:?} was not believed");
@@ -93,11 +93,16 @@ fn the_door() -> Door {
     }
 }
 
-fn check_taken(webhook: &Webhook) {
+fn check_taken(webhook: &Webhook, body: &[u8]) {
     assert!(!webhook.events.is_empty());
+    // Whoever writes it into a message has it there.
+    let places = body.windows(SECRET.len()).filter(|part| *part == SECRET.as_bytes()).count();
+    let is_given = json(body, &[LARGE_NUMBER, "hex escape"])
+        .is_some_and(|body| ["secret_key", "token"].iter().any(|field| body[field] == SECRET));
+    let is_elsewhere = places > usize::from(is_given);
     for event in &webhook.events {
         assert!(!event.event_type.is_empty());
-        assert!(!format!("{event:?}").contains(SECRET), "{event:?}");
+        assert!(is_elsewhere || !format!("{event:?}").contains(SECRET), "{event:?}");
         json(event.payload.as_bytes(), &[LARGE_NUMBER]);
     }
 }

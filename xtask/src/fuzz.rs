@@ -6,11 +6,12 @@ use anyhow::{Context, bail};
 
 use crate::{root, succeed};
 
-/// What can be fuzzed; each has a corpus in `fuzz/corpus`.
+/// What can be fuzzed. Each begins with what is in `fuzz/corpus`: samples, and what was found, under names that people
+/// gave them. What a run comes upon on its way stays in `fuzz/grown` on this machine, for the next one.
 const TARGETS: [&str; 6] = ["door", "signature", "component", "config", "retry_after", "path"];
 
-/// Runs the targets that are named, or all, one after the other. What they find is kept in the corpus; the least of it
-/// that reaches the same code, so that it stays small.
+/// Runs the targets that are named, or all, one after the other. Of what has grown the least is kept that reaches the same
+/// code.
 pub(crate) fn run(args: &[String]) -> anyhow::Result<ExitCode> {
     let (named, seconds) = read(args)?;
     let is_there =
@@ -23,13 +24,16 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<ExitCode> {
         eprintln!("fuzzing {target} for {seconds} s (the first time it is built, with all dependencies)");
         let limits =
             [format!("-max_total_time={seconds}"), "-rss_limit_mb=4096".to_owned(), "-timeout=20".to_owned()];
-        // Without a sanitizer it builds with the toolchain of the repository.
-        succeed(fuzz("run", target).arg("--").args(limits))?;
-        succeed(&mut fuzz("cmin", target))?;
+        let grown = root().join("fuzz/grown").join(target);
+        std::fs::create_dir_all(&grown).with_context(|| format!("cannot make {}", grown.display()))?;
+        let kept = root().join("fuzz/corpus").join(target);
+        succeed(fuzz("run", target).args([&grown, &kept]).arg("--").args(limits))?;
+        succeed(fuzz("cmin", target).arg(&grown))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// Without a sanitizer it builds with the toolchain of the repository.
 fn fuzz(task: &str, target: &str) -> Command {
     let mut command = Command::new("cargo");
     command.args(["fuzz", task, "--sanitizer", "none", target]).current_dir(root());

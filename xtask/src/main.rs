@@ -91,6 +91,9 @@ fn test(profile: &str, args: &[String], more: &[(&str, String)]) -> anyhow::Resu
 /// a release build does it in half of it, and of a small plugin there is little to compile.
 fn swaps(args: &[String]) -> anyhow::Result<ExitCode> {
     let (is_small, args): (Vec<&String>, Vec<&String>) = args.iter().partition(|arg| *arg == "--small");
+    if let Some(unknown) = args.get(1).or_else(|| args.iter().find(|arg| arg.starts_with('-'))) {
+        bail!("swaps takes a number and --small, not {unknown:?}");
+    }
     let given = args.first().map_or("1000", |given| given.as_str());
     let count: u32 = given.parse().with_context(|| format!("swaps wants a number, not {given:?}"))?;
     let mut more = vec![("CHATPLUG_SWAPS", count.to_string())];
