@@ -247,7 +247,7 @@ impl Lanes {
 
     /// The outcome of a delivery that [ran](Lanes::ran) is recorded. With `again` it stays the first of its lane, for another attempt.
     pub(super) fn finished(&mut self, plugin: &Arc<str>, key: Key, again: Option<Pending>, now_ms: i64) {
-        let queue = self.queues.entry(plugin.clone()).or_insert_with(Queue::new);
+        let queue = queue_of(&mut self.queues, plugin);
         match again {
             Some(pending) => lane_of(&mut queue.lanes, &key, &mut self.held).deliveries.push_front(pending),
             None => {
@@ -265,14 +265,14 @@ impl Lanes {
     }
 
     fn queue(&mut self, plugin: &Arc<str>) -> &mut Queue {
-        self.queues.entry(plugin.clone()).or_insert_with(Queue::new)
+        queue_of(&mut self.queues, plugin)
     }
 
     /// Puts a delivery behind everything that is loaded.
     fn take_in(&mut self, pending: Pending, now_ms: i64) {
         let plugin = pending.plugin.clone();
         let key = Key::of(&pending);
-        let queue = self.queues.entry(plugin.clone()).or_insert_with(Queue::new);
+        let queue = queue_of(&mut self.queues, &plugin);
         queue.loaded_to = pending.id;
         let lane = lane_of(&mut queue.lanes, &key, &mut self.held);
         if lane.behind || lane.deliveries.len() >= LANE_WINDOW {
@@ -295,7 +295,7 @@ impl Lanes {
 
     /// Decides where a lane stands that is not running.
     fn settle(&mut self, plugin: &Arc<str>, key: Key, now_ms: i64) {
-        let queue = self.queues.entry(plugin.clone()).or_insert_with(Queue::new);
+        let queue = queue_of(&mut self.queues, plugin);
         let Some(lane) = queue.lanes.get_mut(&key) else { return };
         match lane.deliveries.front() {
             Some(first) if first.due_at_ms > now_ms => {
@@ -389,6 +389,11 @@ impl Lanes {
             self.loads.push_back(Load::Window { plugin: plugin.clone(), after: queue.loaded_to, limit });
         }
     }
+}
+
+/// The queue of a plugin; a new one if there is none.
+fn queue_of<'a>(queues: &'a mut HashMap<Arc<str>, Queue>, plugin: &Arc<str>) -> &'a mut Queue {
+    queues.entry(plugin.clone()).or_insert_with(Queue::new)
 }
 
 /// A lane of a queue's; a new one if there is none.

@@ -69,6 +69,21 @@ impl Time {
             }
         }
     }
+
+    /// Does something with one after the other until the time is up; answers with how many.
+    pub(super) fn each<T>(
+        &self,
+        all: &[T],
+        mut act: impl FnMut(&T) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<usize> {
+        for (number, one) in all.iter().enumerate() {
+            if self.is_up() {
+                return Ok(number);
+            }
+            act(one)?;
+        }
+        Ok(all.len())
+    }
 }
 
 #[cfg(test)]
@@ -98,6 +113,9 @@ mod tests {
         assert!(time.is_up());
         let time = BatchSize::of(16).time();
         assert!(!time.is_up() && !time.is_up());
+        let each = |size: BatchSize| size.time().each(&["a", "b", "c"], |_| Ok(())).expect("nothing fails");
+        assert_eq!(each(BatchSize { rows: 16, time: Duration::ZERO }), 1);
+        assert_eq!(each(BatchSize::of(16)), 3);
     }
 
     proptest! {

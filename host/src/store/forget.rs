@@ -206,12 +206,12 @@ impl Store {
             let batch = rest[..rest.len().min(under_way.size.rows() as usize)].to_vec();
             let time = under_way.size.time();
             let work = move |group: &mut Group<'_>| {
-                let (mut through, mut removed) = (0, 0);
-                while through < batch.len() && !time.is_up() {
-                    removed += u64::from(remove(group, &batch[through])?);
-                    through += 1;
-                }
-                Ok((through, removed))
+                let mut removed = 0;
+                let through = time.each(&batch, |one| {
+                    removed += u64::from(remove(group, one)?);
+                    Ok(())
+                });
+                Ok((through?, removed))
             };
             let (through, gone) = self.write_securely(work, under_way).await?;
             rest = &rest[through..];

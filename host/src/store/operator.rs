@@ -203,14 +203,12 @@ impl Store {
     ) -> Result<(usize, Duration), Error> {
         let who = who.to_owned();
         let work = move |group: &mut Group<'_>| {
-            let (began, mut decided, mut through) = (Instant::now(), Decided::default(), 0);
-            while through < batch.len() && !time.is_up() {
-                if let Some(one) = still(group.connection, decision.concerns(), batch[through])? {
-                    apply(group, decision, &one, (&who, now_ms), &mut decided)?;
-                }
-                through += 1;
-            }
-            Ok((decided, through, began.elapsed()))
+            let (began, mut decided) = (Instant::now(), Decided::default());
+            let through = time.each(&batch, |id| match still(group.connection, decision.concerns(), *id)? {
+                Some(one) => apply(group, decision, &one, (&who, now_ms), &mut decided),
+                None => Ok(()),
+            });
+            Ok((decided, through?, began.elapsed()))
         };
         let (decided, through, took) = self.write(work).await?;
         all.deliveries.extend(decided.deliveries);

@@ -305,14 +305,7 @@ impl Batch<'_> {
         let mut select = self.connection.prepare_cached(select)?;
         let rows = select.query_map(params![from, self.limit], |row| row.get(0))?;
         let keys: Vec<String> = rows.collect::<rusqlite::Result<_>>()?;
-        let mut through = 0;
-        for key in &keys {
-            if self.room.is_full() {
-                break;
-            }
-            each(key)?;
-            through += 1;
-        }
+        let through = self.room.time.each(&keys, |key| each(key))?;
         let is_done = keys.len() < self.limit as usize && through == keys.len();
         let last = keys[..through].last().filter(|_| !is_done).cloned();
         self.come_to(job, last.unwrap_or_default())?;

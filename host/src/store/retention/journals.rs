@@ -15,7 +15,7 @@ pub(in super::super) struct Room {
     rows: Cell<u32>,
     /// Of these steps.
     bytes: Cell<i64>,
-    time: Time,
+    pub(super) time: Time,
 }
 
 impl Room {
