@@ -30,8 +30,11 @@ pub(super) const EACH_WAY: usize = PLACES.len() + 3;
 const LONG_EVERY: usize = 40;
 /// A life in which each place is passed some dozen times.
 const LIFE: Duration = Duration::from_millis(900);
-/// How long a host that is to end at a place may take to come there, for each [`LIFE`] that it may live.
+/// How long a host that is to end where it passes a place for a later time may take to come there, for each [`LIFE`] that
+/// it may live. In the end the first time has [`LONGEST`]: all chats may wait until what their actions did can be looked up.
 const TO_COME_THERE: Duration = Duration::from_secs(5);
+/// The longest that a host may take to pass its place for the first time, on a machine that is busy.
+const LONGEST: Duration = Duration::from_secs(60);
 /// How much less often the next host is to pass a place that one did not come to.
 const SOONER: u32 = 4;
 
@@ -95,14 +98,17 @@ impl Ending {
     }
 
     /// The same place, passed less often, for a host that did not come there in time. None if it was to end there the first
-    /// time: that is told.
+    /// time, and had the longest: that is told.
     pub(super) fn sooner(&self, report: &mut Report) -> Option<Ending> {
         let Ending::At(point, times, patience) = self else { return None };
-        if *times > 1 {
-            return Some(Ending::At(*point, (times / SOONER).max(1), *patience));
+        match times / SOONER {
+            0 if *times == 1 && *patience == LONGEST => {
+                report.not_reached(point.as_str());
+                None
+            }
+            0 | 1 => Some(Ending::At(*point, 1, LONGEST)),
+            fewer => Some(Ending::At(*point, fewer, *patience)),
         }
-        report.not_reached(point.as_str());
-        None
     }
 
     /// Waits until the host has ended in this way; false if it was killed instead, because it did not come to its place.
