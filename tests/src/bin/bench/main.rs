@@ -6,6 +6,7 @@ use anyhow::Context;
 use chatplug::store::Reader;
 use chatplug_tests::{Host, guest};
 use clap::Parser;
+use tikv_jemallocator::Jemalloc;
 
 mod actions;
 mod ask;
@@ -27,6 +28,10 @@ mod usage;
 
 use load::Load;
 use usage::Usage;
+
+/// The allocator of the host, a part of which `instance` runs in this process.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 const NO_OP: &str = "[plugin.no-op]\nevents = [\"incoming_event\"]\n";
 /// Connections of the load generator, each with one request under way.
