@@ -7,10 +7,10 @@
 //! record once. This module is a value: it is told what a run calls and what was answered, and says what to repeat,
 //! what to do, and what to write down.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use crate::action::{Effect, memory};
+use crate::action::Effect;
 
 mod answer;
 mod ledger;
@@ -22,6 +22,7 @@ mod tests;
 pub use answer::Answer;
 pub use ledger::{Ledger, Lost, Run};
 pub use own::Own;
+use own::{Place, Touch};
 pub use step::{Answered, Call, Change, Fingerprint, Header, Kind, Step, fingerprint};
 
 /// A look-up that finds nothing counts only this long after the request left: the service may still be saving.
@@ -48,11 +49,16 @@ pub struct Journal {
     aside: Vec<Step>,
     /// What was found out since the last commit.
     changes: Vec<Change>,
+    /// The last change of each place of the own store.
+    touches: HashMap<Place, Touch>,
+    /// The change of the own store that is being applied.
+    applying: Option<(Place, Touch)>,
     /// Bytes of what is recorded, and of what would be.
     bytes: usize,
-    /// Steps of this run that were done, not repeated.
-    done: u32,
-    repeated: u32,
+    /// Whether this run was told something by an earlier one that may be otherwise by now.
+    heard_of_old: bool,
+    /// Whether something failed in this run that may pass by itself.
+    failed_for_now: bool,
 }
 
 /// The step whose outcome is in doubt, if there is one: it has to be settled before another run.
@@ -71,9 +77,11 @@ impl Journal {
             way: VecDeque::new(),
             aside: Vec::new(),
             changes: Vec::new(),
+            touches: HashMap::new(),
+            applying: None,
             bytes: 0,
-            done: 0,
-            repeated: 0,
+            heard_of_old: false,
+            failed_for_now: false,
         }
     }
 
@@ -82,10 +90,11 @@ impl Journal {
     pub fn load(recorded: Header, mut steps: Vec<Step>, version: &str, began_ms: i64, seed: u64) -> Journal {
         steps.sort_by_key(|step| step.number);
         let bytes = steps.iter().map(Step::bytes).sum();
+        let touches = steps.iter().filter_map(Touch::of).collect();
         let (aside, mut way): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(|step| step.aside);
         let end = way.iter().rposition(Step::is_succeeded_action).map_or(0, |last| last + 1);
         let rest = way.split_off(end);
-        let mut journal = Journal { bytes, aside, ..Journal::new(version, began_ms, seed) };
+        let mut journal = Journal { bytes, touches, aside, ..Journal::new(version, began_ms, seed) };
         journal.header.next = recorded.next;
         journal.set_aside(rest);
         if recorded.anew || recorded.version != version {
@@ -124,18 +133,22 @@ impl Journal {
             }
             None => {}
         }
-        if let Some(step) = self.matching(call) {
+        let matched = self.matching(call);
+        if call.overwrites() {
+            self.begin_place(call, matched.as_ref().map_or(u32::MAX, |step| step.number));
+        }
+        if let Some(step) = matched {
             let from = step.number;
             let to = self.number();
             self.changes.push(Change::Move { from, to });
             return self.repeat(Step { number: to, ..step });
         }
-        self.done += 1;
         Next::Do(self.number())
     }
 
     /// A step was done that needs no commit of its own: a read, or a call that was refused before it was sent.
     pub fn note(&mut self, number: u32, call: Call, answered: Answered) {
+        self.failed_for_now |= answered.answer.is_failure_for_now();
         let step = Step { number, call, at_ms: answered.at_ms, answered: Some(answered), aside: false };
         self.bytes += step.bytes();
         self.changes.push(Change::Insert(step));
@@ -153,12 +166,16 @@ impl Journal {
     pub fn own(&mut self, number: u32, call: Call, at_ms: i64) -> (Vec<Change>, Step) {
         let step = Step { number, call, at_ms, answered: None, aside: false };
         self.bytes += step.bytes();
+        self.applying = Touch::by(number, &step.call);
         (self.take(), step)
     }
 
-    /// Counts an answer that was recorded apart: of an action, or of a change of the own store.
-    pub fn count(&mut self, answered: &Answered) {
+    /// Takes in an answer that was recorded apart: of an action, or of a change of the own store.
+    pub fn came(&mut self, answered: &Answered) {
         self.bytes += answered.bytes();
+        self.failed_for_now |= answered.answer.is_failure_for_now();
+        let applied = self.applying.take().filter(|_| answered.succeeded);
+        self.touches.extend(applied);
     }
 
     /// Everything that has to be written with the next commit.
@@ -174,10 +191,10 @@ impl Journal {
         changes
     }
 
-    /// Whether the run only repeated what is recorded. If the plugin then asks to be run again, it would be told
-    /// the same for ever: the next run has to look anew.
-    pub fn only_repeated(&self) -> bool {
-        self.repeated > 0 && self.done == 0
+    /// Whether the next run has to look anew if the plugin asks for one: it was told what an earlier one had found, and
+    /// nothing failed that may pass. What it waits for is among what it was told, and it would be told that for ever.
+    pub fn is_stale(&self) -> bool {
+        self.heard_of_old && !self.failed_for_now
     }
 
     fn number(&mut self) -> u32 {
@@ -187,7 +204,7 @@ impl Journal {
     }
 
     fn repeat(&mut self, step: Step) -> Next {
-        self.repeated += 1;
+        self.heard_of_old |= step.is_news();
         Next::Repeat(
             step.answered.expect("the way and what is kept aside have answers: doubts are settled first"),
         )
@@ -201,10 +218,34 @@ impl Journal {
                 self.changes.push(Change::Aside { number });
                 self.aside.push(Step { aside: true, ..step });
             } else {
-                self.bytes -= step.bytes();
-                self.changes.push(Change::Forget { number });
+                self.forget(&step);
             }
         }
+    }
+
+    fn forget(&mut self, step: &Step) {
+        self.bytes -= step.bytes();
+        self.changes.push(Change::Forget { number: step.number });
+    }
+
+    /// A call overwrites its place of the own store: what was done to it before the step of this number is undone, and
+    /// no answer any more.
+    fn begin_place(&mut self, call: &Call, number: u32) {
+        let place = Place::of(call);
+        let is_undone = |step: &mut Step| {
+            step.number < number && step.call.kind == Kind::Own && Place::of(&step.call) == place
+        };
+        let undone: Vec<Step> = self.aside.extract_if(.., is_undone).collect();
+        undone.iter().for_each(|step| self.forget(step));
+    }
+
+    /// Whether a record still answers its call: what it did to the own store was not undone by a later change.
+    fn still_holds(&self, step: &Step) -> bool {
+        step.call.kind != Kind::Own
+            || self
+                .touches
+                .get(&Place::of(&step.call))
+                .is_none_or(|last| step.call.survives(step.number, last))
     }
 
     /// Takes the record that a call off the way is matched with: by the author's name for it, else by its
@@ -222,22 +263,12 @@ impl Journal {
         };
         let same = |step: &Step| alike(step) && step.call.once == call.once;
         let first = |fits: &dyn Fn(&Step) -> bool| {
+            let fits = |step: &Step| fits(step) && self.still_holds(step);
             let steps = self.aside.iter().enumerate().filter(|(_, step)| fits(step));
             steps.min_by_key(|(_, step)| step.number).map(|(at, _)| at)
         };
         // In the order in which they were done. A record that has a name is left to the call of that name.
         let at = first(&named).or_else(|| first(&same)).or_else(|| first(&alike))?;
         Some(self.aside.remove(at))
-    }
-}
-
-impl Call {
-    /// Whether a record of this call keeps one off the way from being done again.
-    fn is_matched(&self) -> bool {
-        match self.kind {
-            // A claim knows its owner: made again it says whether it still holds, which its record can't.
-            Kind::Own => self.function != memory::CLAIM,
-            Kind::Call(effect) => !matches!(effect, Effect::Read | Effect::Repeatable),
-        }
     }
 }

@@ -198,8 +198,8 @@ pub struct Report {
     pub asked_wait: Duration,
     /// Whether the delivery has a journal now.
     pub recorded: bool,
-    /// Whether it only repeated what earlier runs recorded.
-    pub only_repeated: bool,
+    /// Whether it was told what earlier runs had found, so that another one has to look anew.
+    pub is_stale: bool,
     /// The decisions about its calls that were not a plain yes.
     pub decisions: Decisions,
 }

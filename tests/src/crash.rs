@@ -95,7 +95,7 @@ impl Plan {
     /// waits for a retry stands still; and longer lives, because what is in doubt takes time to settle.
     pub fn hostile(cycles: usize, seed: u64, ambiguous: u64) -> Plan {
         Plan {
-            chats: 128,
+            chats: 512,
             messages: 1,
             life: Duration::from_secs(15),
             ambiguous: Some(ambiguous),

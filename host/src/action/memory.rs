@@ -19,6 +19,12 @@ pub enum Call {
 
 /// The function of the contract that claims a key.
 pub const CLAIM: &str = "memory.claim";
+/// That adds to a number.
+pub const INCREMENT: &str = "memory.increment";
+/// That sets a key if its value is an expected one.
+pub const COMPARE_AND_SWAP: &str = "memory.compare-and-swap";
+/// That removes a key.
+pub const DELETE: &str = "memory.delete";
 
 impl Call {
     /// The function of the contract.
@@ -27,9 +33,9 @@ impl Call {
             Call::Get { .. } => "memory.get",
             Call::ListKeys { .. } => "memory.list-keys",
             Call::Set { .. } => "memory.set",
-            Call::Delete { .. } => "memory.delete",
-            Call::Increment { .. } => "memory.increment",
-            Call::CompareAndSwap { .. } => "memory.compare-and-swap",
+            Call::Delete { .. } => DELETE,
+            Call::Increment { .. } => INCREMENT,
+            Call::CompareAndSwap { .. } => COMPARE_AND_SWAP,
             Call::Claim { .. } => CLAIM,
         }
     }

@@ -37,4 +37,12 @@ impl Call {
             Change::Cancel => "timers.cancel",
         }
     }
+
+    /// The timer, for people: keys of one plugin in two chats are two.
+    pub fn about(&self) -> String {
+        match &self.chat_id {
+            Some(chat_id) => format!("{} of chat {chat_id}", self.key),
+            None => self.key.clone(),
+        }
+    }
 }

@@ -54,7 +54,7 @@ pub(super) fn finish(pending: &Pending, clues: Clues, report: &Report, version: 
         log: if state == State::Succeeded { String::new() } else { report.log.clone() },
         crash: report.crash.clone(),
         journaled: pending.journaled || report.recorded,
-        anew: report.only_repeated && matches!(outcome, Outcome::Retry(_)),
+        anew: report.is_stale && matches!(outcome, Outcome::Retry(_)),
         decisions: report.decisions.clone(),
     }
 }
@@ -184,7 +184,7 @@ pub(super) fn host_panic() -> Report {
         asked_wait: Duration::ZERO,
         // It may have: the next run looks.
         recorded: true,
-        only_repeated: false,
+        is_stale: false,
         decisions: Decisions::default(),
     }
 }

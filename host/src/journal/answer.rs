@@ -51,6 +51,17 @@ impl Answer {
         serde_json::from_str(text)
     }
 
+    /// Whether the call failed in a way that may pass by itself.
+    pub fn is_failure_for_now(&self) -> bool {
+        match self {
+            Answer::Http(Response { status, .. }) => matches!(status, 408 | 423 | 429 | 500..),
+            Answer::Failed { code, .. } => {
+                matches!(Code::parse(code), Code::RateLimited | Code::Unavailable | Code::Other)
+            }
+            _ => false,
+        }
+    }
+
     /// The answer as one line for people, however long it is.
     pub fn for_people(&self) -> String {
         let text = |bytes: &[u8]| match std::str::from_utf8(bytes) {

@@ -113,8 +113,13 @@ impl Step {
     /// About how much of the journal it takes.
     pub fn bytes(&self) -> usize {
         let call = &self.call;
-        let texts = call.function.len() + call.about.len() + call.request.as_ref().map_or(0, String::len);
-        STEP_COST + texts + self.answered.as_ref().map_or(0, Answered::bytes)
+        let [once, request] = [&call.once, &call.request].map(|text| text.as_ref().map_or(0, String::len));
+        STEP_COST
+            + call.function.len()
+            + call.about.len()
+            + once
+            + request
+            + self.answered.as_ref().map_or(0, Answered::bytes)
     }
 
     /// Whether nobody knows if the action took place, and doing it again could double it.
@@ -128,12 +133,18 @@ impl Step {
         self.call.kind.is_action() && self.succeeded()
     }
 
+    /// Whether its answer says how something was, which may have changed: not only that what it was to do is done.
+    pub(super) fn is_news(&self) -> bool {
+        let is_done = |answered: &Answered| answered.answer == Answer::Done;
+        !self.is_succeeded_action() && !self.answered.as_ref().is_some_and(is_done)
+    }
+
     /// Whether it must not be done again by a run that has left the way.
     pub(super) fn is_kept(&self) -> bool {
         self.call.is_matched() && self.succeeded()
     }
 
-    fn succeeded(&self) -> bool {
+    pub(super) fn succeeded(&self) -> bool {
         self.answered.as_ref().is_some_and(|answered| answered.succeeded)
     }
 }
@@ -149,7 +160,7 @@ pub struct Header {
     pub seed: u64,
     /// The number of the next step.
     pub next: u32,
-    /// Whether the next run has to look anew: see [`Journal::only_repeated`](super::Journal::only_repeated).
+    /// Whether the next run has to look anew: see [`Journal::is_stale`](super::Journal::is_stale).
     pub anew: bool,
 }
 

@@ -1,8 +1,11 @@
 //! Tables of single rules here; random histories against a model in [`histories`].
 
 use super::*;
+use crate::action::http::Response;
+use crate::action::{Code, Error, memory};
 
 mod histories;
+mod own;
 
 fn call(kind: Kind, function: &str, arguments: u8, once: Option<&str>) -> Call {
     Call {
@@ -52,7 +55,6 @@ fn a_run_repeats_up_to_the_last_action_that_succeeded_and_looks_anew_behind_it()
     assert_eq!(journal.next(&agents), repeats("busy"));
     assert_eq!(journal.next(&note), repeats("E1"));
     assert_eq!(journal.next(&agents), Next::Do(100), "nobody is told for a day that nobody is free");
-    assert!(!journal.only_repeated());
 }
 
 #[test]
@@ -71,7 +73,7 @@ fn without_an_action_that_succeeded_everything_is_asked_anew() {
 }
 
 #[test]
-fn a_run_that_only_repeated_is_followed_by_one_that_looks_anew() {
+fn a_run_that_is_stale_is_followed_by_one_that_looks_anew() {
     let agents = call(READ, "agents", 1, None);
     let note = call(SEND, "note", 1, None);
     let steps = [
@@ -80,11 +82,59 @@ fn a_run_that_only_repeated_is_followed_by_one_that_looks_anew() {
     ];
     let mut journal = load(&steps);
     assert_eq!((journal.next(&agents), journal.next(&note)), (repeats("nobody is free"), repeats("E1")));
-    assert!(journal.only_repeated());
+    assert!(journal.is_stale());
     let mut anew = Journal::load(Header { anew: true, ..header() }, steps.to_vec(), "v1", 50, 8);
     assert_eq!(anew.next(&agents), Next::Do(100), "the read is asked again");
     assert_eq!(anew.next(&note), repeats("E1"), "the note is not sent again");
-    assert!(!anew.only_repeated());
+    assert!(!anew.is_stale(), "it was told what is so now, and of a note that is sent");
+}
+
+#[test]
+fn what_is_read_behind_the_way_does_not_keep_a_run_from_looking_anew() {
+    let agents = call(READ, "agents", 1, None);
+    let note = call(SEND, "note", 1, None);
+    let chat = call(READ, "chat", 1, None);
+    let tag = call(SET, "tag", 1, None);
+    let run = |came: &Answered, is_action: bool| {
+        let steps = [
+            step(1, agents.clone(), Some(answered("nobody is free", true))),
+            step(2, note.clone(), Some(answered("E1", true))),
+        ];
+        let mut journal = load(&steps);
+        assert_eq!((journal.next(&agents), journal.next(&note)), (repeats("nobody is free"), repeats("E1")));
+        if is_action {
+            assert_eq!(journal.next(&tag), Next::Do(100));
+            journal.begin(100, tag.clone(), 5);
+            journal.came(came);
+        } else {
+            assert_eq!(journal.next(&chat), Next::Do(100));
+            journal.note(100, chat.clone(), came.clone());
+        }
+        journal.is_stale()
+    };
+    let failed = |code: Code| Answered { at_ms: 5, answer: Error::new(code, "why").into(), succeeded: false };
+    let http = |status| Answered {
+        at_ms: 5,
+        answer: Answer::Http(Response { status, headers: vec![], body: vec![] }),
+        succeeded: false,
+    };
+    for is_action in [false, true] {
+        assert!(run(&answered("open", true), is_action));
+        assert!(run(&failed(Code::NotFound), is_action), "it isn't this that the plugin waits for");
+        assert!(run(&http(422), is_action));
+        assert!(!run(&failed(Code::Unavailable), is_action), "it is this that the plugin waits for");
+        assert!(!run(&http(503), is_action));
+    }
+}
+
+#[test]
+fn an_action_that_is_done_is_nothing_to_look_at_anew() {
+    let (tag, seen) = (call(SET, "tag", 1, None), call(Kind::Own, "memory.set", 1, None));
+    let done = Answered { at_ms: 5, answer: Answer::Done, succeeded: true };
+    let mut journal =
+        load(&[step(1, seen.clone(), Some(done.clone())), step(2, tag.clone(), Some(answered("", true)))]);
+    assert_eq!((journal.next(&seen), journal.next(&tag)), (Next::Repeat(done), repeats("")));
+    assert!(!journal.is_stale(), "the tag would be set again at each retry");
 }
 
 #[test]

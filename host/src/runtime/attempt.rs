@@ -79,7 +79,7 @@ pub(super) async fn run(runtime: Runtime, attempt: Attempt, meter: Arc<Meter>, f
         }
     };
     let log = run.guest.log.lock().expect("nothing panics while it holds the log").tail();
-    let only_repeated = run.guest.journal.only_repeated();
+    let is_stale = run.guest.journal.is_stale();
     let Guest { host_calls, asked_wait, recorded, actions, decisions, .. } = run.guest;
     // What was sent is recorded before anything else happens in the delivery's lane.
     actions.close();
@@ -93,7 +93,7 @@ pub(super) async fn run(runtime: Runtime, attempt: Attempt, meter: Arc<Meter>, f
         host_calls,
         asked_wait,
         recorded,
-        only_repeated,
+        is_stale,
         decisions,
     }
 }

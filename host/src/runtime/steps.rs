@@ -119,7 +119,7 @@ impl Guest {
         let owner = (&*self.plugin, self.terms.limits.room());
         let answered = ledger.own(self.run, owner, changes, step, own).await;
         let answered = answered.map_err(|lost| self.suspend(not_recorded(lost)))?;
-        self.journal.count(&answered);
+        self.journal.came(&answered);
         Ok(self.came(answered))
     }
 
@@ -158,7 +158,7 @@ impl Guest {
         match task.await {
             Ok(Sent::Answered(answered)) => {
                 self.heed(&answered.answer);
-                self.journal.count(&answered);
+                self.journal.came(&answered);
                 Ok(self.came(answered))
             }
             Ok(Sent::Suspended(suspend)) => {

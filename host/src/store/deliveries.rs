@@ -97,7 +97,7 @@ pub struct Finish {
     pub crash: Option<Crash>,
     /// Whether its runs recorded something.
     pub journaled: bool,
-    /// Whether the next run has to look anew, see [`Journal`](crate::journal::Journal::only_repeated).
+    /// Whether the next run has to look anew, see [`Journal`](crate::journal::Journal::is_stale).
     pub anew: bool,
     /// What was decided about its calls, where that was not a plain yes.
     pub decisions: Decisions,

@@ -25,6 +25,8 @@ enum Instruction {
     Own,
     /// Returns `retry` until there were this many runs.
     RetryUntil(u32),
+    /// Returns `retry` as long as the first look at the world shows less than this: nobody is free.
+    WaitFor(u8),
 }
 
 /// What becomes of something that is done.
@@ -124,7 +126,7 @@ impl Simulation<'_> {
             let mut told = Vec::new();
             match self.run(&mut journal, run, &mut told) {
                 End::Handled => return told,
-                End::Retry if journal.only_repeated() => {
+                End::Retry if journal.is_stale() => {
                     self.table.header.as_mut().expect("what is repeated was recorded").anew = true;
                 }
                 End::Retry | End::Broken => {}
@@ -156,11 +158,15 @@ impl Simulation<'_> {
     }
 
     fn run(&mut self, journal: &mut Journal, run: u32, told: &mut Vec<Option<bool>>) -> End {
-        let mut read = 0;
+        let (mut read, mut first) = (0, None);
         for (place, instruction) in self.program.iter().enumerate() {
             let at = u8::try_from(place).expect("short programs");
             let end = match instruction {
-                Instruction::Read => self.read(journal, &mut read),
+                Instruction::Read => {
+                    read = self.read(journal);
+                    first.get_or_insert(read);
+                    None
+                }
                 Instruction::Send { effect, reads } => {
                     let mut call = call(Kind::Call(*effect), "send", at, None);
                     if *reads {
@@ -175,9 +181,15 @@ impl Simulation<'_> {
                         simulation.world.variables.insert(*variable, *value);
                     })
                 }
-                Instruction::Own => self.own(journal, call(Kind::Own, "own", at, None), place),
+                Instruction::Own => {
+                    let call = Call { about: place.to_string(), ..call(Kind::Own, "memory.set", at, None) };
+                    self.own(journal, call, place)
+                }
                 Instruction::RetryUntil(runs) if run < *runs => Some(End::Retry),
                 Instruction::RetryUntil(_) => None,
+                Instruction::WaitFor(least) => {
+                    first.is_some_and(|first| first < *least).then_some(End::Retry)
+                }
             };
             if let Some(end) = end {
                 return end;
@@ -186,8 +198,8 @@ impl Simulation<'_> {
         End::Handled
     }
 
-    /// The world is another one each time it is looked at.
-    fn read(&mut self, journal: &mut Journal, read: &mut u8) -> Option<End> {
+    /// What the world shows: another one each time it is looked at.
+    fn read(&mut self, journal: &mut Journal) -> u8 {
         let call = call(READ, "read", 0, None);
         let came = match journal.next(&call) {
             Next::Repeat(came) => came,
@@ -198,8 +210,7 @@ impl Simulation<'_> {
                 came
             }
         };
-        *read = came.answer.into_text().expect("a text").parse().expect("a number");
-        None
+        came.answer.into_text().expect("a text").parse().expect("a number")
     }
 
     fn own(&mut self, journal: &mut Journal, call: Call, place: usize) -> Option<End> {
@@ -259,6 +270,7 @@ fn instruction() -> impl Strategy<Value = Instruction> {
         2 => (0..3_u8, 0..4_u8).prop_map(|(variable, value)| Instruction::Set { variable, value }),
         2 => Just(Instruction::Own),
         1 => (1..6_u32).prop_map(Instruction::RetryUntil),
+        1 => (1..10_u8).prop_map(Instruction::WaitFor),
     ]
 }
 
@@ -319,7 +331,7 @@ proptest! {
                 }
                 Instruction::Set { .. } => { told_of.next(); }
                 Instruction::Own => prop_assert_eq!(world.own.get(&place), Some(&1), "the own step at {}", place),
-                Instruction::Read | Instruction::RetryUntil(_) => {}
+                Instruction::Read | Instruction::RetryUntil(_) | Instruction::WaitFor(_) => {}
             }
         }
         let wanted = wanted(&program, &told);
