@@ -21,7 +21,7 @@ chat_transferred | 4 | 3
 user_added_to_chat | 4 | 3
 user_removed_from_chat | 4 | 3
 incoming_event | 1 | 0
-event_updated | 1 | 0
+event_updated | 4 | 3
 event_deleted | 1 | 0
 incoming_rich_message_postback | 4 | 3
 chat_properties_updated | 4 | 3
@@ -138,6 +138,21 @@ async fn what_comes_again_later_is_news_unless_it_has_a_key() {
     let count = |name: &str| events.iter().filter(|event| event.event_type == name).count();
     assert_eq!((count("thread_tagged"), count("incoming_event")), (3, 1));
     assert!(events.iter().all(|event| !event.possible_duplicate));
+}
+
+/// Edited, edited again, and set back: a plugin that got two of the three would go on with the second.
+#[tokio::test]
+async fn an_edit_that_sets_a_message_back_is_news() {
+    let desk = Desk::with(&[]);
+    let first = String::from_utf8(payload("v3.6/event_updated.json")).expect("text");
+    let text = "\"text\": \"";
+    assert!(first.contains(text), "{first}");
+    let second = first.replace(text, "\"text\": \"Or rather: ");
+    for (body, minute) in [(&first, 0), (&second, 5), (&first, 10)] {
+        desk.take(body.as_bytes(), minute * 60_000).await;
+    }
+    let events = desk.events();
+    assert_eq!(events.iter().map(|event| event.possible_duplicate).collect::<Vec<_>>(), [false; 3]);
 }
 
 #[tokio::test]

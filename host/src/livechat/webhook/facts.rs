@@ -73,15 +73,12 @@ fn lane_without_chat(event_type: &str, payload: &Payload) -> Option<String> {
     }
 }
 
-/// What tells an event from all others of its type, chat and thread; `None` if nothing does.
+/// What tells an event from all others of its type, chat and thread; `None` if nothing does. Nothing tells one update of a
+/// chat event from a later one that sets it back to the same.
 fn natural_key(event_type: &str, payload: &Payload, thread_id: Option<&str>) -> Option<String> {
     match event_type {
         "incoming_event" => Some(payload.event.id("id")?.into_owned()),
         "event_deleted" => Some(payload.root.id("event_id")?.into_owned()),
-        "event_updated" => {
-            let id = payload.event.id("id")?;
-            Some(format!("{id} {}", hash(payload.root.raw("event")?)))
-        }
         "incoming_chat" | "chat_deactivated" if thread_id.is_some() => Some(String::new()),
         // A format without thread ids: a conversation is one by when it began.
         "incoming_chat" | "chat_deactivated" => Some(payload.thread.id("created_at")?.into_owned()),
