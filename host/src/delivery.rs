@@ -104,6 +104,9 @@ pub enum Outcome {
         reason: String,
         /// Not to be run before this is over.
         wait: Duration,
+        /// Whether it is the host that can't go on: it's stopping, or its store or its pool of instances is full. That
+        /// says nothing of the event, and ends no delivery.
+        by_host: bool,
     },
 }
 
@@ -159,6 +162,8 @@ pub struct History {
     pub attempts: u32,
     /// Of these, how many trapped or ran out of something, the one that just ended included.
     pub crashes: u32,
+    /// Whether it ran before, in whatever way that ended.
+    pub ran_before: bool,
     /// How long the host was up since the event was accepted.
     pub age: Duration,
     /// The longest wait that a service asked for in the attempt that just ended; zero if none did.
@@ -191,7 +196,10 @@ pub fn after(outcome: &Outcome, history: History, jitter: f64) -> Next {
         Outcome::Reject(reason) => Next::Dead(format!("rejected by the plugin: {reason}")),
         Outcome::Fuse(reason) => Next::Dead(reason.clone()),
         Outcome::InDoubt(_) => Next::Again(Duration::ZERO),
-        Outcome::Suspended { reason, .. } if history.age >= RETRY_WINDOW => {
+        // One whose lane was closed for a day has waited for others so far, and is tried all the same.
+        Outcome::Suspended { reason, by_host: false, .. }
+            if history.age >= RETRY_WINDOW && history.ran_before =>
+        {
             Next::Dead(format!("still waiting after 24 h: {reason}"))
         }
         // Spread, so that what waited for the same thing doesn't come back at the same moment.

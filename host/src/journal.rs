@@ -10,8 +10,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use crate::action::Effect;
-
 mod answer;
 mod ledger;
 mod own;

@@ -4,7 +4,7 @@ use super::*;
 
 fn check(outcome: Outcome, attempts: u32, crashes: u32, age_hours: u64, expected: Next) {
     let age = Duration::from_secs(age_hours * 3600);
-    let history = History { attempts, crashes, age, asked_wait: Duration::ZERO };
+    let history = History { attempts, crashes, ran_before: true, age, asked_wait: Duration::ZERO };
     assert_eq!(after(&outcome, history, 1.0), expected, "{outcome:?} after {history:?}");
 }
 
@@ -28,17 +28,33 @@ fn what_follows_an_outcome() {
     check(Outcome::Trapped("boom".into()), 3, 3, 0, Next::Dead("trapped 3 times, last: boom".into()));
     check(Outcome::OutOf(Resource::Cpu, "cpu".into()), 2, 2, 0, again(2));
     check(Outcome::Fuse("too much".into()), 1, 0, 0, Next::Dead("too much".into()));
-    let suspended = || Outcome::Suspended { reason: "closed".into(), wait: Duration::from_secs(8) };
-    check(suspended(), 0, 0, 0, again(10));
-    check(suspended(), 0, 0, 24, Next::Dead("still waiting after 24 h: closed".into()));
+    let suspended =
+        |by_host| Outcome::Suspended { reason: "closed".into(), wait: Duration::from_secs(8), by_host };
+    check(suspended(false), 0, 0, 0, again(10));
+    check(suspended(false), 0, 0, 24, Next::Dead("still waiting after 24 h: closed".into()));
+    check(suspended(true), 0, 0, 24, again(10));
     check(Outcome::InDoubt("cut".into()), 0, 0, 30, again(0));
+}
+
+#[test]
+fn a_delivery_whose_lane_was_closed_for_a_day_is_tried_before_it_is_given_up() {
+    let closed = |by_host| Outcome::Suspended { reason: "closed".into(), wait: Duration::ZERO, by_host };
+    let check = |ran_before, outcome, is_given_up: bool| {
+        let age = Duration::from_secs(30 * 3600);
+        let history = History { attempts: 0, crashes: 0, ran_before, age, asked_wait: Duration::ZERO };
+        let next = after(&outcome, history, 1.0);
+        assert_eq!(matches!(next, Next::Dead(_)), is_given_up, "{outcome:?} after {history:?}: {next:?}");
+    };
+    check(false, closed(false), false);
+    check(true, closed(false), true);
+    check(true, closed(true), false);
 }
 
 #[test]
 fn a_wait_that_a_service_asked_for_is_not_undercut() {
     let check = |asked, expected| {
         let asked_wait = Duration::from_secs(asked);
-        let history = History { attempts: 3, crashes: 0, age: Duration::ZERO, asked_wait };
+        let history = History { attempts: 3, crashes: 0, ran_before: true, age: Duration::ZERO, asked_wait };
         let next = after(&Outcome::Retry("busy".into()), history, 0.5);
         assert_eq!(next, Next::Again(Duration::from_secs(expected)), "{asked} s were asked for");
     };
@@ -71,9 +87,10 @@ fn outcomes() -> impl Strategy<Value = Outcome> {
         3 => resource.prop_map(|resource| Outcome::OutOf(resource, "why".to_owned())),
         1 => Just(Outcome::Fuse("why".to_owned())),
         4 => Just(Outcome::InDoubt("why".to_owned())),
-        8 => (0..7_200_u64).prop_map(|wait_s| Outcome::Suspended {
+        8 => (0..7_200_u64, any::<bool>()).prop_map(|(wait_s, by_host)| Outcome::Suspended {
             reason: "why".to_owned(),
             wait: Duration::from_secs(wait_s),
+            by_host,
         }),
     ]
 }
@@ -81,6 +98,7 @@ fn outcomes() -> impl Strategy<Value = Outcome> {
 /// What is promised of a delivery, written down once more: by counting, without a look at how it is decided.
 #[derive(Default)]
 struct Model {
+    runs: u32,
     attempts: u32,
     crashes: u32,
     age: Duration,
@@ -90,10 +108,13 @@ impl Model {
     /// An attempt ends; the shortest and the longest wait for the next one, or `None` if there is no next one.
     fn end(&mut self, outcome: &Outcome, asked: Duration) -> Option<(Duration, Duration)> {
         let is_over = self.age >= Duration::from_secs(24 * HOUR_S);
+        self.runs += 1;
         match outcome {
             Outcome::Handled | Outcome::Reject(_) | Outcome::Fuse(_) => None,
             Outcome::InDoubt(_) => Some((Duration::ZERO, Duration::ZERO)),
-            Outcome::Suspended { wait, .. } => (!is_over).then_some((*wait, *wait + *wait / 4)),
+            Outcome::Suspended { wait, by_host, .. } => {
+                (*by_host || self.runs == 1 || !is_over).then_some((*wait, *wait + *wait / 4))
+            }
             Outcome::Retry(_) => {
                 self.attempts += 1;
                 (!is_over).then(|| self.wait(asked))
@@ -129,7 +150,9 @@ proptest! {
             let asked = Duration::from_secs(asked_s);
             let promised = model.end(&outcome, asked);
             let (attempts, crashes, age) = (model.attempts, model.crashes, model.age);
-            let next = after(&outcome, History { attempts, crashes, age, asked_wait: asked }, jitter);
+            let history =
+                History { attempts, crashes, ran_before: model.runs > 1, age, asked_wait: asked };
+            let next = after(&outcome, history, jitter);
             let case = format!("{outcome:?} at {age:?}, {attempts} attempts, {crashes} crashes: {next:?}");
             match (next, promised) {
                 (Next::Again(wait), Some((shortest, longest))) => {
@@ -155,7 +178,8 @@ proptest! {
         let (mut age, mut attempts) = (Duration::ZERO, 0);
         loop {
             attempts += 1;
-            let history = History { attempts, crashes: 0, age, asked_wait: Duration::from_secs(asked_s) };
+            let asked_wait = Duration::from_secs(asked_s);
+            let history = History { attempts, crashes: 0, ran_before: attempts > 1, age, asked_wait };
             match after(&Outcome::Retry("busy".to_owned()), history, jitter) {
                 Next::Again(wait) => age += wait + Duration::from_millis(1),
                 Next::Dead(_) => break,

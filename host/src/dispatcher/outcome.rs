@@ -27,6 +27,7 @@ pub(super) fn finish(pending: &Pending, clues: Clues, report: &Report, version: 
     let history = History {
         attempts: pending.attempts + u32::from(is_spent),
         crashes: pending.crashes + u32::from(is_crash),
+        ran_before: pending.runs > 0,
         age,
         asked_wait: report.asked_wait,
     };

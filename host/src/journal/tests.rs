@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::action::http::Response;
-use crate::action::{Code, Error, memory};
+use crate::action::{Code, Effect, Error, memory};
 
 mod histories;
 mod own;

@@ -227,14 +227,17 @@ fn failure(error: &wasmtime::Error, guest: &Guest, stack_bytes: usize) -> Outcom
     }
     match error.downcast_ref::<Suspend>() {
         Some(Suspend::Wait(reason, wait)) => {
-            return Outcome::Suspended { reason: plain(reason), wait: *wait };
+            return Outcome::Suspended { reason: plain(reason), wait: *wait, by_host: false };
+        }
+        Some(Suspend::Host(reason, wait)) => {
+            return Outcome::Suspended { reason: plain(reason), wait: *wait, by_host: true };
         }
         Some(Suspend::Doubt(reason)) => return Outcome::InDoubt(plain(reason)),
         None => {}
     }
     if error.is::<wasmtime::PoolConcurrencyLimitError>() {
         let reason = "the pool of instances is full".to_owned();
-        return Outcome::Suspended { reason, wait: Duration::from_secs(1) };
+        return Outcome::Suspended { reason, wait: Duration::from_secs(1), by_host: true };
     }
     if let Some(Trap::StackOverflow) = error.downcast_ref::<Trap>() {
         let message =

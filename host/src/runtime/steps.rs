@@ -21,6 +21,8 @@ use crate::crash_point::CrashPoint;
 use crate::delivery::Resource;
 use crate::journal::{Answer, Answered, Call, Change, Kind, Lost, Next, Own, Run, fingerprint};
 
+/// A plugin names what it does in a word or two; a longer name fills the journal.
+const ONCE_BYTES_MAX: usize = 512;
 /// How long an answer that the store can't take is kept for it, before the action counts as in doubt.
 const ANSWER_KEPT: Duration = Duration::from_secs(20);
 const STORE_RETRY: Duration = Duration::from_millis(500);
@@ -30,13 +32,15 @@ const STORE_RETRY: Duration = Duration::from_millis(500);
 pub(super) enum Suspend {
     /// What it wants can't be had now, and why; not before this is over.
     Wait(String, Duration),
+    /// The host itself can't go on, and why; not before this is over.
+    Host(String, Duration),
     /// It is not known whether its action took place, and why.
     Doubt(String),
 }
 
 impl fmt::Display for Suspend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Suspend::Wait(reason, _) | Suspend::Doubt(reason)) = self;
+        let (Suspend::Wait(reason, _) | Suspend::Host(reason, _) | Suspend::Doubt(reason)) = self;
         f.write_str(reason)
     }
 }
@@ -130,6 +134,10 @@ impl Guest {
         effect: Effect,
         once: Option<String>,
     ) -> wasmtime::Result<Answer> {
+        if let Some(bytes) = once.as_ref().map(String::len).filter(|bytes| *bytes > ONCE_BYTES_MAX) {
+            let message = format!("a name (`once`) of {bytes} bytes: the longest is {ONCE_BYTES_MAX}");
+            return Ok(Error::new(Code::Invalid, message).into());
+        }
         let call = self.outgoing_call(&outgoing, effect, once);
         let number = match self.next(&call)? {
             Step::Repeated(answer) => return Ok(answer),
@@ -137,7 +145,7 @@ impl Guest {
         };
         if self.services.stopping.is_cancelled() {
             let reason = "the host is stopping: no new action is begun".to_owned();
-            return Err(self.suspend(Suspend::Wait(reason, Duration::ZERO)));
+            return Err(self.suspend(Suspend::Host(reason, Duration::ZERO)));
         }
         if let Err(error) = self.check_expiry(&outgoing) {
             // Recorded, though it was never sent: a run that repeats this one must find it on its way.
@@ -162,7 +170,7 @@ impl Guest {
                 Ok(self.came(answered))
             }
             Ok(Sent::Suspended(suspend)) => {
-                if matches!(suspend, Suspend::Wait(..)) {
+                if !matches!(suspend, Suspend::Doubt(_)) {
                     self.spare_fuse(chat_id.as_deref());
                     self.spare_grant(used.as_ref());
                 }
@@ -381,7 +389,7 @@ fn failed(error: Error) -> Answered {
 }
 
 fn not_recorded(lost: Lost) -> Suspend {
-    Suspend::Wait(lost_because(&lost), Duration::from_secs(1))
+    Suspend::Host(lost_because(&lost), Duration::from_secs(1))
 }
 
 fn lost_because(lost: &Lost) -> String {

@@ -59,7 +59,7 @@ fn off_the_way_a_change_that_was_undone_is_made_again() {
 fn off_the_way_a_number_is_added_to_once_unless_it_was_begun_anew() {
     let add = on("k", INCREMENT);
     check(&[add.clone(), set("k", 5)], &[(add.clone(), false), (set("k", 5), false)]);
-    check(&[add.clone()], &[(add.clone(), false), (add.clone(), true)]);
+    check(std::slice::from_ref(&add), &[(add.clone(), false), (add.clone(), true)]);
     check(&[set("k", 0), add.clone()], &[(set("k", 0), true), (add.clone(), true)]);
     let again = [set("k", 0), set("k", 5), add.clone()];
     check(&again, &[(set("k", 0), true), (set("k", 5), true), (add.clone(), true)]);
