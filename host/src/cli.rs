@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::delivery::DeliveryId;
 use crate::event::EventId;
+use crate::event::person::Person;
 use crate::event::types;
 
 use audit_decisions::AuditDecisionsArgs;
@@ -304,11 +305,11 @@ pub struct RestoreArgs {
 #[command(group(clap::ArgGroup::new("person").required(true).args(["chat", "email"])))]
 pub struct ForgetArgs {
     /// The person of this chat
-    #[arg(long, value_name = "ID")]
-    pub chat: Option<String>,
+    #[arg(long, value_name = "ID", value_parser = Person::of_chat)]
+    pub chat: Option<Person>,
     /// The person with this e-mail address: their chats, and what else mentions it
-    #[arg(long, value_name = "ADDRESS")]
-    pub email: Option<String>,
+    #[arg(long, value_name = "ADDRESS", value_parser = Person::with_email)]
+    pub email: Option<Person>,
     /// Only say what would be taken away
     #[arg(long)]
     pub dry_run: bool,
@@ -399,6 +400,10 @@ mod tests {
         check("chatplug files revoke p", false);
         check("chatplug forget --email mary@example.com", true);
         check("chatplug forget", false);
+        check("chatplug forget --email mary", false);
+        check("chatplug forget --email mary@", false);
+        check("chatplug forget --email=", false);
+        check("chatplug forget --chat=", false);
         check("chatplug forget --chat C1 --email mary@example.com", false);
         check("chatplug events show first", false);
         check("chatplug events list --limit 0", false);

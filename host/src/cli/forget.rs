@@ -35,8 +35,7 @@ struct Report<'a> {
 impl ForgetArgs {
     /// Whom the arguments name.
     pub fn person(&self) -> Option<Person> {
-        let chat = self.chat.clone().map(Person::Chat);
-        chat.or_else(|| self.email.clone().map(Person::Email))
+        self.chat.clone().or_else(|| self.email.clone())
     }
 }
 

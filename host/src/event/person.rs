@@ -11,7 +11,38 @@ pub enum Person {
     Email(String),
 }
 
+/// The longest address that mail can be sent to, and longer than any id of a chat, bytes.
+const NAME_BYTES_MAX: usize = 254;
+
 impl Person {
+    /// The person of a chat with this id.
+    ///
+    /// # Errors
+    /// If it can't be the id of a chat.
+    pub fn of_chat(id: &str) -> Result<Person, String> {
+        match is_name(id) {
+            true => Ok(Person::Chat(id.to_owned())),
+            false => Err(format!("`{}` is no id of a chat: write one such as PJ0MRSHTDG", shortened(id))),
+        }
+    }
+
+    /// The person with this e-mail address.
+    ///
+    /// # Errors
+    /// If it isn't a whole address: what contains a part of one is somebody else's, too.
+    pub fn with_email(address: &str) -> Result<Person, String> {
+        let has_sides = address
+            .split_once('@')
+            .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'));
+        match has_sides && is_name(address) {
+            true => Ok(Person::Email(address.to_owned())),
+            false => Err(format!(
+                "`{}` is no e-mail address: write one such as mary@example.com",
+                shortened(address)
+            )),
+        }
+    }
+
     /// What a text is searched for.
     pub fn term(&self) -> &str {
         match self {
@@ -46,6 +77,16 @@ impl Person {
         let Person::Email(address) = self else { return false };
         serde_json::from_str(payload).is_ok_and(|payload: Value| has_customer(&payload, address))
     }
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=NAME_BYTES_MAX).contains(&text.len())
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control())
+}
+
+/// The beginning of what was written, for a message.
+fn shortened(text: &str) -> String {
+    text.chars().take(64).flat_map(char::escape_debug).collect()
 }
 
 /// The objects in a value that have this id.
@@ -105,6 +146,33 @@ fn ends_with_escape(before: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_person_is_named_by_a_whole_address_or_an_id() {
+        let check_email = |address: &str, expected: bool| {
+            assert_eq!(Person::with_email(address).is_ok(), expected, "{address}");
+        };
+        check_email("mary@example.com", true);
+        check_email("m+x@e", true);
+        for text in [
+            "",
+            "mary",
+            "@",
+            "mary@",
+            "@example.com",
+            "a@b@c",
+            "mary smith@example.com",
+            "mary@example.com\n",
+        ] {
+            check_email(text, false);
+        }
+        check_email(&format!("{}@example.com", "m".repeat(242)), true);
+        check_email(&format!("{}@example.com", "m".repeat(243)), false);
+        assert_eq!(Person::of_chat("C1"), Ok(Person::Chat("C1".to_owned())));
+        for text in ["", " ", "C1 C2", &"C".repeat(255)] {
+            assert!(Person::of_chat(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn a_term_is_found_as_a_word() {

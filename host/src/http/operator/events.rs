@@ -117,10 +117,11 @@ pub(super) async fn forget(
     sent: Body,
 ) -> Answer<Forgotten> {
     let person = match body(sent)? {
-        Forget { chat: Some(id), email: None } if !id.is_empty() => Person::Chat(id),
-        Forget { chat: None, email: Some(address) } if !address.is_empty() => Person::Email(address),
-        _ => return Err(Problem::invalid("name a person by `chat` or by `email`, one of them")),
+        Forget { chat: Some(id), email: None } => Person::of_chat(&id),
+        Forget { chat: None, email: Some(address) } => Person::with_email(&address),
+        _ => Err("name a person by `chat` or by `email`, one of them".to_owned()),
     };
+    let person = person.map_err(Problem::invalid)?;
     let store = operator.shown.store.clone();
     let turn = operator.forgetting.clone().try_acquire_owned().map_err(|_| {
         let text = "somebody is being forgotten already: come again when `forget` is in the audit log";

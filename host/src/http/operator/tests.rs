@@ -308,6 +308,8 @@ async fn what_is_asked_for_wrongly_is_told() {
     check("post", "/api/v1/dead/replay", r#"{"selection":{"all":true,"surprise":1}}"#, 400, "invalid").await;
     check("post", "/api/v1/held/resolve", r#"{"selection":{"all":true},"as":"maybe"}"#, 400, "invalid").await;
     check("post", "/api/v1/forget", "{}", 400, "invalid").await;
+    check("post", "/api/v1/forget", r#"{"chat":""}"#, 400, "invalid").await;
+    check("post", "/api/v1/forget", r#"{"email":"mary"}"#, 400, "invalid").await;
     check("post", "/api/v1/forget", r#"{"chat":"C1","email":"mary@example.com"}"#, 400, "invalid").await;
     const LONG: &str = include_str!("openapi.json");
     let bodies = LONG.repeat(BODY_BYTES_MAX / LONG.len() + 1);
