@@ -17,6 +17,7 @@ pub(super) const SEARCHED: i64 = 500;
 /// What is stored of a person.
 #[derive(Debug, Default)]
 pub(super) struct Found {
+    /// Never the empty id: timers that belong to no chat have that.
     pub(super) chats: BTreeSet<String>,
     /// Events that mention them, or with deliveries that do, of whichever chat.
     pub(super) events: BTreeSet<i64>,
@@ -25,6 +26,14 @@ pub(super) struct Found {
     pub(super) timers: Vec<Timer>,
     /// Versions of published files.
     pub(super) files: Vec<i64>,
+}
+
+impl Found {
+    fn add_chat(&mut self, chat: String) {
+        if !chat.is_empty() {
+            self.chats.insert(chat);
+        }
+    }
 }
 
 /// A search that goes on from where it has come to.
@@ -58,7 +67,7 @@ impl Search {
         let mut found = Found::default();
         let place = match &person {
             Person::Chat(chat) => {
-                found.chats.insert(chat.clone());
+                found.add_chat(chat.clone());
                 Place::Memory(String::new(), String::new())
             }
             Person::Email(_) => Place::Events(0),
@@ -119,7 +128,7 @@ impl Search {
             if let Some(chat) = row.get::<_, Option<String>>(1)?
                 && texts.iter().any(|text| self.person.is_customer_in(text))
             {
-                self.found.chats.insert(chat);
+                self.found.add_chat(chat);
             }
         }
         Ok(())
@@ -188,7 +197,7 @@ impl Search {
         if let (Some(chat), Ok(answered)) = (chat, std::str::from_utf8(&answered))
             && self.person.is_customer_of(&chat, answered)
         {
-            self.found.chats.insert(chat);
+            self.found.add_chat(chat);
         }
         Ok(())
     }

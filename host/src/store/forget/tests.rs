@@ -109,6 +109,17 @@ async fn a_chat_is_forgotten_and_the_others_stay() {
 }
 
 #[tokio::test]
+async fn a_chat_without_an_id_is_nobodys() {
+    let bench = bench().await;
+    let person = Person::Chat(String::new());
+    let timers = bench.number("SELECT count(*) FROM timers");
+    assert_eq!(would_forget(&bench, &person), Forgotten::default());
+    let done = bench.store().forget(person, "test".to_owned(), NOW_MS).await.expect("it ends");
+    assert_eq!(done, Forgotten::default());
+    assert_eq!(bench.number("SELECT count(*) FROM timers"), timers);
+}
+
+#[tokio::test]
 async fn an_address_takes_its_chats_and_what_mentions_it() {
     let bench = bench().await;
     let person = Person::Email("mary@Example.com".to_owned());
