@@ -119,27 +119,60 @@ fn has_customer(value: &Value, address: &str) -> bool {
     }
 }
 
-/// Whether a term stands in a text (in whichever case) as a word of its own: `C1` doesn't stand in `C10`.
+/// Whether a term stands in a text (in whichever case) as a word of its own: `C1` doesn't stand in `C10`, nor
+/// `smith@example.com` in `j.smith@example.com`.
 pub fn mentions(text: &[u8], term: &str) -> bool {
+    let is_address = term.contains('@') || term.contains("%40");
     let term = term.as_bytes();
-    let is_inside = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(u8::is_ascii_alphanumeric);
     !term.is_empty()
         && text.windows(term.len()).enumerate().any(|(at, window)| {
             window.eq_ignore_ascii_case(term)
-                && (!is_inside(at.checked_sub(1)) || ends_with_escape(&text[..at]))
-                && !is_inside(Some(at + term.len()))
+                && !begins_earlier(&text[..at], is_address)
+                && !goes_on(&text[at + term.len()..], is_address)
         })
 }
 
-/// Whether what stands before is no letter or digit but a character that is written as one or several, as in JSON (a
-/// line break is `\n`) or in an address on the web (a slash is `%2f`).
-fn ends_with_escape(before: &[u8]) -> bool {
+/// What joins parts of an address before the `@`. Others may stand there too, such as `=` and `/`: those are more often
+/// between an address and what it has nothing to do with.
+const JOINTS: &[u8] = b".-_+%&'~";
+
+/// Whether a word has begun in what stands before.
+fn begins_earlier(mut before: &[u8], is_address: bool) -> bool {
+    while let Some((last, rest)) = last_character(before) {
+        match is_address && JOINTS.contains(&last) {
+            true => before = rest,
+            false => return last.is_ascii_alphanumeric(),
+        }
+    }
+    false
+}
+
+/// Whether a word goes on in what stands behind. A full stop may end a sentence.
+fn goes_on(behind: &[u8], is_address: bool) -> bool {
+    match behind {
+        [b'.' | b'-', next, ..] if is_address => next.is_ascii_alphanumeric(),
+        [next, ..] => next.is_ascii_alphanumeric(),
+        [] => false,
+    }
+}
+
+/// The last character of a text, and what stands before it. It may be written as several, as in JSON (a line break is `\n`)
+/// or in an address on the web (a plus is `%2b`). Nobody writes letters and digits like that: what looks so is something
+/// else, and parts words.
+fn last_character(text: &[u8]) -> Option<(u8, &[u8])> {
+    let written = |digits: &[u8]| {
+        let code = std::str::from_utf8(digits).ok().and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        code.filter(|code| JOINTS.contains(code)).unwrap_or(b' ')
+    };
     let is_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
-    match before {
-        [.., b'\\', b'n' | b't' | b'r' | b'b' | b'f'] => true,
-        [.., b'\\', b'u', a, b, c, d] => is_hex(&[*a, *b, *c, *d]),
-        [.., b'%', high, low] => is_hex(&[*high, *low]),
-        _ => false,
+    match text {
+        [rest @ .., b'\\', b'n' | b't' | b'r' | b'b' | b'f'] => Some((b' ', rest)),
+        [rest @ .., b'\\', b'u', a, b, c, d] if is_hex(&[*a, *b, *c, *d]) => {
+            Some((written(&[*a, *b, *c, *d]), rest))
+        }
+        [rest @ .., b'%', high, low] if is_hex(&[*high, *low]) => Some((written(&[*high, *low]), rest)),
+        [rest @ .., last] => Some((*last, rest)),
+        [] => None,
     }
 }
 
@@ -194,6 +227,34 @@ mod tests {
         check("?to=%3Cmary@example.com", "mary@example.com", true);
         check(r"rose\mary@example.com", "mary@example.com", true);
         check("nmary@example.com", "mary@example.com", false);
+        check("seen-C1_x and C1-2", "C1", true);
+    }
+
+    #[test]
+    fn an_address_is_not_found_in_a_longer_one() {
+        let check = |text: &str, found: bool| {
+            assert_eq!(mentions(text.as_bytes(), "smith@example.com"), found, "{text}");
+            let encoded = text.replace('@', "%40");
+            assert_eq!(mentions(encoded.as_bytes(), "smith%40example.com"), found, "{encoded}");
+        };
+        for joint in [".", "_", "+", "-", "%", "'", "&", "~", "%2b", "%2B", r"\u002b", "--"] {
+            check(&format!("to j{joint}smith@example.com"), false);
+            check(&format!("j{joint}smith@example.com smith@example.com"), true);
+        }
+        for begin in [
+            "<", "=", "/", ":", "'", "...", "- ", r"\n", r"\n-", "%3C", "%2f", r"\u003c", "mailto:", "|",
+            "j=",
+        ] {
+            check(&format!("{begin}smith@example.com"), true);
+        }
+        for end in
+            ["", ".", ". Thanks", ".\n", r".\n", ", and", ">", "%3E", "-", " - call", "...", "--thanks", "_"]
+        {
+            check(&format!("smith@example.com{end}"), true);
+        }
+        for end in [".au", "-mail.de", "x", ".2go"] {
+            check(&format!("smith@example.com{end}"), false);
+        }
     }
 
     #[test]
