@@ -13,13 +13,15 @@ use crate::event::person::Person;
 use crate::store::{Error, Forgotten, Reader, Store};
 
 /// What the host can't take away; the operator has to.
-pub const OUT_OF_REACH: [&str; 8] = [
+pub const OUT_OF_REACH: [&str; 10] = [
     "backups of the store, and stores that a restore left beside it",
     "LiveChat itself: chats, customers, archives",
     "what plugins sent through connections (CRM, Slack)",
     "log lines that were written",
     "webhooks that `chatplug serve --capture` wrote into a folder",
-    "published files that tell of them by other words than the address or the id of a chat, and copies that somebody saved",
+    "what plugins keep, runs recorded and other chats' events hold that tells of them by other words than the address or the id of the chat; published files likewise, and copies that somebody saved",
+    "what other events and their runs have of an address' chats without the address: name those chats with --chat",
+    "what other events and their runs have of a chat of which no event is stored, if its id could be a word or a number",
     "free pages of the store, of what retention had removed before, until they are used again or given back",
     "the chat's id in the list of events, until their metadata is removed",
 ];
@@ -29,7 +31,7 @@ struct Report<'a> {
     dry_run: bool,
     #[serde(flatten)]
     forgotten: &'a Forgotten,
-    out_of_reach: [&'static str; 8],
+    out_of_reach: [&'static str; OUT_OF_REACH.len()],
 }
 
 impl ForgetArgs {

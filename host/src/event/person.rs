@@ -43,6 +43,17 @@ impl Person {
         }
     }
 
+    /// Whether texts can be searched for it although the store knows of nobody with this name: another word, or a number,
+    /// that is the same is out of the question.
+    pub fn is_unmistakable(&self) -> bool {
+        const CHAT_CHARACTERS_MIN: usize = 8;
+        let Person::Chat(id) = self else { return true };
+        id.len() >= CHAT_CHARACTERS_MIN
+            && id.bytes().all(|c| c.is_ascii_alphanumeric())
+            && id.bytes().any(|c| c.is_ascii_digit())
+            && id.bytes().any(|c| c.is_ascii_alphabetic())
+    }
+
     /// What a text is searched for.
     pub fn term(&self) -> &str {
         match self {
@@ -205,6 +216,19 @@ mod tests {
         for text in ["", " ", "C1 C2", &"C".repeat(255)] {
             assert!(Person::of_chat(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_id_that_could_be_a_word_or_a_number_is_not_unmistakable() {
+        let check = |id: &str, expected: bool| {
+            assert_eq!(Person::Chat(id.to_owned()).is_unmistakable(), expected, "{id}");
+        };
+        check("PJ0MRSHTDG", true);
+        check("C1", false);
+        check("PASSWORDS", false);
+        check("1780000000", false);
+        check("PJ0MR-HTDG", false);
+        assert!(Person::Email("m@e".to_owned()).is_unmistakable());
     }
 
     #[test]

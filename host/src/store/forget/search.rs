@@ -49,6 +49,7 @@ pub(super) struct Search {
 
 /// Where a search has come to; it goes through the tables in this order.
 enum Place {
+    Begin,
     Events(i64),
     /// Behind this delivery.
     Deliveries(i64),
@@ -65,19 +66,19 @@ enum Place {
 impl Search {
     pub(super) fn new(person: Person, last: i64) -> Search {
         let mut found = Found::default();
-        let place = match &person {
-            Person::Chat(chat) => {
-                found.add_chat(chat.clone());
-                Place::Memory(String::new(), String::new())
-            }
-            Person::Email(_) => Place::Events(0),
-        };
-        Search { terms: person.terms(), person, last, place, found }
+        if let Person::Chat(chat) = &person {
+            found.add_chat(chat.clone());
+        }
+        Search { terms: person.terms(), person, last, place: Place::Begin, found }
     }
 
     /// Searches on; whether there is more.
     pub(super) fn go_on(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
         self.place = match &self.place {
+            Place::Begin => match self.is_certain(connection)? {
+                true => Place::Events(0),
+                false => Place::Memory(String::new(), String::new()),
+            },
             Place::Events(from) if *from < self.last => {
                 let (from, to) = (*from, from.saturating_add(SEARCHED).min(self.last));
                 self.events(connection, from, to)?;
@@ -108,6 +109,17 @@ impl Search {
             },
         };
         Ok(true)
+    }
+
+    /// Whether events that mention the person may go. Of a word that somebody takes for the id of a chat they may not.
+    fn is_certain(&self, connection: &Connection) -> rusqlite::Result<bool> {
+        match &self.person {
+            person if person.is_unmistakable() => Ok(true),
+            Person::Chat(id) if !id.is_empty() => connection
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM events WHERE chat_id = ?1)")?
+                .query_row([id], |row| row.get(0)),
+            _ => Ok(false),
+        }
     }
 
     fn events(&mut self, connection: &Connection, from: i64, to: i64) -> rusqlite::Result<()> {

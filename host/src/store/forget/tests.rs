@@ -296,6 +296,46 @@ async fn an_address_that_stands_only_in_what_runs_recorded_is_found() {
 }
 
 #[tokio::test]
+async fn a_chat_that_stands_only_in_what_other_events_hold_is_found() {
+    use crate::journal::Answer;
+
+    let archive = Answer::Text(r#"{"chats":[{"id":"PJ0MRSHTDG","text":"a secret of hers"}]}"#.to_owned());
+    // Whether one of its own is stored, by whose id it is asked for, and how many of the other three go.
+    for (own, id, gone) in [
+        (None, "PJ0MRSHTDG", 3),
+        (Some("PJ0MRSHTDG"), "PJ0MRSHTDG", 3),
+        (None, "secret", 0),
+        (Some("secret"), "secret", 1),
+    ] {
+        let bench = Bench::new();
+        let schedule = bench.accept("", "{}", NOW_MS).await;
+        bench.journal(schedule);
+        bench.finish(schedule, State::Dead, NOW_MS).await;
+        step(&bench, schedule, &archive.to_json(), None);
+        let reason = bench.accept("C2", "{}", NOW_MS).await;
+        bench.finish(reason, State::Dead, NOW_MS).await;
+        bench.accept("", r#"{"command":{"chat":"PJ0MRSHTDG"}}"#, NOW_MS).await;
+        bench.accept("C2", OTHER, NOW_MS).await;
+        bench.on_file(|file| {
+            let sql = "UPDATE events SET chat_id = NULL WHERE chat_id = '';
+                UPDATE deliveries SET reason = 'no chat PJ0MRSHTDG' WHERE id = 2";
+            file.execute_batch(sql).expect("the columns")
+        });
+        if let Some(chat) = own {
+            bench.accept(chat, "{}", NOW_MS).await;
+        }
+        let gone = gone + u64::from(own.is_some());
+        let person = Person::Chat(id.to_owned());
+        assert_eq!(would_forget(&bench, &person).events, gone, "{id}, {own:?}");
+        let done = bench.store().forget(person, "test".to_owned(), NOW_MS).await.expect("it is forgotten");
+        assert_eq!(done.events, gone, "{id}, {own:?}");
+        let left = bench.number("SELECT count(*) FROM steps");
+        assert_eq!(left, i64::from(gone == 0), "{id}, {own:?}");
+        assert!(bench.store().event(EventId(4)).await.expect("a look").is_some(), "it tells of nobody");
+    }
+}
+
+#[tokio::test]
 async fn nothing_of_it_is_left_in_the_files_of_a_store_that_stays_open() {
     let bench = bench().await;
     let person = Person::Email("mary@example.com".to_owned());
