@@ -183,6 +183,25 @@ async fn a_person_is_forgotten_while_the_host_runs() {
     assert!(!audit.to_string().contains("C1"), "the log outlives what was forgotten: {audit}");
 }
 
+#[test]
+fn where_nothing_is_stored_nothing_is_forgotten_or_decided_or_made() {
+    let host = Host::prepared(RECORDER, &[]);
+    for args in [
+        &["forget", "--chat", "C1"][..],
+        &["forget", "--chat", "C1", "--dry-run"],
+        &["dead", "replay", "--all"],
+        &["dead", "replay", "--all", "--dry-run"],
+    ] {
+        let refused = host.cli(args);
+        assert!(
+            !refused.status.success() && said(&refused).contains("nothing is stored in"),
+            "{}",
+            said(&refused)
+        );
+        assert!(!host.data().exists(), "{args:?} made a data folder");
+    }
+}
+
 #[tokio::test]
 async fn copies_and_forgetting_need_no_secret() {
     let mut host = Host::start(RECORDER, &[]);

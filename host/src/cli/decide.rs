@@ -5,12 +5,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::link::Link;
+use super::link::{Link, stored};
 use super::selection::SelectionArgs;
 use super::text;
 use crate::config::Config;
 use crate::delivery::{DeliveryId, State};
-use crate::store::{BATCH, Count, Cursor, DecidedDelivery, Decision, Reader};
+use crate::store::{BATCH, Count, Cursor, DecidedDelivery, Decision};
 
 /// Deliveries that a command names one by one in its output; of more it tells the number.
 const NAMED_MAX: usize = 1_000;
@@ -93,9 +93,8 @@ impl Done {
 }
 
 fn dry_run(data_dir: &Path, decision: Decision, args: &SelectionArgs) -> anyhow::Result<Count> {
-    let Some(reader) = Reader::open(data_dir)? else { return Ok(Count::default()) };
     let selection = args.selection(&args.ids);
-    Ok(reader.count(decision.concerns(), &selection.filter, &selection.ids, args.limit)?)
+    Ok(stored(data_dir)?.count(decision.concerns(), &selection.filter, &selection.ids, args.limit)?)
 }
 
 fn print_count(decision: Decision, count: &Count, json: bool, out: &mut dyn Write) -> io::Result<()> {

@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::link::Link;
+use super::link::{Link, stored};
 use super::{table, text};
 use crate::config::Config;
 use crate::store::{FileContent, FileSummary, FileVersion, Reader};
@@ -90,14 +90,14 @@ pub async fn run(
             list(files, json, out)
         }
         FilesCommand::History(FileArgs { plugin, name }) => {
-            let versions = reader(config)?.file_versions(plugin, name)?;
+            let versions = stored(&config.data_dir)?.file_versions(plugin, name)?;
             if versions.is_empty() {
                 return Err(missing(plugin, name));
             }
             history(versions, json, out)
         }
         FilesCommand::Show { file: FileArgs { plugin, name }, version, out: saved } => {
-            let file = reader(config)?.file(plugin, name, *version)?;
+            let file = stored(&config.data_dir)?.file(plugin, name, *version)?;
             let file = file.with_context(|| missing(plugin, name))?;
             match saved {
                 Some(path) => std::fs::write(path, file.content.as_bytes())
@@ -118,11 +118,6 @@ pub async fn run(
             Ok(writeln!(out, "{revoked} {links} no more.")?)
         }
     }
-}
-
-fn reader(config: &Config) -> anyhow::Result<Reader> {
-    let nothing = || format!("nothing is stored in {} yet", config.data_dir.display());
-    Reader::open(&config.data_dir)?.with_context(nothing)
 }
 
 fn missing(plugin: &str, name: &str) -> anyhow::Error {

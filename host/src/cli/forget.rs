@@ -6,11 +6,11 @@ use std::path::Path;
 use anyhow::bail;
 use serde::Serialize;
 
-use super::link::{Link, who};
+use super::link::{Link, stored, who};
 use super::{ForgetArgs, text};
 use crate::config::Config;
 use crate::event::person::Person;
-use crate::store::{Error, Forgotten, Reader, Store};
+use crate::store::{Error, Forgotten, Store};
 
 /// What the host can't take away; the operator has to.
 pub const OUT_OF_REACH: [&str; 10] = [
@@ -54,16 +54,14 @@ pub async fn run(
     let Some(person) = args.person() else { bail!("name a person with --chat or --email") };
     let data_dir = Config::data_dir_of(config_path)?;
     let forgotten = match args.dry_run {
-        true => match Reader::open(&data_dir)? {
-            Some(reader) => reader.would_forget(&person)?,
-            None => Forgotten::default(),
-        },
+        true => stored(&data_dir)?.would_forget(&person)?,
         false => forget(config_path, &data_dir, person).await?,
     };
     print(&forgotten, args.dry_run, json, out)
 }
 
 async fn forget(config_path: &Path, data_dir: &Path, person: Person) -> anyhow::Result<Forgotten> {
+    stored(data_dir)?;
     let opened = match Store::open(data_dir) {
         Err(Error::Locked(_)) => {
             let operator = Config::operator_of(config_path)?;

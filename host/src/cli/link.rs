@@ -68,9 +68,7 @@ impl Link {
             return Ok(link);
         }
         let (who, data_dir) = (who(), &config.data_dir);
-        if Reader::open(data_dir)?.is_none() {
-            bail!("nothing is stored in {} yet", data_dir.display());
-        }
+        stored(data_dir)?;
         let Opened { store, lock, .. } = Store::open(data_dir)?;
         Ok(Link { way: Way::Store { store, _lock: lock }, who })
     }
@@ -223,6 +221,20 @@ impl Link {
             Way::Store { store, .. } => Ok(store.forget(person, self.who.clone(), now_ms()).await?),
         }
     }
+}
+
+/// Reads the store of a data folder. Whoever opens it to change something looks first whether there is one: opening makes
+/// it.
+///
+/// # Errors
+/// If nothing is stored there yet; those of the store.
+pub fn stored(data_dir: &Path) -> anyhow::Result<Reader> {
+    Reader::open(data_dir)?.with_context(|| {
+        format!(
+            "nothing is stored in {} yet: is that the `dir` of [data] that the host uses?",
+            data_dir.display()
+        )
+    })
 }
 
 /// Where the host that uses a data folder listens for operators, if one does.
