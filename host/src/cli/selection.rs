@@ -116,9 +116,34 @@ pub(super) fn since(text: &str) -> Result<Timestamp, String> {
         return Ok(time);
     }
     let ago = text.parse::<Span>().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
-    ago.and_then(|ago| Timestamp::now().checked_sub(ago)).map_err(|_| {
+    // `24h ago` is a span of -24 hours: however it is written, the past is meant.
+    ago.and_then(|ago| Timestamp::now().checked_sub(ago.unsigned_abs())).map_err(|_| {
         format!(
             "`{text}` is no time: write one such as 2026-11-28T10:00:00Z, or how long ago, such as 24h or 7d"
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn how_long_ago_means_the_past_however_it_is_written() {
+        let day = SignedDuration::from_hours(24);
+        for text in ["24h", "24h ago", "-24h", "1d", "1 day ago", "-P1D", "PT24H"] {
+            let found = since(text).unwrap_or_else(|error| panic!("{error}"));
+            let ago = Timestamp::now().duration_since(found);
+            assert!(ago >= day && ago < day + SignedDuration::from_mins(5), "{text}: {ago}");
+        }
+        assert_eq!(
+            since("2026-11-28T10:00:00Z").map(|at| at.to_string()).as_deref(),
+            Ok("2026-11-28T10:00:00Z")
+        );
+        for text in ["", "yesterday", "24", "99999y"] {
+            assert!(since(text).is_err(), "{text}");
+        }
+    }
 }
