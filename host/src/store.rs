@@ -91,12 +91,28 @@ pub enum Error {
     #[error("{0} is in use by another chatplug process: stop that one, or give this one another [data] dir")]
     Locked(PathBuf),
     /// The data folder can't be made or read.
-    #[error("cannot use the data folder {path}: {source}")]
+    #[error("cannot use the data folder {path}: {said}")]
     Folder {
         /// The folder or the file in it.
         path: PathBuf,
         /// What the system said.
-        source: Arc<std::io::Error>,
+        said: Arc<std::io::Error>,
+    },
+    /// A file that the operator named, a backup that is read or written, is no use.
+    #[error("cannot use {path} as a backup: {what}")]
+    Backup {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        what: String,
+    },
+    /// A backup is damaged.
+    #[error("the backup {path} is damaged ({what}): it can't be restored, use another one")]
+    BackupDamaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        what: String,
     },
     /// The disk is full: what was asked is not stored, and asking again later may help.
     #[error("the disk of the data folder is full")]
@@ -443,7 +459,7 @@ fn lock(data_dir: &Path) -> Result<Lock, Error> {
 }
 
 fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Error + '_ {
-    move |source| Error::Folder { path: path.to_owned(), source: Arc::new(source) }
+    move |said| Error::Folder { path: path.to_owned(), said: Arc::new(said) }
 }
 
 #[cfg(test)]

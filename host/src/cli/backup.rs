@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use super::link::stored;
 use super::restore::contents;
 use super::text;
 use crate::store;
@@ -10,8 +11,9 @@ use crate::store;
 /// Copies the store to a file, beside a running host or without one, and says what the copy holds.
 ///
 /// # Errors
-/// Those of the store and of the output.
+/// If nothing is stored yet; those of the store and of the output.
 pub fn run(data_dir: &Path, file: &Path, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+    stored(data_dir)?;
     let checked = store::backup(data_dir, file)?;
     if json {
         return Ok(text::json(out, &checked)?);

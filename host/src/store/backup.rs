@@ -57,30 +57,62 @@ pub struct Restored {
 pub fn backup(data_dir: &Path, to: &Path) -> Result<Checked, Error> {
     let from = database(data_dir);
     fs::metadata(&from).map_err(at(&from))?;
-    if to.exists() {
-        return Err(at(to)(std::io::ErrorKind::AlreadyExists.into()));
+    if let Ok(found) = fs::symlink_metadata(to) {
+        let what = match found.is_dir() {
+            true => "it is a folder: name a file in it",
+            false => "there is one of this name: name another, or remove that one first",
+        };
+        return Err(Error::Backup { path: to.to_owned(), what: what.to_owned() });
     }
-    let to = std::path::absolute(to).map_err(at(to))?;
+    let to = std::path::absolute(to).map_err(at(to)).map_err(|error| not_written(error, to))?;
     let part = beside(&to, ".part");
-    let checked = copy_store(&from, &part).and_then(|()| check(&part)).and_then(|checked| {
-        sync(&part)?;
-        fs::rename(&part, &to).map_err(at(&to))?;
-        sync(to.parent().unwrap_or(Path::new("/")))?;
-        Ok(checked)
-    });
-    if checked.is_err() {
+    let written = create(&part)
+        .map_err(|error| not_written(error, &to))
+        .and_then(|_| copy_store(&from, &part, &to))
+        .and_then(|()| check(&part))
+        .and_then(|checked| keep(&part, &to).map(|()| checked).map_err(|error| not_written(error, &to)));
+    if written.is_err() {
         // It may not exist; the error above says more.
-        let _ = fs::remove_file(&part);
+        remove_part(&part);
     }
-    checked
+    written
 }
 
-fn copy_store(from: &Path, part: &Path) -> Result<(), Error> {
-    create(part)?;
+fn copy_store(from: &Path, part: &Path, to: &Path) -> Result<(), Error> {
     let connection = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.busy_timeout(log::BUSY_TIME)?;
-    schema::check(&connection)?;
-    copy_into(&connection, part)
+    schema::check(&connection).map_err(|error| damaged(error, from))?;
+    copy_into(&connection, part).map_err(|error| match error {
+        // What is written is the copy.
+        Error::Full => not_written(Error::Full, to),
+        error => damaged(error, from),
+    })
+}
+
+/// Gives a copy its name.
+fn keep(part: &Path, to: &Path) -> Result<(), Error> {
+    sync(part)?;
+    fs::rename(part, to).map_err(at(to))?;
+    sync(to.parent().unwrap_or(Path::new("/")))
+}
+
+/// Says of a backup why it can't be written.
+fn not_written(error: Error, path: &Path) -> Error {
+    let what = match error {
+        Error::Folder { said, .. } => {
+            format!("{said}: does its folder exist, and may this user write into it?")
+        }
+        Error::Full => "its disk is full: make room there, or name a file on another disk".to_owned(),
+        error => return error,
+    };
+    Error::Backup { path: path.to_owned(), what }
+}
+
+/// Takes away an unfinished copy, with what SQLite may have left beside it: it holds what customers wrote.
+fn remove_part(part: &Path) {
+    for ending in ["", "-journal", "-wal", "-shm"] {
+        let _ = fs::remove_file(beside(part, ending));
+    }
 }
 
 /// Copies what a connection sees to an empty file, in one reading transaction, however long it takes. The pages are
@@ -94,27 +126,41 @@ fn copy_into(connection: &Connection, part: &Path) -> Result<(), Error> {
 /// Checks a copy: that it is a store this program knows, that it is whole, and what it holds.
 ///
 /// # Errors
-/// [`Error::Damaged`], [`Error::Newer`], or what SQLite says.
+/// [`Error::BackupDamaged`], [`Error::Backup`], [`Error::Newer`], or what SQLite says.
 pub fn check(file: &Path) -> Result<Checked, Error> {
     let connection = open_checked(file)?;
-    count(&connection).map_err(|error| damaged(error.into(), file))
+    count(&connection).map_err(|error| damaged_backup(error.into(), file))
 }
 
 /// Opens a copy and checks it, with the log that may lie beside it.
 fn open_checked(file: &Path) -> Result<Connection, Error> {
-    fs::metadata(file).map_err(at(file))?;
-    let file = std::path::absolute(file).map_err(at(file))?;
+    let unusable = |what: String| Error::Backup { path: file.to_owned(), what };
+    let not_read = |error| unusable(format!("{error}: name a file that `chatplug backup` wrote"));
+    if !fs::metadata(file).map_err(not_read)?.is_file() {
+        return Err(unusable("it is no file: name one that `chatplug backup` wrote".to_owned()));
+    }
+    // SQLite wouldn't say why it can't.
+    File::open(file).map_err(not_read)?;
+    let file = std::path::absolute(file).map_err(not_read)?;
     let connection = Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.busy_timeout(log::BUSY_TIME)?;
     let checked = schema::check(&connection).and_then(|()| {
         if schema::version(&connection)? == 0 {
             let what = "it is no store of Chatplug".to_owned();
-            return Err(Error::Damaged { path: file.clone(), what });
+            return Err(Error::BackupDamaged { path: file.clone(), what });
         }
         expect_ok(&connection, "PRAGMA integrity_check(1)", &file)
     });
-    checked.map_err(|error| damaged(error, &file))?;
+    checked.map_err(|error| damaged_backup(error, &file))?;
     Ok(connection)
+}
+
+/// The same as [`damaged`] of a copy: it isn't the store that needs a backup.
+fn damaged_backup(error: Error, path: &Path) -> Error {
+    match damaged(error, path) {
+        Error::Damaged { path, what } => Error::BackupDamaged { path, what },
+        error => error,
+    }
 }
 
 /// Says of which file an error tells that it is damaged.

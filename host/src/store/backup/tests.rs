@@ -149,3 +149,30 @@ async fn damage_is_found_while_the_store_is_in_use() {
     let found = bench.store().look_through(PATIENCE).await;
     assert!(matches!(found, Err(Error::Damaged { .. })), "{found:?}");
 }
+
+#[tokio::test]
+async fn what_is_wrong_with_a_file_is_said_of_that_file_with_what_to_do() {
+    let bench = Bench::new();
+    bench.accept("C1", "{}", NOW_MS).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let of = |name: &str| folder.path().join(name);
+    let check_said = |what: &str, said: Result<Checked, Error>, expected: &str| {
+        let error = said.expect_err(what);
+        assert!(error.to_string().contains(expected), "{what}: {error}");
+        assert!(!error.to_string().contains("data folder"), "{what}: {error}");
+    };
+    let data = bench.folder.path();
+    backup(data, &of("copy.db")).expect("a copy");
+    check_said("once more", backup(data, &of("copy.db")), "name another");
+    check_said("a folder", backup(data, folder.path()), "it is a folder: name a file in it");
+    check_said("no folder", backup(data, &of("none/copy.db")), "does its folder exist");
+    let whole = fs::read(of("copy.db")).expect("the copy");
+    fs::write(of("half.db"), &whole[..whole.len() / 2]).expect("a half");
+    fs::write(of("text"), "no store").expect("a text");
+    check_said("a half", check(&of("half.db")), "half.db is damaged");
+    check_said("a text", check(&of("text")), "use another one");
+    check_said("a folder", check(folder.path()), "it is no file: name one that `chatplug backup` wrote");
+    check_said("nothing", check(&of("none.db")), "name a file that `chatplug backup` wrote");
+    let left = fs::read_dir(folder.path()).expect("the folder").count();
+    assert_eq!(left, 3, "nothing unfinished is left over");
+}
