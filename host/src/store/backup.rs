@@ -85,7 +85,7 @@ fn copy_store(from: &Path, part: &Path, to: &Path) -> Result<(), Error> {
     copy_into(&connection, part).map_err(|error| match error {
         // What is written is the copy.
         Error::Full => not_written(Error::Full, to),
-        error => damaged(error, from),
+        error => error,
     })
 }
 
@@ -135,7 +135,8 @@ pub fn check(file: &Path) -> Result<Checked, Error> {
 /// Opens a copy and checks it, with the log that may lie beside it.
 fn open_checked(file: &Path) -> Result<Connection, Error> {
     let unusable = |what: String| Error::Backup { path: file.to_owned(), what };
-    let not_read = |error| unusable(format!("{error}: name a file that `chatplug backup` wrote"));
+    let not_read =
+        |error: std::io::Error| unusable(format!("{error}: name a file that `chatplug backup` wrote"));
     if !fs::metadata(file).map_err(not_read)?.is_file() {
         return Err(unusable("it is no file: name one that `chatplug backup` wrote".to_owned()));
     }
@@ -207,25 +208,41 @@ pub fn restore(file: &Path, data_dir: &Path, who: &str, now_ms: i64) -> Result<R
     let place = database(data_dir);
     keep_owner(&lock.file, &place, data_dir);
     let part = beside(&place, ".part");
-    let copy = create(&part)?;
-    keep_owner(&copy, &place, data_dir);
+    let restored = write_copy(&checked, &part, (&place, data_dir))
+        .and_then(|()| finish(&part, &place, (who, now_ms)))
+        .and_then(|(store, until)| {
+            let before = take_place(&part, (&place, data_dir), now_ms)?;
+            Ok(Restored { store, before, until })
+        });
+    if restored.is_err() {
+        remove_part(&part);
+    }
+    restored
+}
+
+fn write_copy(checked: &Connection, part: &Path, (place, data_dir): (&Path, &Path)) -> Result<(), Error> {
+    let copy = create(part)?;
+    keep_owner(&copy, place, data_dir);
     // By SQLite: a part of what was checked may stand in a log beside the file.
-    copy_into(&checked, &part)?;
-    let (store, until) = finish(&part, &place, (who, now_ms))?;
+    copy_into(checked, part)
+}
+
+/// Puts a finished copy in the place of the store; where the store is that was there before.
+fn take_place(part: &Path, (place, data_dir): (&Path, &Path), now_ms: i64) -> Result<Option<PathBuf>, Error> {
     let before = match place.exists() {
-        true => Some(set_aside(&place, now_ms)?),
+        true => Some(set_aside(place, now_ms)?),
         false => None,
     };
     // From here on the copy has to follow: the log of the old store must not be read into it.
     for ending in ["-wal", "-shm"] {
-        let beside = beside(&place, ending);
+        let beside = beside(place, ending);
         if beside.exists() {
             fs::remove_file(&beside).map_err(at(&beside))?;
         }
     }
-    fs::rename(&part, &place).map_err(at(&place))?;
+    fs::rename(part, place).map_err(at(place))?;
     sync(data_dir)?;
-    Ok(Restored { store, before, until })
+    Ok(before)
 }
 
 /// Whoever restores, the host's user has to be able to open it: it belongs to who owned the one that it takes the place
@@ -298,19 +315,31 @@ fn forget_outages(copy: &Connection) -> Result<Option<i64>, Error> {
 
 /// Gives the store a second name, under which it stays. It keeps the first one until the copy takes it.
 fn set_aside(place: &Path, now_ms: i64) -> Result<PathBuf, Error> {
-    let time = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default();
-    let kept = beside(place, &format!(".before-{}", time.strftime("%Y%m%dT%H%M%SZ")));
     // Closing the last connection moves the log into the file. A damaged store keeps its log beside it.
     if let Ok(connection) = Connection::open(place) {
         let _ = log::move_log(&connection, "TRUNCATE");
     }
-    let log = beside(place, "-wal");
+    let kept = unused_name(place, now_ms);
+    let (log, kept_log) = (beside(place, "-wal"), beside(&kept, "-wal"));
     if log.exists() {
-        let kept = beside(&kept, "-wal");
-        fs::hard_link(&log, &kept).map_err(at(&kept))?;
+        fs::hard_link(&log, &kept_log).map_err(at(&kept_log))?;
     }
-    fs::hard_link(place, &kept).map_err(at(&kept))?;
+    fs::hard_link(place, &kept).map_err(at(&kept)).inspect_err(|_| {
+        let _ = fs::remove_file(&kept_log);
+    })?;
     Ok(kept)
+}
+
+/// A name with the time, which nothing has yet: somebody may restore twice in a second.
+fn unused_name(place: &Path, now_ms: i64) -> PathBuf {
+    let time = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default().strftime("%Y%m%dT%H%M%SZ");
+    let first = beside(place, &format!(".before-{time}"));
+    let (mut kept, mut number) = (first.clone(), 1);
+    while [&kept, &beside(&kept, "-wal")].into_iter().any(|path| fs::symlink_metadata(path).is_ok()) {
+        number += 1;
+        kept = beside(&first, &format!("-{number}"));
+    }
+    kept
 }
 
 /// Refuses a store that was just opened if it is damaged, as far as can be told in a moment.

@@ -176,3 +176,42 @@ async fn what_is_wrong_with_a_file_is_said_of_that_file_with_what_to_do() {
     let left = fs::read_dir(folder.path()).expect("the folder").count();
     assert_eq!(left, 3, "nothing unfinished is left over");
 }
+
+/// The names in a folder that contain something.
+fn names(folder: &Path, part: &str) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("the folder");
+    let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.contains(part)).collect()
+}
+
+#[tokio::test]
+async fn each_store_that_a_restore_takes_the_place_of_has_a_name_of_its_own() {
+    let mut bench = Bench::new();
+    bench.close();
+    let data = bench.folder.path();
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("copy.db");
+    backup(data, &copy).expect("a copy");
+    for number in 1..=3 {
+        restore(&copy, data, WHO, NOW_MS).expect("it is restored");
+        assert_eq!(names(data, ".before-").len(), number);
+    }
+    assert_eq!(names(data, ".part"), [""; 0]);
+}
+
+#[tokio::test]
+async fn nothing_of_a_copy_is_left_over_of_a_restore_that_failed() {
+    let mut bench = Bench::new();
+    bench.accept("C1", "{}", NOW_MS).await;
+    let data = bench.folder.path().to_owned();
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("copy.db");
+    backup(&data, &copy).expect("a copy");
+    bench.close();
+    // What is in the way of the last step.
+    let place = database(&data);
+    fs::remove_file(&place).expect("the store is gone");
+    fs::create_dir(&place).expect("a folder has its name");
+    restore(&copy, &data, WHO, NOW_MS).expect_err("a file can't take a folder's place");
+    assert_eq!(names(&data, ".part"), [""; 0]);
+}
