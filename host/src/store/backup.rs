@@ -263,7 +263,11 @@ fn finish(copy: &Path, place: &Path, (who, now_ms): (&str, i64)) -> Result<(Chec
     let connection = Connection::open(copy)?;
     connection.pragma_update(None, "journal_mode", "DELETE")?;
     let sql = "UPDATE sqlite_sequence SET seq = seq + ?1 WHERE name = 'deliveries'";
-    connection.execute(sql, [NUMBERS_SKIPPED])?;
+    if connection.execute(sql, [NUMBERS_SKIPPED])? == 0 {
+        // Nothing had been delivered when the copy was made: there is a row from the first delivery on.
+        let sql = "INSERT INTO sqlite_sequence (name, seq) VALUES ('deliveries', ?1)";
+        connection.execute(sql, [NUMBERS_SKIPPED])?;
+    }
     let store = count(&connection)?;
     let until = forget_outages(&connection)?.map(rfc3339);
     // A copy of the first schema has no audit log yet.

@@ -215,3 +215,17 @@ async fn nothing_of_a_copy_is_left_over_of_a_restore_that_failed() {
     restore(&copy, &data, WHO, NOW_MS).expect_err("a file can't take a folder's place");
     assert_eq!(names(&data, ".part"), [""; 0]);
 }
+
+#[tokio::test]
+async fn numbers_are_skipped_though_nothing_had_been_delivered_before_the_backup() {
+    let mut bench = Bench::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("copy.db");
+    backup(bench.folder.path(), &copy).expect("a copy");
+    assert_eq!(bench.accept("C1", "{}", NOW_MS).await, 1);
+    bench.close();
+    restore(&copy, bench.folder.path(), WHO, NOW_MS).expect("it is restored");
+    bench.open();
+    bench.accept("C1", "{}", NOW_MS).await;
+    assert_eq!(bench.number("SELECT min(id) FROM deliveries"), NUMBERS_SKIPPED + 1);
+}
