@@ -60,6 +60,14 @@ impl Keeper {
         for plugin in self.store.given_up() {
             self.measures.deaths(plugin).increment(1);
         }
+        let clock = self.store.clock();
+        let hours = clock.now_ms().saturating_sub(clock.trusted_ms()) / 3_600_000;
+        if hours > 0 {
+            tracing::warn!(
+                hours,
+                "the clock is that much ahead of when a host was up: retention takes it for right after a day"
+            );
+        }
         // What was learnt of a job holds in the next round, too.
         let mut jobs = Job::ALL.map(|job| (job, BatchSize::default()));
         let work = async {

@@ -286,6 +286,7 @@ impl Store {
             .map_err(|error| backup::damaged(error, &path))?;
         let traces = schema::traces(&connection)?;
         let (epoch, uptime) = Epoch::begin(&connection, &clock)?;
+        clock.doubt(&uptime);
         let running = Running::open(data_dir, &connection, clock.now_ms())?;
         let (sender, batches) = mpsc::channel(COMMITTED_BATCHES_MAX);
         let (gap, failure) = (Arc::new(AtomicBool::new(false)), Failure::none());

@@ -138,6 +138,34 @@ async fn growth_what_is_old_and_finished_is_removed_even_if_the_host_dies_over_i
 }
 
 #[tokio::test]
+async fn a_clock_that_is_far_ahead_at_the_start_empties_no_store() {
+    let mut host = Host::start(RECORDER, &[guest("guest_recorder")]);
+    accept(&host, message("OLD", 1)).await;
+    host.wait_until_done(1);
+    assert!(host.stop(), "{}", host.log());
+    // The same as a machine's clock that is 40 days ahead: all that is stored is so much older.
+    let store = Connection::open(host.data().join("chatplug.db")).expect("the store");
+    let sql = "UPDATE events SET received_at = received_at - 40 * 86400000;
+        UPDATE deliveries SET ended_at = ended_at - 40 * 86400000;
+        UPDATE starts SET started_at = started_at - 40 * 86400000, alive_at = alive_at - 40 * 86400000";
+    store.execute_batch(sql).expect("it grows old");
+    drop(store);
+    // A restart under that clock isn't believed either.
+    for number in 1..=2 {
+        host.run();
+        accept(&host, message("NEW", number)).await;
+        host.wait_until_done(1 + number);
+        host.wait_for("the doubt to be told", || {
+            host.log().contains("retention takes it for right after a day").then_some(())
+        });
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        let events = host.events();
+        assert_eq!(events[0]["chat_id"], "OLD", "{events:#?}");
+        assert!(host.stop(), "{}", host.log());
+    }
+}
+
+#[tokio::test]
 async fn a_person_is_forgotten_while_the_host_is_stopped() {
     let mut host = Host::start(RECORDER, &[]);
     let mary = serde_json::json!({ "chat": { "id": "C1", "users": [

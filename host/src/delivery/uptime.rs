@@ -52,6 +52,16 @@ impl Uptime {
         Duration::from_millis(u64::try_from(up).unwrap_or(0))
     }
 
+    /// The times in which nobody was up, and that are so long that they may be none but a clock that was set, if the latest of
+    /// them was less than `span` of uptime ago: how long they were together, and how long the host was up since.
+    pub fn leapt(&self, now_ms: i64, longer_than: Duration, span: Duration) -> Option<(i64, Duration)> {
+        let longer_ms = i64::try_from(longer_than.as_millis()).unwrap_or(i64::MAX);
+        let leaps = || self.downtimes.iter().filter(|(from, to)| *to <= now_ms && to - from > longer_ms);
+        let up = self.between(leaps().next_back()?.1, now_ms);
+        let long_ms = leaps().fold(0, |sum: i64, (from, to)| sum.saturating_add(to - from));
+        (up < span).then_some((long_ms, up))
+    }
+
     /// The latest time from which on the host was up for `span` until `now_ms`, milliseconds since 1970.
     pub fn ago(&self, now_ms: i64, span: Duration) -> i64 {
         let mut left = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
@@ -101,6 +111,24 @@ mod tests {
             Uptime::of_starts(&[(0, 20), (60, 80)]).without((70, 90)).without((50, 65)).without((95, 95));
         assert_eq!(uptime, Uptime { downtimes: vec![(20, 65), (70, 90)] });
         assert_eq!(uptime.between(10, 100), Duration::from_millis(10 + 5 + 10));
+    }
+
+    #[test]
+    fn a_leap_is_told_until_the_host_was_up_for_long_enough_since() {
+        let check = |starts: &[(i64, i64)], now_ms: i64, expected: Option<(i64, u64)>| {
+            let (longer, span) = (Duration::from_millis(24), Duration::from_millis(20));
+            let leapt = Uptime::of_starts(starts).leapt(now_ms, longer, span);
+            let expected = expected.map(|(long_ms, up_ms)| (long_ms, Duration::from_millis(up_ms)));
+            assert_eq!(leapt, expected, "{starts:?} at {now_ms}");
+        };
+        check(&[], 100, None);
+        check(&[(0, 10), (34, 34)], 34, None);
+        check(&[(0, 10), (35, 35)], 35, Some((25, 0)));
+        check(&[(0, 10), (35, 40), (45, 45)], 50, Some((25, 10)));
+        check(&[(0, 10), (35, 55)], 55, None);
+        check(&[(0, 10), (100, 110), (200, 200)], 200, Some((180, 0)));
+        // The wrong time was put right.
+        check(&[(0, 10), (100, 110), (12, 12)], 13, None);
     }
 
     fn starts() -> impl Strategy<Value = Vec<(i64, i64)>> {

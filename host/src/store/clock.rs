@@ -10,6 +10,8 @@ pub use steady::{Step, Steps};
 
 use steady::{Shown, Steady};
 
+use crate::delivery::Uptime;
+
 type Tells = Box<dyn Fn() -> i64 + Send + Sync>;
 
 /// Tells the time; cheap to clone.
@@ -83,11 +85,20 @@ impl Clock {
         }
     }
 
-    /// The same for what can't be taken back: a step forward counts after a day only.
+    /// The same for what can't be taken back: a step forward, or a start that is a day behind the last
+    /// sign of life, counts after a day only.
     pub fn trusted_ms(&self) -> i64 {
         match &*self.0 {
             Source::Steady { machine, rule } => lock(rule).trusted_ms((machine.passed_ms)()),
             Source::Given { now_ms, .. } => now_ms(),
+        }
+    }
+
+    /// Has [`Clock::trusted_ms`] follow, only after a day of uptime, what the machine's clock shows of a time in which no host
+    /// was up. A restart doesn't make a wrong time right.
+    pub(super) fn doubt(&self, uptime: &Uptime) {
+        if let Source::Steady { machine, rule } = &*self.0 {
+            lock(rule).doubt((machine.passed_ms)(), uptime);
         }
     }
 

@@ -5,6 +5,9 @@
 //! (decision 23).
 
 use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::delivery::Uptime;
 
 /// What the machine's clocks show at one moment, milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +48,7 @@ pub(in crate::store) struct Steady {
     doubted: Option<Doubted>,
 }
 
-/// It was set forward by so much, not long ago.
+/// It was set forward by so much, not long ago, or may have been while no host was up.
 #[derive(Clone, Copy, Debug)]
 struct Doubted {
     by_ms: i64,
@@ -66,6 +69,8 @@ const LASTING_MS: i64 = 60_000;
 /// What can't be taken back doesn't follow a step forward for so long, milliseconds: somebody may have set the machine's clock to
 /// the wrong year.
 const DOUBTED_MS: i64 = 24 * 60 * 60 * 1_000;
+/// So long no host is down, as a rule: it may have been started with a wrong time.
+const LEAP: Duration = Duration::from_secs(24 * 60 * 60);
 /// More steps than anybody can have missed: each takes a minute.
 const STEPS_KEPT: usize = 16;
 
@@ -140,6 +145,16 @@ impl Steady {
     /// The same, a day behind where it was set forward.
     pub(in crate::store) fn trusted_ms(&self, passed_ms: i64) -> i64 {
         self.now_ms(passed_ms).saturating_sub(self.doubted_ms(passed_ms))
+    }
+
+    /// Doubts the time of a start as that of a [step](Steady::set): by when the host was up before.
+    pub(in crate::store) fn doubt(&mut self, passed_ms: i64, uptime: &Uptime) {
+        let leapt =
+            uptime.leapt(self.now_ms(passed_ms), LEAP, Duration::from_millis(DOUBTED_MS.unsigned_abs()));
+        self.doubted = leapt.map(|(by_ms, up)| {
+            let up_ms = i64::try_from(up.as_millis()).unwrap_or(DOUBTED_MS);
+            Doubted { by_ms, since_ms: passed_ms.saturating_sub(up_ms) }
+        });
     }
 
     fn doubted_ms(&self, passed_ms: i64) -> i64 {

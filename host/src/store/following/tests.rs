@@ -218,3 +218,31 @@ async fn while_the_machine_sleeps_waits_come_due_and_nothing_gets_old() {
     stage.store().follow_clock().await.expect("it is written");
     assert_eq!(stage.reopen().age_ms(NOW_MS), 0, "and after a restart");
 }
+
+#[tokio::test]
+async fn a_start_that_is_far_ahead_is_doubted_until_hosts_were_up_for_a_day() {
+    let trusted_ms = |stage: &Stage| stage.store().clock().trusted_ms();
+    let stage = Stage::new();
+    stage.shows.pass(HOUR);
+    stage.shows.set(40 * DAY_MS);
+    let stage = stage.reopen();
+    assert_eq!(stage.now_ms(), NOW_MS + HOUR + 40 * DAY_MS);
+    assert_eq!(trusted_ms(&stage), NOW_MS + HOUR);
+    stage.shows.pass(HOUR);
+    let stage = stage.reopen();
+    assert_eq!(trusted_ms(&stage), NOW_MS + 2 * HOUR, "another start doesn't make it right");
+    stage.shows.pass(DAY_MS - HOUR - 1);
+    assert_eq!(trusted_ms(&stage), NOW_MS + HOUR + DAY_MS - 1);
+    stage.shows.pass(1);
+    assert_eq!(trusted_ms(&stage), stage.now_ms(), "it stayed: it is right");
+    let stage = stage.reopen();
+    assert_eq!(trusted_ms(&stage), stage.now_ms());
+    // A step that a running host has followed, and then a start.
+    stage.shows.set(365 * DAY_MS);
+    stage.follow().await;
+    let stage = stage.reopen();
+    assert_eq!(trusted_ms(&stage), stage.now_ms() - 365 * DAY_MS);
+    stage.shows.set(-365 * DAY_MS);
+    let stage = stage.reopen();
+    assert_eq!(trusted_ms(&stage), stage.now_ms(), "it was put right");
+}
