@@ -42,7 +42,7 @@ const WAIT: Duration = Duration::from_secs(1);
 /// The host that runs, or the store.
 pub struct Link {
     way: Way,
-    /// `cli:NAME`, with the system's name of the user.
+    /// See [`who`].
     who: String,
 }
 
@@ -248,9 +248,25 @@ pub fn running_at(data_dir: &Path) -> anyhow::Result<Option<SocketAddr>> {
     }
 }
 
-/// Who runs a command, as the audit log tells it.
+/// Who runs a command, as the audit log tells it: `cli:NAME`, with the system's name of the user; `cli:NAME/sudo:OTHER` if
+/// another user runs it as that one, as `sudo` has it. An account of a service is nobody.
 pub fn who() -> String {
-    format!("cli:{}", user())
+    named(&user(), std::env::var("SUDO_USER").ok().as_deref())
+}
+
+fn named(user: &str, sudo: Option<&str>) -> String {
+    // With the longest name of a user, no more than a host takes for the name of a client; and only what it takes.
+    const CHARS_MAX: usize = 22;
+    let word = |c: char| match c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@') {
+        true => c,
+        false => '_',
+    };
+    match sudo.filter(|sudo| !sudo.is_empty() && *sudo != user) {
+        Some(sudo) => {
+            format!("cli:{user}/sudo:{}", sudo.chars().take(CHARS_MAX).map(word).collect::<String>())
+        }
+        None => format!("cli:{user}"),
+    }
 }
 
 impl Host {
@@ -350,4 +366,21 @@ fn user() -> String {
 
 fn now_ms() -> i64 {
     Timestamp::now().as_millisecond()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_runs_a_command_by_sudo_is_named_beside_the_account() {
+        let check =
+            |sudo: Option<&str>, expected: &str| assert_eq!(named("chatplug", sudo), expected, "{sudo:?}");
+        check(None, "cli:chatplug");
+        check(Some(""), "cli:chatplug");
+        check(Some("chatplug"), "cli:chatplug");
+        check(Some("anna"), "cli:chatplug/sudo:anna");
+        check(Some("a b\n\u{1b}[1m)ü"), "cli:chatplug/sudo:a_b___1m__");
+        check(Some(&"a".repeat(1_000)), &format!("cli:chatplug/sudo:{}", "a".repeat(22)));
+    }
 }
