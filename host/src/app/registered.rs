@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::services::{Account, Way};
 use super::webhooks::{self, App};
 use crate::action::livechat::LiveChat;
-use crate::config::Config;
+use crate::config::{Api, Config};
 use crate::destinations::Destinations;
 use crate::heartbeat::Heartbeat;
 use crate::livechat::client::Client;
@@ -54,10 +54,10 @@ impl Registered {
         let mut wait = FIRST;
         while stop.run_until_cancelled(self.heartbeat.wait(wait)).await.is_some() {
             wait = EVERY;
-            if self.livechat.ready().is_err() {
+            let config = self.config.load_full();
+            if is_watched(&config) && self.livechat.ready().is_err() {
                 continue;
             }
-            let config = self.config.load_full();
             // The account's own client: another one would have tokens of its own issued.
             let client = match self.account.client() {
                 Ok(Way::Current(client)) => Some(client),
@@ -75,11 +75,17 @@ impl Registered {
     }
 }
 
+/// Whether there is an app for which webhooks are registered. Without one nothing is: what was wrong with an earlier app is over.
+fn is_watched(config: &Config) -> bool {
+    config.livechat.client_id.is_some() && config.livechat.api != Api::V2
+}
+
 /// What LiveChat says, where the config allows to ask.
 async fn look(config: &Config, client: Option<Client>) -> anyhow::Result<Known> {
-    let Some(client) = client.filter(|_| config.livechat.client_id.is_some()) else {
-        return Ok(Known::Nothing);
-    };
+    if !is_watched(config) {
+        return Ok(Known::Well);
+    }
+    let Some(client) = client else { return Ok(Known::Nothing) };
     let app = App::with(config, client)?;
     let registered = app.registered().await?;
     let needed = webhooks::needed(config);
@@ -156,8 +162,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_an_app_nothing_is_known() {
-        let config = Config::parse("", "chatplug.toml", &|_: &str| None).unwrap();
-        assert_eq!(look(&config, None).await.unwrap(), Known::Nothing);
+    async fn without_an_app_nothing_is_wrong_and_without_credentials_nothing_is_known() {
+        let config = |text: &str| Config::parse(text, "chatplug.toml", &|_: &str| None).unwrap();
+        let app = format!("[livechat]\nclient_id = \"{CLIENT_ID}\"\n");
+        for (text, expected) in [
+            (String::new(), Known::Well),
+            (format!("{app}api = \"v2\"\n"), Known::Well),
+            (app, Known::Nothing),
+        ] {
+            assert_eq!(look(&config(&text), None).await.unwrap(), expected, "{text}");
+        }
     }
 }
