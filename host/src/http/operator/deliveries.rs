@@ -40,7 +40,11 @@ async fn list(operator: &Operator, uri: &Uri, state: DeliveryState) -> Answer<Ve
 }
 
 async fn count(operator: &Operator, uri: &Uri, state: DeliveryState) -> Answer<Count> {
-    let filter = query::<Listing>(uri)?.filter()?;
+    let asked: Listing = query(uri)?;
+    if asked.limit.is_some() {
+        return Err(Problem::invalid("a count takes no `limit`: it is of all that the filter lets through"));
+    }
+    let filter = asked.filter()?;
     Ok(Json(operator.query(move |reader| reader.count(state, &filter, &[], None)).await?))
 }
 

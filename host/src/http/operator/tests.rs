@@ -297,6 +297,8 @@ async fn what_is_asked_for_wrongly_is_told() {
     check("get", "/api/v1/events/ev-7", "", 404, "not-found").await;
     check("get", "/api/v1/deliveries/dl-7", "", 404, "not-found").await;
     check("get", "/api/v1/dead?limit=0", "", 400, "invalid").await;
+    check("get", "/api/v1/dead/count?limit=5", "", 400, "invalid").await;
+    check("get", "/api/v1/held/count?limit=5", "", 400, "invalid").await;
     check("get", "/api/v1/dead?surprise=1", "", 400, "invalid").await;
     check("get", "/api/v1/dead?since=yesterday", "", 400, "invalid").await;
     check("get", "/api/v1/dead?type=chat_deactived", "", 400, "invalid").await;
