@@ -2,6 +2,7 @@
 
 use chatplug::simulator::{Fault, Slack, Times};
 use chatplug_tests::{Host, PATIENCE, guest};
+use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::client::{accept, message, post};
@@ -55,6 +56,55 @@ async fn an_incident_is_told_once_also_across_a_failing_service_and_a_killed_hos
     assert_eq!(slack.violations(), [""; 0]);
     let secret = slack.webhook_url();
     assert!(!host.log().contains(secret.rsplit('/').next().expect("a path")), "{}", host.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_and_who_refuses_credentials_is_told_and_each_end_is_told_once() {
+    let (alerts, hook) = (Slack::start().await.expect("a port"), Slack::start().await.expect("a port"));
+    let config = "[operator]\nlisten = \"127.0.0.1:0\"\nnotify = \"alerts\"\n\
+        [connections.alerts]\nkind = \"slack\"\nurl = { env = \"ALERTS_URL\" }\nallow_private = true\n\
+        [connections.hook]\nkind = \"slack\"\nurl = { env = \"HOOK_URL\" }\nallow_private = true\n\
+        [plugin.poster]\nevents = [\"incoming_event\"]\ngrants = [\"http:hook\"]\nsettings = { path = \"\", posts = 1 }\n";
+    let mut host = Host::prepared(config, &[guest("guest_poster")])
+        .env("ALERTS_URL", &alerts.webhook_url())
+        .env("HOOK_URL", &hook.webhook_url());
+    host.run();
+    hook.faults().set("webhook", Fault::ErrorAfterSaving, Times::Next(1));
+    accept(&host, message("C1", 1)).await;
+    let texts = told(&alerts, 1).await;
+    assert!(texts[0].contains("1 delivery of poster in doubt"), "{texts:?}");
+    hook.faults().set("webhook", Fault::Unauthorized, Times::UntilCleared);
+    accept(&host, message("C2", 1)).await;
+    let texts = told(&alerts, 2).await;
+    assert!(texts[1].contains("connections.hook refuses our credentials"), "{texts:?}");
+
+    hook.faults().clear();
+    host.json(&["held", "resolve", "--all", "--sent"]);
+    assert!(host.stop(), "{}", host.log());
+    // As it is kept after five minutes of quiet, which are longer than a test.
+    let over = "UPDATE incidents SET incident = json_set(incident, '$.is_over', json('true'))";
+    let store = Connection::open(host.data().join("chatplug.db")).expect("the store");
+    assert_eq!(store.execute(over, []).expect("they are over"), 2);
+    host.run();
+    let mut ends = told(&alerts, 4).await.split_off(2);
+    ends.sort();
+    assert!(
+        ends[0].contains("over after") && ends[0].contains("connections.hook takes no requests"),
+        "{ends:?}"
+    );
+    assert!(ends[1].contains("over after") && ends[1].contains("held deliveries of poster"), "{ends:?}");
+    host.wait_for("nothing to be kept of them", || {
+        let count = store.query_row("SELECT count(*) FROM incidents", [], |row| row.get::<_, i64>(0));
+        (count.expect("a number") == 0).then_some(())
+    });
+    host.kill();
+    host.run();
+    // What comes next is another incident.
+    for _ in 0..8 {
+        post(&host, message("C1", 2).replace("fixture-secret", "another")).await;
+    }
+    let texts = told(&alerts, 5).await;
+    assert!(texts.len() == 5 && texts[4].contains("8 webhooks were refused"), "{texts:?}");
 }
 
 #[tokio::test]
