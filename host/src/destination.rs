@@ -206,15 +206,15 @@ impl Gate {
         Some(closed)
     }
 
-    /// Whether a call may go now, or within `patience`.
-    pub fn ask(&mut self, now: Duration, patience: Duration) -> Admission {
+    /// Whether a plugin's call may go now, or within `patience`.
+    pub fn ask(&mut self, plugin: &str, now: Duration, patience: Duration) -> Admission {
         if let Some((reason, wait)) = self.turned_away(now) {
             return Admission::Closed { reason, wait };
         }
         if self.in_flight >= self.terms.concurrency {
             return Admission::Full;
         }
-        match self.pace.take(now, patience) {
+        match self.pace.take(plugin, now, patience) {
             Err(wait) => {
                 let reason =
                     format!("gets as many requests as its `rate` allows, {} a second", self.terms.rate);

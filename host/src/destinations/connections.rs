@@ -25,7 +25,7 @@ impl Destinations {
             // There is none of that name: they say so.
             return connections.send(origin, request).await;
         };
-        let call = place.enter().await?;
+        let call = place.enter(&origin.plugin).await?;
         let timeout_ms = request.timeout_ms;
         let answer = connections.send(origin, request).await;
         let signal = signal::of_connection(&answer, timeout_ms);

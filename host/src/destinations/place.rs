@@ -78,25 +78,25 @@ impl Place {
         }
     }
 
-    /// Waits for a turn, but not long.
+    /// Waits for a turn of a plugin's, but not long.
     ///
     /// # Errors
     /// `Closed` if there is none, with why and for how long.
-    pub(super) async fn enter(self: &Arc<Self>) -> Result<Call, Failure> {
+    pub(super) async fn enter(self: &Arc<Self>, plugin: &str) -> Result<Call, Failure> {
         let began = Instant::now();
-        let entered = self.wait().await;
+        let entered = self.wait(plugin).await;
         self.wait_seconds.record(began.elapsed());
         entered
     }
 
-    async fn wait(self: &Arc<Self>) -> Result<Call, Failure> {
+    async fn wait(self: &Arc<Self>, plugin: &str) -> Result<Call, Failure> {
         let until = Instant::now() + self.patience;
         loop {
             let mut freed = pin!(self.freed.notified());
             // From here on: a place that becomes free before the wait begins must not be missed.
             freed.as_mut().enable();
             let patience = until.duration_since(Instant::now());
-            match self.with(|gate, now| gate.ask(now, patience)) {
+            match self.with(|gate, now| gate.ask(plugin, now, patience)) {
                 Admission::Closed { reason, wait } => {
                     return Err(closed(&self.name, &reason, spread(wait)));
                 }

@@ -40,7 +40,7 @@ impl LiveChat for Destinations {
             let Some(place) = self.place(LIVECHAT) else {
                 return livechat.look_up(origin, call, sent_at_ms).await;
             };
-            let entered = place.enter().await?;
+            let entered = place.enter(&origin.plugin).await?;
             let answer = livechat.look_up(origin, call, sent_at_ms).await;
             let signal = signal::of_livechat(&answer);
             place.settle(entered, &signal, answer)
@@ -146,7 +146,7 @@ async fn ask(
     call: Call,
 ) -> Result<String, Failure> {
     let Some(place) = place else { return livechat.call(origin, call).await };
-    let entered = place.enter().await?;
+    let entered = place.enter(&origin.plugin).await?;
     let answer = livechat.call(origin, call).await;
     let signal = signal::of_livechat(&answer);
     place.settle(entered, &signal, answer)

@@ -156,8 +156,14 @@ fn origin(delivery: i64) -> Origin {
 }
 
 async fn note(destinations: &Destinations) -> Result<String, Failure> {
+    note_of("notes", destinations).await
+}
+
+/// A note of the plugin `name`.
+async fn note_of(name: &str, destinations: &Destinations) -> Result<String, Failure> {
     let (chat_id, text) = ("C".to_owned(), "text".to_owned());
-    destinations.call(&origin(1), Call::SendNote { chat_id, text }).await
+    let origin = Origin { plugin: Arc::from(name), ..origin(1) };
+    destinations.call(&origin, Call::SendNote { chat_id, text }).await
 }
 
 async fn send(destinations: &Destinations) -> Result<u16, Failure> {

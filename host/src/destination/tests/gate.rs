@@ -9,7 +9,7 @@ fn gate() -> Gate {
 }
 
 fn pass(gate: &mut Gate, now: Duration) -> Pass {
-    match gate.ask(now, seconds(0)) {
+    match gate.ask("p", now, seconds(0)) {
         Admission::Go(pass, _) => pass,
         other => panic!("{other:?}"),
     }
@@ -22,7 +22,7 @@ fn tell(gate: &mut Gate, now: Duration, signal: Signal) {
 
 /// What a call at `now` is answered: for how long not, and why.
 fn closed(gate: &mut Gate, now: Duration) -> (Duration, String) {
-    match gate.ask(now, seconds(0)) {
+    match gate.ask("p", now, seconds(0)) {
         Admission::Closed { reason, wait } => (wait, reason),
         other => panic!("{other:?}"),
     }
@@ -33,7 +33,7 @@ fn so_many_calls_at_a_time() {
     let mut gate = gate();
     let first = pass(&mut gate, seconds(0));
     let _others = (pass(&mut gate, seconds(0)), pass(&mut gate, seconds(0)));
-    assert_eq!(gate.ask(seconds(1), seconds(1)), Admission::Full);
+    assert_eq!(gate.ask("p", seconds(1), seconds(1)), Admission::Full);
     gate.told(first, seconds(1), &Signal::Nothing, 0.0);
     pass(&mut gate, seconds(1));
 }
@@ -177,7 +177,7 @@ proptest! {
                 }
                 gate.told(running.remove(0), now, &signal, random);
             } else {
-                match gate.ask(now, seconds(0)) {
+                match gate.ask("p", now, seconds(0)) {
                     Admission::Go(pass, _) => {
                         prop_assert!(now >= not_before);
                         running.push(pass);
@@ -197,7 +197,7 @@ proptest! {
             if gate.probe(now) {
                 gate.probed(now, Trial::CantTell, random);
             }
-            if let Admission::Go(pass, _) = gate.ask(now, seconds(0)) {
+            if let Admission::Go(pass, _) = gate.ask("p", now, seconds(0)) {
                 gate.told(pass, now, &Signal::Well, random);
             }
         }

@@ -64,6 +64,22 @@ async fn above_the_rate_a_call_is_sent_away_and_other_destinations_are_not() {
 }
 
 #[tokio::test]
+async fn a_burst_above_the_rate_puts_its_own_plugin_off_and_no_other() {
+    let script = Arc::new(Script::default());
+    let destinations = destinations(&script, Duration::ZERO);
+    destinations.replace(terms(Terms { rate: 1.0, ..TERMS }), |_| false);
+    while note_of("poster", &destinations).await.is_ok() {}
+    let mut last = 0;
+    for _ in 0..100 {
+        last = closed(note_of("poster", &destinations).await).0;
+    }
+    assert!(last > 100, "{last}");
+    let (wait, reason) = closed(note_of("caller", &destinations).await);
+    // The next turn, its share beside the other's, and what spreads those who come back.
+    assert!(wait <= 1 + 2 + 3, "{wait} {reason}");
+}
+
+#[tokio::test]
 async fn a_service_that_fails_is_left_alone_and_tried_again() {
     let script = Arc::new(Script::default());
     script.says(unavailable(), 10);
