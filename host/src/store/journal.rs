@@ -12,11 +12,13 @@ use crate::journal::{Answer, Answered, Call, Change, Header, Kind, Ledger, Lost,
 impl Ledger for Store {
     fn record<'a>(&'a self, run: Run, changes: Vec<Change>) -> BoxFuture<'a, Result<(), Lost>> {
         Box::pin(async move {
+            let clock = self.clock.clone();
             let written = self.write(move |group| {
                 if !is_current(group, run)? {
                     return Ok(Err(Lost::Overtaken));
                 }
-                changes.iter().try_for_each(|change| apply(group, run.delivery, change)).map(Ok)
+                let now_ms = clock.now_ms();
+                changes.iter().try_for_each(|change| apply(group, run.delivery, change, now_ms)).map(Ok)
             });
             written.await.unwrap_or_else(|error| Err(Lost::Failed(error.to_string())))
         })
@@ -37,8 +39,8 @@ impl Ledger for Store {
                 if !is_current(group, run)? {
                     return Ok(Err(Lost::Overtaken));
                 }
-                changes.iter().try_for_each(|change| apply(group, run.delivery, change))?;
                 let (at_ms, now_ms) = (step.at_ms, clock.now_ms());
+                changes.iter().try_for_each(|change| apply(group, run.delivery, change, now_ms))?;
                 let result = match call {
                     Own::Memory(call) => memory::change(group, (&plugin, room), run.root.0, call, now_ms)?,
                     Own::File(call) => files::publish(group, (&plugin, room), run.root, &call, now_ms)?,
@@ -51,7 +53,7 @@ impl Ledger for Store {
                     answer: result.map_or_else(Answer::from, Answer::from),
                 };
                 let step = Step { answered: Some(answered.clone()), ..step };
-                apply(group, run.delivery, &Change::Insert(step))?;
+                apply(group, run.delivery, &Change::Insert(step), now_ms)?;
                 Ok(Ok(answered))
             });
             let written = written.await.unwrap_or_else(|error| Err(Lost::Failed(error.to_string())));
@@ -89,6 +91,7 @@ impl Store {
     /// # Errors
     /// See [`Error`].
     pub async fn settle(&self, run: Run, number: u32, answered: Option<Answered>) -> Result<bool, Error> {
+        let clock = self.clock.clone();
         self.write(move |group| {
             if !is_current(group, run)? {
                 return Ok(false);
@@ -97,7 +100,7 @@ impl Store {
                 Some(answered) => Change::Answer { number, answered },
                 None => Change::Forget { number },
             };
-            apply(group, run.delivery, &change)?;
+            apply(group, run.delivery, &change, clock.now_ms())?;
             Ok(true)
         })
         .await
@@ -123,7 +126,7 @@ fn is_current(group: &Group<'_>, run: Run) -> rusqlite::Result<bool> {
     select.exists(params![run.delivery.0, run.number])
 }
 
-fn apply(group: &Group<'_>, delivery: DeliveryId, change: &Change) -> rusqlite::Result<()> {
+fn apply(group: &Group<'_>, delivery: DeliveryId, change: &Change, now_ms: i64) -> rusqlite::Result<()> {
     let id = delivery.0;
     let run = |sql: &str, params: &[&dyn rusqlite::ToSql]| {
         group.connection.prepare_cached(sql)?.execute(params).map(|_| ())
@@ -137,7 +140,7 @@ fn apply(group: &Group<'_>, delivery: DeliveryId, change: &Change) -> rusqlite::
         Change::Count { next } => run("UPDATE journals SET next = ?2 WHERE delivery = ?1", &[&id, next]),
         Change::Insert(step) => {
             insert(group, delivery, step)?;
-            own::note_intent(group, delivery, step)
+            own::note_intent(group, delivery, step, now_ms)
         }
         Change::Answer { number, answered } => {
             let Answered { at_ms, answer, succeeded } = answered;
@@ -145,7 +148,7 @@ fn apply(group: &Group<'_>, delivery: DeliveryId, change: &Change) -> rusqlite::
                 "UPDATE steps SET answered_at = ?3, answer = ?4, succeeded = ?5 WHERE delivery = ?1 AND number = ?2",
                 &[&id, number, at_ms, &answer.to_json(), succeeded],
             )?;
-            own::note_answer(group, delivery, *number, answered)
+            own::note_answer(group, delivery, *number, answered, now_ms)
         }
         Change::Move { from, to } => run(
             "UPDATE steps SET number = ?3, aside = 0 WHERE delivery = ?1 AND number = ?2",

@@ -10,6 +10,9 @@ use crate::delivery::DeliveryId;
 use crate::event::NewEvent;
 use crate::journal::{Answer, Answered, Step};
 
+#[cfg(test)]
+mod tests;
+
 /// So long an id that LiveChat gave to a message of ours is known; as long as dedupe keys.
 const KEPT_MS: i64 = 7 * 24 * 3_600_000;
 /// So long what is caused by a call that leaves no id may come: about a minute of retries, and as much again
@@ -43,8 +46,14 @@ impl Store {
     }
 }
 
-/// Remembers which webhooks the action of a step that is begun will cause.
-pub(super) fn note_intent(group: &Group<'_>, delivery: DeliveryId, step: &Step) -> rusqlite::Result<()> {
+/// Remembers which webhooks the action of a step that is begun will cause. `now_ms` is the store's time: the step's is
+/// the machine's, which may be set in between.
+pub(super) fn note_intent(
+    group: &Group<'_>,
+    delivery: DeliveryId,
+    step: &Step,
+    now_ms: i64,
+) -> rusqlite::Result<()> {
     // Not for a connection's: its body can be long, and commits wait for this thread.
     if step.call.function.starts_with("http:") {
         return Ok(());
@@ -54,19 +63,20 @@ pub(super) fn note_intent(group: &Group<'_>, delivery: DeliveryId, step: &Step) 
         return Ok(());
     }
     match plugin_of(group, delivery)? {
-        Some(plugin) => note_own_call(group, &call, &plugin, step.at_ms),
+        Some(plugin) => note_own_call(group, &call, &plugin, now_ms),
         None => Ok(()),
     }
 }
 
-/// Remembers the id that LiveChat gave to what a step sent.
+/// Remembers the id that LiveChat gave to what a step sent; `now_ms` is the store's time.
 pub(super) fn note_answer(
     group: &Group<'_>,
     delivery: DeliveryId,
     number: u32,
     answered: &Answered,
+    now_ms: i64,
 ) -> rusqlite::Result<()> {
-    let Answered { at_ms, answer: Answer::Text(chat_event), succeeded: true } = answered else {
+    let Answered { answer: Answer::Text(chat_event), succeeded: true, .. } = answered else {
         return Ok(());
     };
     let mut select =
@@ -78,7 +88,7 @@ pub(super) fn note_answer(
     match plugin_of(group, delivery)? {
         // LiveChat may have answered without an id.
         Some(plugin) if !chat_event.is_empty() => {
-            note_own_event(group, &chat_id, chat_event, &plugin, *at_ms)
+            note_own_event(group, &chat_id, chat_event, &plugin, now_ms)
         }
         _ => Ok(()),
     }
@@ -96,7 +106,8 @@ fn plugin_of(group: &Group<'_>, delivery: DeliveryId) -> rusqlite::Result<Option
     select.query_row([delivery.0], |row| row.get(0)).optional()
 }
 
-/// See [`Store::note_own_event`]; inside a transaction.
+/// See [`Store::note_own_event`]; inside a transaction. Where two plugins expect the same at about the same time,
+/// nothing says whose it is: it is nobody's in particular then, so that neither is kept from what the other one did.
 fn note_own_event(
     group: &Group<'_>,
     chat_id: &str,
@@ -106,9 +117,10 @@ fn note_own_event(
 ) -> rusqlite::Result<()> {
     let mut upsert = group.connection.prepare_cached(
         "INSERT INTO own_events (chat_id, mark, plugin, at) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (chat_id, mark) DO UPDATE SET plugin = excluded.plugin, at = excluded.at",
+         ON CONFLICT (chat_id, mark) DO UPDATE SET
+            plugin = iif(plugin <> excluded.plugin AND at >= ?5, '', excluded.plugin), at = excluded.at",
     )?;
-    upsert.execute(params![chat_id, chat_event, plugin, now_ms])?;
+    upsert.execute(params![chat_id, chat_event, plugin, now_ms, now_ms - WINDOW_MS])?;
     let mut sweep = group.connection.prepare_cached(
         "DELETE FROM own_events WHERE (chat_id, mark) IN
             (SELECT chat_id, mark FROM own_events WHERE at < ?1 ORDER BY at LIMIT ?2)",
