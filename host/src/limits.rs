@@ -23,7 +23,8 @@ pub struct Limits {
     pub host_calls: u32,
     /// Of these, calls that change something outside, per attempt.
     pub actions: u32,
-    /// Actions in one chat within a minute, of all attempts of one version together: the fuse.
+    /// Actions in one chat within a minute, of all attempts of one version together: the fuse. See
+    /// [`Subject`](crate::action::fuse::Subject) for what is about no chat.
     pub actions_per_chat_minute: u32,
     /// What the journal of one delivery may hold: the answers and actions of its runs, bytes.
     pub journal_bytes: usize,

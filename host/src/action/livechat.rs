@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::fuse::Subject;
 use super::{BoxFuture, Effect, Error, Failure, Origin};
 use crate::grant::{self, Asked, Facts};
 
@@ -175,6 +176,18 @@ impl Call {
                 format!("agent {agent_id}")
             }
             (None, _) => "the account".to_owned(),
+        }
+    }
+
+    /// What the call changes, as the fuse counts it.
+    pub fn subject(&self) -> Subject<'_> {
+        match self {
+            Call::SetRoutingStatus { agent_id, .. } => Subject::Agent(agent_id),
+            Call::UpdateCustomer { customer_id, .. } | Call::BanCustomer { customer_id, .. } => {
+                Subject::Customer(customer_id)
+            }
+            Call::Direct(call) => call.subject(),
+            call => call.chat_id().map_or(Subject::Account, Subject::Chat),
         }
     }
 

@@ -61,6 +61,7 @@ pub(super) async fn run(runtime: Runtime, attempt: Attempt, meter: Arc<Meter>, f
     });
     guest.chat_id = event.chat_id.clone();
     guest.thread_id = event.thread_id.clone();
+    guest.is_job = is_job(&event);
     guest.fuse = Some(runtime.fuse.clone());
     let argument = contract_event(&event, number, late);
     let (ended, run) = call(&runtime, guest, meter, async |store| {

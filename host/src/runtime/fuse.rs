@@ -8,7 +8,7 @@ use super::guest::Guest;
 use super::log::Level;
 use super::steps::Suspend;
 use crate::action::Outgoing;
-use crate::action::fuse::Fuse;
+use crate::action::fuse::{Fuse, Subject};
 use crate::grant::Why;
 use crate::grant::rate::{Rated, Rates};
 
@@ -32,7 +32,7 @@ impl Shared {
     }
 }
 
-/// Ends the attempt: the plugin did too much in one chat.
+/// Ends the attempt: the plugin did too much in one chat, or on what else is counted.
 #[derive(Debug)]
 pub(super) struct Blown(pub(super) String);
 
@@ -45,22 +45,22 @@ impl std::fmt::Display for Blown {
 impl std::error::Error for Blown {}
 
 impl Guest {
-    /// Counts an action that is begun, in its chat or else in that of the event; ends the attempt if it was one
-    /// too many.
+    /// Counts an action that is begun, in its chat, in that of the event, or else on what it changes; ends the attempt
+    /// if it was one too many.
     pub(super) fn check_fuse(&self, outgoing: &Outgoing) -> wasmtime::Result<()> {
         let Some(fuse) = &self.fuse else { return Ok(()) };
-        let Some(chat_id) = self.chat_of(outgoing) else { return Ok(()) };
+        let Some(subject) = self.subject_of(outgoing) else { return Ok(()) };
         let limit = self.terms.limits.actions_per_chat_minute;
         let mut shared = fuse.fuse.lock().expect("the fuse doesn't panic");
-        let checked = shared.check(&self.plugin, self.version(), chat_id, limit, fuse.began.elapsed());
+        let checked = shared.check(&self.plugin, self.version(), subject, limit, fuse.began.elapsed());
         checked.map_err(|reason| Blown(reason).into())
     }
 
     /// An action that was counted was not begun after all: its destination takes nothing.
-    pub(super) fn spare_fuse(&self, chat_id: Option<&str>) {
-        if let (Some(fuse), Some(chat_id)) = (&self.fuse, chat_id) {
+    pub(super) fn spare_fuse(&self, subject: Option<&str>) {
+        if let (Some(fuse), Some(subject)) = (&self.fuse, subject) {
             let mut shared = fuse.fuse.lock().expect("the fuse doesn't panic");
-            shared.take_back(&self.plugin, self.version(), chat_id);
+            shared.take_back(&self.plugin, self.version(), subject);
         }
     }
 
@@ -101,12 +101,12 @@ impl Guest {
         }
     }
 
-    /// The chat in which an action counts.
+    /// The chat, or what else, that an action counts under.
     pub(super) fn chat_of<'a>(&'a self, outgoing: &'a Outgoing) -> Option<&'a str> {
-        let named = match outgoing {
-            Outgoing::Livechat(call) => call.chat_id(),
-            Outgoing::Http(_) => None,
-        };
-        named.or(self.chat_id.as_deref())
+        self.subject_of(outgoing).map(Subject::key)
+    }
+
+    fn subject_of<'a>(&'a self, outgoing: &'a Outgoing) -> Option<Subject<'a>> {
+        Subject::of(outgoing, self.chat_id.as_deref(), self.is_job)
     }
 }

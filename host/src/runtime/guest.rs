@@ -54,6 +54,8 @@ pub(super) struct Guest {
     pub(super) chat_id: Option<String>,
     /// And its thread.
     pub(super) thread_id: Option<String>,
+    /// Whether the event came from the host, and nobody in a chat waits for it.
+    pub(super) is_job: bool,
     /// `None` where nothing may be done anyway.
     pub(super) fuse: Option<fuse::Shared>,
     pub(super) memory: MemoryLimit,
@@ -147,6 +149,7 @@ impl Guest {
             meter,
             chat_id: None,
             thread_id: None,
+            is_job: false,
             fuse: None,
             memory,
             log,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::action::fuse::Subject;
 use crate::action::{Code, Effect, Error};
 
 /// An API of LiveChat's.
@@ -111,6 +112,26 @@ impl Direct {
             "resume_chat" => self.body["chat"]["id"].as_str(),
             _ => self.body["chat_id"].as_str(),
         }
+    }
+}
+
+impl Direct {
+    /// What it changes: a chat, else the agent or customer that a field names.
+    pub fn subject(&self) -> Subject<'_> {
+        if let Some(chat_id) = self.chat_id() {
+            return Subject::Chat(chat_id);
+        }
+        let (agent, id) = (self.body["agent_id"].as_str(), self.body["id"].as_str());
+        match (agent, id, self.action.rsplit('_').next()) {
+            (Some(agent), ..) | (None, Some(agent), Some("agent")) => Subject::Agent(agent),
+            (None, Some(customer), Some("customer")) => Subject::Customer(customer),
+            _ => Subject::Account,
+        }
+    }
+
+    /// Whether it begins a chat, which has no id yet.
+    pub fn starts_chat(&self) -> bool {
+        self.api == Api::Agent && self.action == "start_chat"
     }
 }
 
