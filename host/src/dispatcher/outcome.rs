@@ -121,6 +121,17 @@ fn tell(pending: &Pending, trace: TraceId, report: &Report, attempt: u32, next: 
         Next::Succeeded => {
             tracing::debug!(plugin, event, delivery, %trace, attempt, wall_ms, cpu_us, "{plugin} handled {event}");
         }
+        // What it waits for has a line of its own, once: each of those that wait comes again twice a minute.
+        Next::Again(delay) if matches!(report.outcome, Outcome::Suspended { .. }) => tracing::debug!(
+            plugin,
+            event,
+            delivery,
+            %trace,
+            outcome,
+            reason,
+            retry_ms = delay.as_millis() as u64,
+            "{plugin} waits with {event}"
+        ),
         Next::Again(delay) => tracing::warn!(
             plugin,
             event,
@@ -194,4 +205,47 @@ pub(super) fn host_panic() -> Report {
 fn random() -> f64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(()) as f64 / u64::MAX as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::DeliveryId;
+    use crate::double::logged;
+    use crate::event::EventId;
+
+    /// The line of an attempt that ended like this, and is made again.
+    fn line(outcome: Outcome) -> String {
+        let pending = Pending {
+            id: DeliveryId(2),
+            event_id: EventId(1),
+            event: None,
+            plugin: "notes".into(),
+            lane: None,
+            accepted_at_ms: 0,
+            due_at_ms: 0,
+            set_at_ms: 0,
+            attempts: 0,
+            crashes: 0,
+            runs: 1,
+            root: DeliveryId(2),
+            late: false,
+            journaled: false,
+            doubt_since_ms: None,
+        };
+        let (lines, _listening) = logged();
+        let clues = Clues { trace: TraceId::default(), age: Duration::ZERO, now_ms: 0 };
+        finish(&pending, clues, &Report { outcome, ..host_panic() }, "v1".to_owned());
+        lines.text()
+    }
+
+    #[test]
+    fn whoever_waits_for_a_destination_is_no_warning() {
+        let reason = || "livechat is parked".to_owned();
+        let waits = line(Outcome::Suspended { reason: reason(), wait: Duration::from_secs(30) });
+        assert!(waits.contains("DEBUG") && waits.contains("notes waits with ev-1"), "{waits}");
+        assert!(waits.contains("livechat is parked"), "{waits}");
+        let failed = line(Outcome::Retry(reason()));
+        assert!(failed.contains("WARN") && failed.contains("it is tried again"), "{failed}");
+    }
 }
