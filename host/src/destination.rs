@@ -32,9 +32,9 @@ const FULL: Duration = Duration::from_secs(1);
 /// What the operator lets a destination be asked.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Terms {
-    /// Requests at the same time.
+    /// Calls at the same time.
     pub concurrency: usize,
-    /// Requests a second, in the long run.
+    /// Calls a second, in the long run. A call to LiveChat may take several requests.
     pub rate: f64,
 }
 
@@ -113,8 +113,8 @@ pub enum Signal {
     Wait(Option<Duration>),
     /// It refuses our credentials.
     Refused(String),
-    /// It refuses our credentials, or just this request.
-    Forbidden(String),
+    /// It refuses our credentials, or just this request, which is known by a number.
+    Forbidden(String, u64),
     /// Nothing: the call was not made.
     Nothing,
 }
@@ -276,7 +276,7 @@ impl Gate {
         let credentials = match signal {
             Signal::Well => parking::Told::Taken,
             Signal::Refused(reason) => parking::Told::Refused(reason),
-            Signal::Forbidden(reason) => parking::Told::Forbidden(reason),
+            Signal::Forbidden(reason, request) => parking::Told::Forbidden(reason, *request),
             Signal::Failed(..) | Signal::Wait(_) | Signal::Nothing => parking::Told::Nothing,
         };
         self.parking.told(pass.parking, now, credentials, random);
@@ -370,7 +370,7 @@ impl Gate {
         match signal {
             Signal::Failed(..) => *failures += 1,
             Signal::Wait(_) => *put_off += 1,
-            Signal::Refused(_) | Signal::Forbidden(_) => *refused += 1,
+            Signal::Refused(_) | Signal::Forbidden(..) => *refused += 1,
             Signal::Well | Signal::Nothing => {}
         }
     }

@@ -10,9 +10,9 @@ pub const PROBE_SOON: Duration = Duration::from_secs(2);
 pub const PROBE_FIRST: Duration = Duration::from_secs(60);
 /// But not later than this.
 pub const PROBE_MAX: Duration = Duration::from_secs(900);
-/// So many refusals that may concern one request only, with no success in between, count as one of the
-/// credentials.
-pub const FORBIDDEN_IN_A_ROW: u32 = 3;
+/// So many different requests that were refused and may be all that is refused, with no success in between, count as a
+/// refusal of the credentials.
+pub const FORBIDDEN_IN_A_ROW: usize = 3;
 /// The longest that a caller is told to stay away: credentials can be put right at any time.
 const AWAY_MAX: Duration = Duration::from_secs(30);
 /// How long it takes until a probe, or a call in its place, has said something.
@@ -26,7 +26,8 @@ pub struct Parking {
     parked: Option<Parked>,
     /// Probes and calls that found the credentials refused since they were last taken.
     tries: u32,
-    forbidden: u32,
+    /// The requests that were forbidden since the last success, each once; no more than park it.
+    forbidden: Vec<u64>,
     /// Counts parkings: an answer to what was asked before says nothing any more.
     generation: u64,
 }
@@ -71,8 +72,8 @@ pub enum Told<'a> {
     Taken,
     /// They were refused: what the service said.
     Refused(&'a str),
-    /// They, or this one request.
-    Forbidden(&'a str),
+    /// They, or this one request, which is known by a number.
+    Forbidden(&'a str, u64),
     /// Nothing.
     Nothing,
 }
@@ -123,9 +124,11 @@ impl Parking {
             Told::Nothing => {}
             Told::Taken => self.taken(),
             Told::Refused(reason) => self.park(now, reason, random),
-            Told::Forbidden(reason) => {
-                self.forbidden += 1;
-                if ticket.is_probe || self.forbidden >= FORBIDDEN_IN_A_ROW {
+            Told::Forbidden(reason, request) => {
+                if !self.forbidden.contains(&request) {
+                    self.forbidden.push(request);
+                }
+                if ticket.is_probe || self.forbidden.len() >= FORBIDDEN_IN_A_ROW {
                     self.park(now, reason, random);
                 }
             }
@@ -164,20 +167,21 @@ impl Parking {
         };
         let wait = wait.mul_f64(1.0 + 0.1 * random.clamp(0.0, 1.0));
         self.tries = self.tries.saturating_add(1);
+        self.forbidden.clear();
         self.generation += 1;
         let (reason, next_probe) = (reason.to_owned(), now + wait);
         self.parked = Some(Parked { since, reason, next_probe, is_probing: false, trying: None });
     }
 
     fn taken(&mut self) {
-        (self.tries, self.forbidden) = (0, 0);
+        self.tries = 0;
+        self.forbidden.clear();
         if self.parked.is_some() {
             self.unpark();
         }
     }
 
     fn unpark(&mut self) {
-        self.forbidden = 0;
         self.parked = None;
         self.generation += 1;
     }

@@ -26,9 +26,9 @@ impl Destinations {
             return connections.send(origin, request).await;
         };
         let call = place.enter(&origin.plugin).await?;
-        let timeout_ms = request.timeout_ms;
+        let asked = signal::Asked::of(&origin.plugin, &request);
         let answer = connections.send(origin, request).await;
-        let signal = signal::of_connection(&answer, timeout_ms);
+        let signal = signal::of_connection(&answer, &asked);
         place.settle(call, &signal, answer)
     }
 }

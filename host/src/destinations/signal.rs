@@ -1,11 +1,12 @@
 //! What answers and failures say about the destination.
 
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::action::http::Response;
+use crate::action::http::{Request, Response};
 use crate::action::retry_after::retry_after;
 use crate::action::{Code, Error, Failure};
 use crate::destination::Signal;
@@ -21,13 +22,28 @@ pub(super) fn of_livechat<T>(answer: &Result<T, Failure>) -> Signal {
     }
 }
 
-/// What a connection's answer says of it, to a request with this timeout.
-pub(super) fn of_connection(answer: &Result<Response, Failure>, timeout_ms: Option<u32>) -> Signal {
+/// What there is to know of a request to tell what its answer means.
+pub(super) struct Asked {
+    timeout_ms: Option<u32>,
+    /// The same for what one plugin asks of one path.
+    number: u64,
+}
+
+impl Asked {
+    pub(super) fn of(plugin: &str, request: &Request) -> Asked {
+        let Request { method, path, timeout_ms, .. } = request;
+        let number = BuildHasherDefault::<DefaultHasher>::default().hash_one((plugin, method, path));
+        Asked { timeout_ms: *timeout_ms, number }
+    }
+}
+
+/// What a connection's answer says of it, to this request.
+pub(super) fn of_connection(answer: &Result<Response, Failure>, asked: &Asked) -> Signal {
     match answer {
-        Ok(response) => of_response(response),
+        Ok(response) => of_response(response, asked),
         Err(failure) => match of_failure(failure) {
             // The plugin didn't wait long enough to know.
-            Signal::Failed(..) if timeout_ms.is_some_and(|ms| ms < PATIENT_MS) => Signal::Nothing,
+            Signal::Failed(..) if asked.timeout_ms.is_some_and(|ms| ms < PATIENT_MS) => Signal::Nothing,
             signal => signal,
         },
     }
@@ -47,7 +63,7 @@ fn of_failure(failure: &Failure) -> Signal {
     }
 }
 
-fn of_response(response: &Response) -> Signal {
+fn of_response(response: &Response, asked: &Asked) -> Signal {
     let wait = || {
         let (_, value) = response.headers.iter().find(|(name, _)| name == "retry-after")?;
         retry_after(value, Timestamp::now())
@@ -55,7 +71,8 @@ fn of_response(response: &Response) -> Signal {
     match response.status {
         401 => Signal::Refused("it answers HTTP 401".to_owned()),
         403 if names_scopes(response) => Signal::Well,
-        403 => Signal::Forbidden("it answers HTTP 403 to everything".to_owned()),
+        // Mostly it is about a path, which one plugin may ask again and again.
+        403 => Signal::Forbidden("it answers HTTP 403 to everything".to_owned(), asked.number),
         // HubSpot's 477: the account is being moved.
         429 | 477 => Signal::Wait(wait()),
         // These two are about the request.

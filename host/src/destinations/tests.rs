@@ -167,17 +167,25 @@ async fn note_of(name: &str, destinations: &Destinations) -> Result<String, Fail
 }
 
 async fn send(destinations: &Destinations) -> Result<u16, Failure> {
-    let request = Request {
+    send_to("/", destinations).await
+}
+
+async fn send_to(path: &str, destinations: &Destinations) -> Result<u16, Failure> {
+    let request = request(path, None);
+    Connections::send(destinations, &origin(1), request).await.map(|response| response.status)
+}
+
+fn request(path: &str, timeout_ms: Option<u32>) -> Request {
+    Request {
         connection: "a".to_owned(),
         method: "POST".to_owned(),
-        path: "/".to_owned(),
+        path: path.to_owned(),
         query: Vec::new(),
         headers: Vec::new(),
         body: None,
-        timeout_ms: None,
+        timeout_ms,
         effect: None,
-    };
-    Connections::send(destinations, &origin(1), request).await.map(|response| response.status)
+    }
 }
 
 fn unavailable() -> Failure {

@@ -151,7 +151,7 @@ fn signal() -> impl Strategy<Value = Signal> {
         3 => wait.clone().prop_map(|wait| Signal::Failed("HTTP 503".to_owned(), wait)),
         2 => wait.prop_map(Signal::Wait),
         1 => Just(Signal::Refused("HTTP 401".to_owned())),
-        1 => Just(Signal::Forbidden("HTTP 403".to_owned())),
+        1 => (0..4_u64).prop_map(|request| Signal::Forbidden("HTTP 403".to_owned(), request)),
         1 => Just(Signal::Nothing),
     ]
 }

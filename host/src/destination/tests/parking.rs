@@ -3,8 +3,12 @@ use crate::destination::parking::Told;
 
 /// What three calls make of it, one a second, as long as they may go.
 fn parked(told: Told<'_>) -> Parking {
+    parked_by([told; 3])
+}
+
+fn parked_by<const CALLS: usize>(told: [Told<'_>; CALLS]) -> Parking {
     let mut parking = Parking::default();
-    for second in 0..3 {
+    for (told, second) in told.into_iter().zip(0..) {
         if parking.wait(seconds(second)).is_some() {
             break;
         }
@@ -18,11 +22,14 @@ fn parked(told: Told<'_>) -> Parking {
 fn refused_credentials_park_it_at_once_and_forbidden_requests_when_nothing_else_comes_of_it() {
     let reason = |parking: &Parking| parking.parked().map(|parked| (parked.since, parked.reason.clone()));
     assert_eq!(reason(&parked(Told::Refused("no"))), Some((seconds(0), "no".to_owned())));
-    assert_eq!(reason(&parked(Told::Forbidden("no"))), Some((seconds(2), "no".to_owned())));
+    let forbidden = |requests: [u64; 4]| reason(&parked_by(requests.map(|it| Told::Forbidden("no", it))));
+    assert_eq!(forbidden([1, 2, 3, 4]), Some((seconds(2), "no".to_owned())));
+    assert_eq!(forbidden([1, 1, 2, 3]), Some((seconds(3), "no".to_owned())));
+    assert_eq!(forbidden([1, 1, 1, 1]), None, "a plugin may not ask for that, and the others may go on");
     assert_eq!(reason(&parked(Told::Nothing)), None);
     let mut mixed = Parking::default();
     for _ in 0..10 {
-        for told in [Told::Forbidden("no"), Told::Forbidden("no"), Told::Taken] {
+        for told in [Told::Forbidden("no", 1), Told::Forbidden("no", 2), Told::Taken] {
             let ticket = mixed.admit();
             mixed.told(ticket, seconds(0), told, 0.0);
         }
@@ -82,7 +89,7 @@ fn where_no_probe_can_tell_one_call_does() {
     };
     assert!(tried(Told::Taken).parked().is_none());
     assert_eq!(tried(Told::Nothing).wait(seconds(61)), None, "the next one tries");
-    for told in [Told::Refused("no"), Told::Forbidden("no")] {
+    for told in [Told::Refused("no"), Told::Forbidden("no", 1)] {
         let mut parking = tried(told);
         assert!(!parking.probe(seconds(61 + 59)));
         assert!(parking.probe(seconds(61 + 60)));

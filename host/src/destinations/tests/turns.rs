@@ -131,22 +131,27 @@ async fn what_the_service_puts_off_counts_as_not_asked() {
 #[tokio::test]
 async fn an_answer_is_handed_on_even_if_it_closes_the_destination() {
     let script = Arc::new(Script::default());
-    script.responds(503, Some(("retry-after", "120")), 1).responds(403, None, 3);
+    script.responds(503, Some(("retry-after", "120")), 1).responds(403, None, 7);
     let destinations = destinations(&script, Duration::ZERO);
     assert_eq!(send(&destinations).await, Ok(503));
     assert!((120..=123).contains(&closed(send(&destinations).await).0));
     script.pass(124);
-    for _ in 0..3 {
+    for _ in 0..5 {
         assert_eq!(send(&destinations).await, Ok(403));
+        assert_eq!(standing(&destinations, "connections.a"), Standing::Working, "it may be this path only");
+    }
+    for path in ["/other", "/another"] {
+        assert_eq!(send_to(path, &destinations).await, Ok(403));
     }
     assert_eq!(standing(&destinations, "connections.a"), Standing::Parked);
 }
 
 #[tokio::test]
 async fn a_plugin_without_patience_does_not_count_against_the_service() {
-    let impatient = signal::of_connection(&Err(unavailable()), Some(100));
+    let asked = |timeout_ms| signal::Asked::of("notes", &request("/", Some(timeout_ms)));
+    let impatient = signal::of_connection(&Err(unavailable()), &asked(100));
     assert_eq!(impatient, crate::destination::Signal::Nothing);
-    let patient = signal::of_connection(&Err(unavailable()), Some(10_000));
+    let patient = signal::of_connection(&Err(unavailable()), &asked(10_000));
     assert!(matches!(patient, crate::destination::Signal::Failed(..)));
 }
 
