@@ -216,6 +216,15 @@ pub trait LiveChat: Send + Sync {
     /// notes, and empty text for the other actions.
     fn call<'a>(&'a self, origin: &'a Origin, call: Call) -> BoxFuture<'a, Result<String, Failure>>;
 
+    /// Whether a request can be made of a call at all. Asked before the call takes its turn: what is refused here says
+    /// nothing of LiveChat, and what LiveChat refuses says that it answers.
+    ///
+    /// # Errors
+    /// What makes no sense, or can't be asked for.
+    fn validate(&self, _origin: &Origin, _call: &Call) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Finds out whether a call took place whose answer was lost, where that can be found out
     /// ([`Effect::LookedUp`]); `origin` is that of the call, and `sent_at_ms` when it left. Answers what the call
     /// would have answered; `None` if there is no trace of it, or not yet.

@@ -156,6 +156,10 @@ impl LiveChat for Account {
         Box::pin(async move { self.client()?.livechat().call(origin, call).await })
     }
 
+    fn validate(&self, origin: &Origin, call: &Call) -> Result<(), Error> {
+        self.client()?.livechat().validate(origin, call)
+    }
+
     fn look_up<'a>(
         &'a self,
         origin: &'a Origin,

@@ -145,6 +145,7 @@ async fn ask(
     origin: &Origin,
     call: Call,
 ) -> Result<String, Failure> {
+    livechat.validate(origin, &call)?;
     let Some(place) = place else { return livechat.call(origin, call).await };
     let entered = place.enter(&origin.plugin).await?;
     let answer = livechat.call(origin, call).await;

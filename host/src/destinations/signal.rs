@@ -18,6 +18,10 @@ const PATIENT_MS: u32 = 5_000;
 pub(super) fn of_livechat<T>(answer: &Result<T, Failure>) -> Signal {
     match answer {
         Ok(_) => Signal::Well,
+        // What the host refuses by itself got no turn: it is LiveChat that doesn't know it, or doesn't take it (404, 422).
+        Err(Failure::Refused(Error { code: Code::Invalid | Code::NotFound | Code::Limit, .. })) => {
+            Signal::Well
+        }
         Err(failure) => of_failure(failure),
     }
 }

@@ -79,6 +79,15 @@ impl Script {
 struct Double(Arc<Script>);
 
 impl LiveChat for Double {
+    fn validate(&self, _: &Origin, call: &Call) -> Result<(), Error> {
+        match call {
+            Call::SendNote { text, .. } if text.is_empty() => {
+                Err(Error::new(Code::Invalid, "the text is empty"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn call<'a>(&'a self, _: &'a Origin, _: Call) -> BoxFuture<'a, Result<String, Failure>> {
         Box::pin(async move {
             self.0.come().await;

@@ -204,6 +204,10 @@ impl LiveChat for Client {
         Box::pin(self.make(origin, call))
     }
 
+    fn validate(&self, origin: &Origin, call: &Call) -> Result<(), Error> {
+        request::of(origin, call, self.timezone.as_ref()).map(|_| ())
+    }
+
     fn look_up<'a>(
         &'a self,
         origin: &'a Origin,

@@ -196,6 +196,10 @@ impl LiveChat for Client {
         Box::pin(self.make(origin, call))
     }
 
+    fn validate(&self, _: &Origin, call: &Call) -> Result<(), Error> {
+        asked::of(call, self.0.options.timezone.as_ref()).map(|_| ())
+    }
+
     fn look_up<'a>(
         &'a self,
         _: &'a Origin,

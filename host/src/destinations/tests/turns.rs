@@ -108,6 +108,42 @@ async fn a_service_that_fails_is_left_alone_and_tried_again() {
 }
 
 #[tokio::test]
+async fn whatever_livechat_refuses_says_that_it_answers_and_what_the_host_refuses_says_nothing() {
+    let script = Arc::new(Script::default());
+    let destinations = destinations(&script, Duration::ZERO);
+    let refused = |code| Failure::Refused(Error::new(code, "no"));
+    let empty = async || {
+        let note = Call::SendNote { chat_id: "C".to_owned(), text: String::new() };
+        destinations.call(&origin(1), note).await
+    };
+    for code in [Code::NotFound, Code::Invalid, Code::Limit] {
+        script.says(unavailable(), 9).says(refused(code), 1).says(unavailable(), 9);
+        for _ in 0..19 {
+            assert!(note(&destinations).await.is_err());
+        }
+        assert_eq!(standing(&destinations, LIVECHAT), Standing::Working, "{code:?}: never ten in a row");
+        assert!(note(&destinations).await.is_ok());
+        // The failures of the last minute count together, too.
+        script.pass(120);
+    }
+    script.says(unavailable(), 10);
+    let asked = script.asked();
+    for _ in 0..9 {
+        assert!(note(&destinations).await.is_err());
+        assert_eq!(empty().await, Err(Failure::Refused(Error::new(Code::Invalid, "the text is empty"))));
+    }
+    assert!(note(&destinations).await.is_err());
+    assert_eq!(script.asked() - asked, 10, "what makes no sense is not asked");
+    assert_eq!(standing(&destinations, LIVECHAT), Standing::Open);
+    script.pass(40);
+    script.says(refused(Code::NotFound), 3);
+    for _ in 0..3 {
+        assert_eq!(note(&destinations).await, Err(refused(Code::NotFound)));
+    }
+    assert_eq!(standing(&destinations, LIVECHAT), Standing::Working);
+}
+
+#[tokio::test]
 async fn what_the_service_puts_off_counts_as_not_asked() {
     let check = |status, header, waits: std::ops::RangeInclusive<u64>| async move {
         let script = Arc::new(Script::default());
