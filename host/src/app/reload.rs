@@ -69,7 +69,7 @@ impl Reload {
             self.edges.connections.replace(services::connections(&next))?;
         }
         // A new client knows nothing of the notes that the old one is just leaving: not without need.
-        if concerns("livechat.") {
+        if services::is_other_client(&differences) {
             self.edges.account.replace(&next.livechat)?;
         }
         if concerns("livechat.") || concerns("connections") {

@@ -350,27 +350,43 @@ fn probe(account: Arc<Account>, connections: Arc<Connections>) -> Box<Probe> {
     })
 }
 
+/// The keys by which LiveChat is another service, or gets other credentials. Those of an app and of a bot are issued for
+/// a client id and an organization.
+const LIVECHAT_IS: [&str; 12] = [
+    "api",
+    "base_url",
+    "allow_private",
+    "region",
+    "account_id",
+    "token",
+    "oauth",
+    "bot",
+    "client_id",
+    "organization",
+    "login",
+    "api_key",
+];
+/// The others that go into its client.
+const CLIENT_HAS: [&str; 3] = ["agent_id", "join", "timezone"];
+
 /// Whether a change of the config, by its [`Config::differences`], makes another service of a destination, or
 /// gives it other credentials.
 pub(super) fn is_renewed(differences: &[String], destination: &str) -> bool {
-    let keys: &[&str] = match destination {
-        LIVECHAT => &[
-            "api",
-            "base_url",
-            "allow_private",
-            "region",
-            "account_id",
-            "token",
-            "oauth",
-            "bot",
-            "login",
-            "api_key",
-        ],
-        _ => &["kind", "address", "allow_private", "credentials"],
-    };
-    let names =
-        |difference: &String| keys.iter().any(|key| difference.contains(&format!("`{destination}.{key}`")));
-    differences.iter().any(names)
+    match destination {
+        LIVECHAT => names(differences, LIVECHAT, &LIVECHAT_IS),
+        _ => names(differences, destination, &["kind", "address", "allow_private", "credentials"]),
+    }
+}
+
+/// Whether such a change makes another client for LiveChat: what it only lets the client be asked, and what concerns
+/// webhooks, doesn't.
+pub(super) fn is_other_client(differences: &[String]) -> bool {
+    is_renewed(differences, LIVECHAT) || names(differences, LIVECHAT, &CLIENT_HAS)
+}
+
+fn names(differences: &[String], section: &str, keys: &[&str]) -> bool {
+    let is_named = |key: &&str| differences.iter().any(|told| told.contains(&format!("`{section}.{key}`")));
+    keys.iter().any(is_named)
 }
 
 #[cfg(test)]
@@ -394,6 +410,33 @@ mod tests {
         assert_eq!(renewed(&config("A", 1)), [false, false, false]);
         assert_eq!(renewed(&config("A", 2)), [false, false, false]);
         assert_eq!(renewed(&config("B", 1)), [true, true, false]);
+    }
+
+    #[test]
+    fn only_what_goes_into_the_client_makes_another_one() {
+        let config = |more: &str| {
+            let text = format!(
+                "[livechat]\ntoken = {{ env = \"A\" }}\naccount_id = \"a\"\n{more}\n[connections.a]\nkind = \"generic\"\n\
+                 base_url = \"http://a\"\nbearer = {{ env = \"A\" }}\n"
+            );
+            Config::parse(&text, "chatplug.toml", &|name| Some(name.to_owned())).expect("a config")
+        };
+        let check = |more: &str, other_client: bool, renewed: bool| {
+            let differences = config("").differences(&config(more));
+            assert_eq!(differences.len(), 1, "{differences:?}");
+            let found = (is_other_client(&differences), is_renewed(&differences, LIVECHAT));
+            assert_eq!(found, (other_client, renewed), "{more}");
+        };
+        check("rate = 7", false, false);
+        check("concurrency = 7", false, false);
+        check("[livechat.webhooks]\nsecrets = [{ env = \"B\" }]", false, false);
+        check("[livechat.webhooks]\nbody_bytes = 4096", false, false);
+        check("join = true", true, false);
+        check("agent_id = \"b@example.com\"", true, false);
+        check("timezone = \"Europe/Berlin\"", true, false);
+        check("region = \"fra\"", true, true);
+        check("client_id = \"c\"", true, true);
+        check("organization = \"o\"", true, true);
     }
 
     #[tokio::test]
