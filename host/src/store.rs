@@ -2,6 +2,7 @@
 //! groups; queries use short-lived read connections beside it.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -274,6 +275,10 @@ impl Store {
     /// # Errors
     /// As for [`Store::open`].
     pub fn open_with(data_dir: &Path, meters: Meters, clock: Clock) -> Result<Opened, Error> {
+        Store::open_in(data_dir, meters, clock).map_err(|error| named(error, data_dir))
+    }
+
+    fn open_in(data_dir: &Path, meters: Meters, clock: Clock) -> Result<Opened, Error> {
         make_folder(data_dir)?;
         let mut lock = lock_patiently(data_dir)?;
         let path = database(data_dir);
@@ -456,6 +461,16 @@ fn lock(data_dir: &Path) -> Result<Lock, Error> {
         Ok(()) => Ok(Lock { file, ended: None }),
         Err(TryLockError::WouldBlock) => Err(Error::Locked(data_dir.to_owned())),
         Err(TryLockError::Error(error)) => Err(at(&path)(error)),
+    }
+}
+
+/// The same error, with the folder if it is full: at the start nothing around it says which that is.
+fn named(error: Error, data_dir: &Path) -> Error {
+    match error {
+        Error::Full => {
+            at(data_dir)(io::Error::new(io::ErrorKind::StorageFull, "its disk is full: make room on it"))
+        }
+        other => other,
     }
 }
 

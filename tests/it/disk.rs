@@ -41,6 +41,16 @@ fn a_full_disk_is_answered_503_until_there_is_room() {
     assert_eq!(chats(&host), ["before", "after"]);
 }
 
+#[test]
+fn a_start_on_a_full_disk_says_which() {
+    let (mut host, disk) = Disk::under(Host::prepared(RECORDER, &[]), 1);
+    disk.fail(Fault::Full);
+    let ended = host.try_run().expect_err("it can't start");
+    let folder = host.data();
+    let expected = format!("cannot use the data folder {}: its disk is full", folder.display());
+    assert!(ended.to_string().contains(&expected), "{ended}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_comes_while_the_disk_is_full_is_kept_until_there_is_room() {
     let (stage, disk) = Stage::on_disk(1).await;
