@@ -81,9 +81,9 @@ pub struct State {
     pub in_flight: usize,
     /// What became of its calls since the host started.
     pub counts: Counts,
-    /// Requests that it may have at the same time.
+    /// Calls that it may have at the same time.
     pub concurrency: usize,
-    /// Requests that it may get in a second, in the long run.
+    /// Calls that it may get in a second, in the long run.
     pub rate: f64,
 }
 
