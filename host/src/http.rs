@@ -12,6 +12,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::capture::Capture;
@@ -65,6 +66,7 @@ async fn accept(
 ) {
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(connections_max));
+    let mut open = JoinSet::new();
     loop {
         let next = async {
             let permit = room.clone().acquire_owned().await;
@@ -72,12 +74,14 @@ async fn accept(
         };
         let (permit, accepted) = tokio::select! {
             () = stop.cancelled() => break,
+            // What has ended is not kept until the stop.
+            Some(_) = open.join_next() => continue,
             next = next => next,
         };
         match accepted {
             Ok((stream, peer)) => {
                 let connection = graceful.watch(connection(stream, app(peer)));
-                tokio::spawn(async move {
+                open.spawn(async move {
                     if let Err(error) = connection.await {
                         tracing::debug!(%peer, %error, "a connection broke");
                     }
@@ -93,7 +97,9 @@ async fn accept(
     }
     drop(listener);
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some requests did not end in time and were cut off");
+        tracing::warn!("some requests did not end in time and are cut off");
+        // They hold the store, which the next host waits for.
+        open.shutdown().await;
     }
 }
 

@@ -333,6 +333,10 @@ async fn shutdown_waits_for_no_idle_connection() {
     accept(&host, message("C1", 1)).await;
     assert!(host.stop(), "{}", host.log());
     drop(connections);
+    // Half a request has five seconds, as what is at work has, and not the ten that its client had.
+    let log = host.log();
+    assert!(log.contains("are cut off"), "{log}");
+    assert!(!log.contains("too-slow") && !log.contains("did not end within"), "{log}");
 }
 
 /// Whether the webhook of a message is answered 200.

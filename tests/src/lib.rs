@@ -213,10 +213,13 @@ impl Host {
     }
 
     /// Asks the host to stop, waits until it has, and answers whether it said that all is well.
+    ///
+    /// # Panics
+    /// If it doesn't end for [`PATIENCE`]; with its log.
     pub fn stop(&mut self) -> bool {
-        let Some(mut child) = self.child.take() else { return true };
-        signal(&child, Signal::TERM);
-        child.wait().expect("the host ends").success()
+        let Some(child) = &self.child else { return true };
+        signal(child, Signal::TERM);
+        self.wait_for_end().success()
     }
 
     /// The process id of the running host.
