@@ -1,12 +1,22 @@
 //! A disk that fails: nothing is called stored that isn't, and what was called stored is there afterwards.
 
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::process::Command;
+
 use chatplug::crash_point::CrashPoint;
 use chatplug::simulator::{self, Times};
 use chatplug_tests::crash::{Plan, run};
-use chatplug_tests::disk::{Disk, Fault, is_accepted, post_message};
+use chatplug_tests::disk::{Disk, Fault, Left, is_accepted, post_message};
 use chatplug_tests::{Host, guest};
 
 use crate::worker::Stage;
+
+/// The file that a process writes to which tests the disk itself, and whether it syncs.
+const WRITES_TO: &str = "TEST_DISK_WRITES_TO";
+const SYNCS: &str = "TEST_DISK_SYNCS";
 
 const RECORDER: &str = "[plugin.recorder]\nevents = [\"incoming_event\"]\n";
 
@@ -102,6 +112,49 @@ fn a_disk_that_cannot_write_ends_the_host() {
 #[test]
 fn a_failed_sync_ends_the_host() {
     check_end(Fault::Sync);
+}
+
+/// Carried out by [`a_power_cut_leaves_what_was_synced_and_no_more`] in a process of its own; by itself it does nothing.
+#[test]
+fn write_as_told() {
+    let Some(path) = std::env::var_os(WRITES_TO) else { return };
+    // Read, too, as the store opens it: the disk remembers what it reads there.
+    let file = OpenOptions::new().read(true).write(true).open(path).expect("the file opens");
+    file.write_all_at(b"later", 0).expect("it is written");
+    if std::env::var_os(SYNCS).is_some() {
+        file.sync_data().expect("it is synced");
+    }
+}
+
+#[test]
+fn a_power_cut_leaves_what_was_synced_and_no_more() {
+    let check = |is_synced: bool, expected: &str| {
+        let (host, mut disk) = Disk::under(Host::prepared("", &[]), 1);
+        let file: PathBuf = host.data().join("chatplug.db");
+        fs::create_dir(host.data()).and_then(|()| fs::write(&file, "first")).expect("a file of the store");
+        let mut writer = Command::new(std::env::current_exe().expect("this program"));
+        writer.args(["--exact", "disk::write_as_told"]).envs(disk.env()).env(WRITES_TO, &file);
+        if is_synced {
+            writer.env(SYNCS, "yes");
+        }
+        assert!(writer.output().expect("it runs").status.success());
+        let text = || fs::read_to_string(&file).expect("the file");
+        assert_eq!(text(), "later", "while there is power");
+        disk.cut_power(Left::Synced);
+        assert_eq!(text(), expected, "synced: {is_synced}");
+    };
+    check(false, "first");
+    check(true, "later");
+}
+
+#[test]
+fn a_power_cut_under_a_host_that_writes_past_the_disk_is_none() {
+    let (mut host, mut disk) = Disk::under(Host::prepared("", &[]), 1);
+    host.set_env("LD_PRELOAD", None);
+    host.run();
+    host.kill();
+    let cut = catch_unwind(AssertUnwindSafe(|| disk.cut_power(Left::Synced)));
+    assert!(cut.is_err(), "it would prove nothing");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::json;
@@ -12,8 +12,10 @@ use tempfile::TempDir;
 
 use crate::{Host, SECRET, built};
 
+/// The file that each store has.
+const DATABASE: &str = "chatplug.db";
 /// The files of a store.
-const FILES: [&str; 3] = ["chatplug.db", "chatplug.db-wal", "chatplug.db-journal"];
+const FILES: [&str; 3] = [DATABASE, "chatplug.db-wal", "chatplug.db-journal"];
 /// What a disk writes in one piece.
 const SECTOR: usize = 512;
 
@@ -51,13 +53,21 @@ impl Disk {
         let folder = tempfile::tempdir().expect("a folder for the disk");
         let disk = Disk { folder, data: host.data(), random: seed };
         fs::create_dir(disk.shadow()).expect("the folder of what is synced");
-        let text = |path: &Path| path.to_str().expect("the path is text").to_owned();
-        let host = host
-            .env("LD_PRELOAD", &text(&built("CHATPLUG_DISK")))
-            .env("DISK_FOLDER", &text(&disk.data))
-            .env("DISK_CONTROL", &text(&disk.control()))
-            .env("DISK_SHADOW", &text(&disk.shadow()));
+        let host = disk
+            .env()
+            .into_iter()
+            .fold(host, |host, (name, path)| host.env(name, path.to_str().expect("the path is text")));
         (host, disk)
+    }
+
+    /// The environment of a process that has this disk under it.
+    pub fn env(&self) -> [(&'static str, PathBuf); 4] {
+        [
+            ("LD_PRELOAD", built("CHATPLUG_DISK")),
+            ("DISK_FOLDER", self.data.clone()),
+            ("DISK_CONTROL", self.control()),
+            ("DISK_SHADOW", self.shadow()),
+        ]
     }
 
     fn control(&self) -> PathBuf {
@@ -97,12 +107,20 @@ impl Disk {
     }
 
     /// Puts the files of the store back to what a disk shows after a power cut. The host was killed.
+    ///
+    /// # Panics
+    /// If a file was written past the library: a cut would change nothing, and so prove nothing.
     pub fn cut_power(&mut self, left: Left) {
         // Shared memory is no file that lasts.
         let _ = fs::remove_file(self.data.join("chatplug.db-shm"));
         for name in FILES {
             let (path, synced) = (self.data.join(name), self.shadow().join(name));
-            let Ok(lasting) = fs::read(&synced) else { continue };
+            let is_there = name == DATABASE || path.exists();
+            if !is_there && !synced.exists() {
+                continue;
+            }
+            let lasting = fs::read(&synced)
+                .unwrap_or_else(|error| panic!("nobody noted what is synced of {}: {error}", path.display()));
             let bytes = match left {
                 Left::Synced => lasting,
                 Left::Torn => self.torn(&lasting, &fs::read(&path).unwrap_or_default()),
