@@ -30,6 +30,8 @@
 //! data folder (`restart::a_second_host_on_the_same_folder_is_told_off`).
 
 use std::fs;
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use chatplug::crash_point::{CrashPoint, VARIABLE};
 use chatplug::simulator::livechat::Opening;
@@ -39,6 +41,7 @@ use chatplug_tests::{Host, PATIENCE, deliveries, guest};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::client::{accept, message, webhook};
@@ -238,20 +241,45 @@ async fn lost_a_message_behind_a_slow_answer_arrives() {
     noting.expect_one();
 }
 
-#[tokio::test]
+/// Posts a body again and again until it is taken, wherever the host is then. Says once that it was in vain.
+async fn post_until_taken(host: watch::Receiver<SocketAddr>, body: String, in_vain: oneshot::Sender<()>) {
+    let (client, mut in_vain) = (reqwest::Client::new(), Some(in_vain));
+    loop {
+        let url = format!("http://{}/webhooks/livechat", *host.borrow());
+        if client.post(url).body(body.clone()).send().await.is_ok_and(|answer| answer.status() == 200) {
+            return;
+        }
+        if let Some(in_vain) = in_vain.take() {
+            let _ = in_vain.send(());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn deploy_what_comes_during_a_restart_is_taken_when_it_comes_again() {
     let mut host = Host::start(RECORDER, &[guest("guest_recorder")]);
+    let (moved, address) = watch::channel(host.address());
     let mut sent = 0;
     for _ in 0..3 {
         for number in sent..sent + 5 {
             accept(&host, message("C1", number)).await;
         }
-        // LiveChat did not hear what it was answered, and sends these again, and others meanwhile in vain.
         assert!(host.stop(), "{}", host.log());
-        host.run();
+        // LiveChat did not hear what it was answered, and sends these again, and others: in vain, as nobody is there.
+        let (mut posts, mut in_vain) = (JoinSet::new(), Vec::new());
         for number in sent..sent + 10 {
-            accept(&host, message("C1", number)).await;
+            let (say, said) = oneshot::channel();
+            posts.spawn(post_until_taken(address.clone(), message("C1", number), say));
+            in_vain.push(said);
         }
+        for said in in_vain {
+            said.await.expect("it was posted in vain first");
+        }
+        host.run();
+        moved.send_replace(host.address());
+        let taken = tokio::time::timeout(PATIENCE, posts.join_all()).await;
+        assert!(taken.is_ok(), "not all are taken: {}", host.log());
         sent += 10;
     }
     let events = host.wait_until_done(sent);
