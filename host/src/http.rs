@@ -7,17 +7,13 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::capture::Capture;
 
 mod health;
+mod open;
 mod operator;
 mod webhooks;
 
@@ -25,14 +21,12 @@ pub use health::Health;
 pub use operator::{Operator, Shown};
 pub use webhooks::{Meters, Reception, Webhooks};
 
-/// Connections that are open at the same time; more wait in the kernel.
-const CONNECTIONS_MAX: usize = 1024;
+use open::Open;
+
+/// Connections that are open at the same time, and one in how many file descriptors they may take.
+const CONNECTIONS_MAX: (usize, u64) = (1024, 4);
 /// The same, for operators.
-const OPERATOR_CONNECTIONS_MAX: usize = 64;
-/// How long a client may take to send a request's headers, and may idle between requests.
-const HEADERS_TIME: Duration = Duration::from_secs(10);
-/// How long open requests may take when the host stops.
-const DRAIN: Duration = Duration::from_secs(5);
+const OPERATOR_CONNECTIONS_MAX: (usize, u64) = (64, 8);
 
 /// What the handlers work with.
 #[derive(Clone)]
@@ -60,47 +54,29 @@ pub async fn serve_operator(listener: TcpListener, operator: Arc<Operator>, stop
 
 async fn accept(
     listener: TcpListener,
-    connections_max: usize,
+    (most, share): (usize, u64),
     app: impl Fn(SocketAddr) -> Router,
     stop: CancellationToken,
 ) {
-    let graceful = GracefulShutdown::new();
-    let room = Arc::new(Semaphore::new(connections_max));
-    let mut open = JoinSet::new();
+    let mut open = Open::new(most, share);
     loop {
         let next = async {
-            let permit = room.clone().acquire_owned().await;
-            (permit, listener.accept().await)
+            match listener.accept().await {
+                Ok((stream, peer)) => open.serve(stream, peer, app(peer)).await,
+                Err(error) => {
+                    // Out of file descriptors: nothing to do but wait for connections to end.
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
         };
-        let (permit, accepted) = tokio::select! {
+        tokio::select! {
             () = stop.cancelled() => break,
-            // What has ended is not kept until the stop.
-            Some(_) = open.join_next() => continue,
-            next = next => next,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                let connection = graceful.watch(connection(stream, app(peer)));
-                open.spawn(async move {
-                    if let Err(error) = connection.await {
-                        tracing::debug!(%peer, %error, "a connection broke");
-                    }
-                    drop(permit);
-                });
-            }
-            Err(error) => {
-                // Out of file descriptors: nothing to do but wait for connections to end.
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
+            () = next => {}
         }
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some requests did not end in time and are cut off");
-        // They hold the store, which the next host waits for.
-        open.shutdown().await;
-    }
+    open.end().await;
 }
 
 /// Listens on an address.
@@ -119,17 +95,4 @@ fn router(state: AppState) -> Router {
         .route("/healthz", get(health::health))
         .route("/readyz", get(health::ready))
         .with_state(state)
-}
-
-fn connection(
-    stream: TcpStream,
-    app: Router,
-) -> hyper::server::conn::http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>> {
-    // Answers are small: waiting to fill a packet would only delay them.
-    let _ = stream.set_nodelay(true);
-    hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_TIME)
-        .max_buf_size(64 << 10)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app))
 }

@@ -54,6 +54,7 @@ mod routing_rules;
 mod routing_waiting;
 mod schedules;
 mod services;
+mod slow_clients;
 mod stop;
 mod swap;
 mod telling;

@@ -66,6 +66,15 @@ pub fn chatplug() -> Command {
     Command::new(built("CHATPLUG_HOST"))
 }
 
+/// The same with fewer file descriptors than the test itself may have.
+fn limited(files_max: u32) -> Command {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &files_max.to_string()])
+        .arg(built("CHATPLUG_HOST"));
+    command
+}
+
 /// A file of `tests/payloads`.
 pub fn payload(path: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("payloads").join(path);
@@ -78,6 +87,7 @@ pub struct Host {
     env: Vec<(String, String)>,
     child: Option<Child>,
     address: Option<SocketAddr>,
+    files_max: Option<u32>,
 }
 
 impl Host {
@@ -86,7 +96,7 @@ impl Host {
     pub fn prepared(config: &str, components: &[PathBuf]) -> Host {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let env = vec![("TEST_WEBHOOK_SECRET".to_owned(), SECRET.to_owned())];
-        let host = Host { folder, env, child: None, address: None };
+        let host = Host { folder, env, child: None, address: None, files_max: None };
         fs::create_dir(host.plugins()).expect("the plugin folder");
         for component in components {
             host.drop_file(
@@ -108,6 +118,12 @@ impl Host {
     /// An environment variable of the host and of the commands.
     pub fn env(mut self, name: &str, value: &str) -> Host {
         self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The host and the commands may have so many file descriptors open.
+    pub fn files_max(mut self, count: u32) -> Host {
+        self.files_max = Some(count);
         self
     }
 
@@ -293,7 +309,10 @@ impl Host {
 
     /// The executable with the test's config and environment.
     pub fn command(&self) -> Command {
-        let mut command = chatplug();
+        let mut command = match self.files_max {
+            Some(count) => limited(count),
+            None => chatplug(),
+        };
         command
             .arg("--config")
             .arg(self.config_path())
