@@ -1,4 +1,5 @@
-//! Posts to a service for each message, as often as its settings say: each a journalled action.
+//! Posts to a service for each message, as often as its settings say: each a journalled action. Before that it changes its
+//! memory, as often as they say.
 
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 #[derive(Deserialize, JsonSchema)]
 struct Settings {
     posts: u32,
+    #[serde(default)]
+    changes: u32,
     /// Empty for a connection that is a whole URL; by default `/`.
     path: Option<String>,
     /// Whether it claims each event first, and leaves alone what is claimed already.
@@ -33,6 +36,9 @@ impl Plugin for Poster {
     fn handle(event: Event, settings: Settings) -> Result<(), Failure> {
         if settings.claims && !memory::claim(&format!("event/{}", event.id), DAY)? {
             return Ok(());
+        }
+        for number in 0..settings.changes {
+            memory::set(&format!("last/{number}"), &event.id)?;
         }
         let path = settings.path.as_deref().unwrap_or("/");
         for number in 0..settings.posts {

@@ -84,7 +84,7 @@ struct Stage {
 impl Stage {
     /// A host with the well-behaved plugin alone.
     fn alone(&self) -> Host {
-        let host = started(Host::prepared(&self.service.poster(1), &[guest("guest_poster")]));
+        let host = started(Host::prepared(&self.service.poster(0, 1), &[guest("guest_poster")]));
         host.wait_for_plugin("poster", "active");
         host
     }
@@ -94,7 +94,7 @@ impl Stage {
         let config = format!(
             "{}[plugin.hostile]\nevents = [\"incoming_event\"]\ndenies = [\"chats.tag\"]\n\
              settings = {{ do = \"{misdeed}\" }}\n[plugin.hostile.limits]\nwall_ms = 2000\n",
-            self.service.poster(1)
+            self.service.poster(0, 1)
         );
         let host = started(Host::prepared(&config, &[guest("guest_poster"), guest("guest_hostile")]));
         host.wait_for_plugin("poster", "active");

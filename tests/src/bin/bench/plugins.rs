@@ -15,7 +15,7 @@ const NAME: &[u8] = b"no-op-0000";
 /// The cost of an event with one plugin alone, and with ever more idle ones beside it.
 pub(crate) fn measure(most: usize) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let mut resident = None;
+    println!("an idle host without plugins: {:.1} MiB", mib(&started(Host::prepared("", &[]))));
     for idle in [0, 10.min(most), most] {
         let mut config = NO_OP.to_owned();
         for number in 0..idle {
@@ -30,18 +30,23 @@ pub(crate) fn measure(most: usize) -> anyhow::Result<()> {
         }
         let took = time_until(|| Ok(active(&host) == idle + 1))?;
         let (after, used) = (memory_kib(host.pid(), "VmRSS"), cpu(host.pid()) - used);
-        resident.get_or_insert(before);
-        if idle > 0 {
-            println!(
+        match idle {
+            0 => println!("an idle host with the no-op plugin: {:.1} MiB", mib(&host)),
+            _ => println!(
                 "{idle} idle plugins: compiled and loaded in {took:.1?} ({used:.1?} of the host's own CPU time), \
                  {:.0} KiB each, the host with them {:.1} MiB",
                 after.saturating_sub(before) as f64 / idle as f64,
-                after as f64 / 1024.0
-            );
+                mib(&host)
+            ),
         }
         println!("door, no-op plugin and outcome beside {idle} idle plugins: {}", through(&host, 0, EVENTS)?);
     }
     Ok(())
+}
+
+/// The host's resident memory.
+fn mib(host: &Host) -> f64 {
+    memory_kib(host.pid(), "VmRSS") as f64 / 1024.0
 }
 
 fn active(host: &Host) -> usize {

@@ -31,14 +31,14 @@ impl Service {
         Ok(service)
     }
 
-    /// The config of the plugin `poster`, which posts so many times to this service for each event, over a connection
-    /// whose caps are out of the way.
-    pub(crate) fn poster(&self, posts: u32) -> String {
+    /// The config of the plugin `poster`, which changes its memory and posts to this service so many times for each event, over
+    /// a connection whose caps are out of the way.
+    pub(crate) fn poster(&self, changes: u32, posts: u32) -> String {
         format!(
             "[connections.hook]\nkind = \"generic\"\nbase_url = \"http://{}\"\nallow_private = true\n\
              concurrency = 256\nrate = 10000\n\
              [plugin.poster]\nevents = [\"incoming_event\"]\ngrants = [\"http:hook\"]\n\
-             settings = {{ posts = {posts} }}\n",
+             settings = {{ changes = {changes}, posts = {posts} }}\n",
             self.address
         )
     }

@@ -1,39 +1,52 @@
 //! How long it takes from the rename of a file to the first event on the new code.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use chatplug::store::{EventFilter, Reader};
+use chatplug_tests::raw::Raw;
 use chatplug_tests::{Host, guest, version};
 use jiff::Timestamp;
 
 use super::load::Load;
-use super::{NO_OP, started};
+use super::started;
 
 const SWAPS: u32 = 20;
-const FILE: &str = "no_op.wasm";
+const FILE: &str = "plugin.wasm";
 /// Longer than a compile may take.
 const TIME: Duration = Duration::from_secs(40);
 
-/// Swaps versions that have to be compiled, and then between two that are known; webhooks come in all the time.
+/// Swaps versions of the plugin that does nothing, and of one written by hand that is so small that compiling it is hardly more
+/// than the start of the child process that does it.
 pub(crate) fn measure() -> anyhow::Result<()> {
-    let host = started(Host::prepared(NO_OP, &[]).env("CHATPLUG_LOG", "warn"));
-    host.drop_bytes(&version(&guest("guest_no_op"), 0), FILE);
-    host.wait_for_plugin("no-op", "active");
+    let folder = tempfile::tempdir()?;
+    let small = folder.path().join("small.wasm");
+    std::fs::write(&small, Raw::new("small").component())?;
+    swaps("no-op", &guest("guest_no_op"))?;
+    swaps("small", &small)
+}
+
+/// Swaps versions that have to be compiled, and then between two that are known; webhooks come in all the time.
+fn swaps(plugin: &str, component: &Path) -> anyhow::Result<()> {
+    let config = format!("[plugin.{plugin}]\nevents = [\"incoming_event\"]\n");
+    let host = started(Host::prepared(&config, &[]).env("CHATPLUG_LOG", "warn"));
+    host.drop_bytes(&version(component, 0), FILE);
+    host.wait_for_plugin(plugin, "active");
     let mut sent = 0;
     let mut fresh = Vec::new();
     for number in 1..=SWAPS {
-        fresh.push(swap(&host, number, &mut sent)?);
+        fresh.push(swap(&host, &version(component, number), &mut sent)?);
     }
     let mut known = Vec::new();
     for turn in 0..SWAPS {
-        known.push(swap(&host, SWAPS - 1 + turn % 2, &mut sent)?);
+        known.push(swap(&host, &version(component, SWAPS - 1 + turn % 2), &mut sent)?);
     }
-    let bytes = version(&guest("guest_no_op"), 0).len() / 1000;
+    let kb = version(component, 0).len() as f64 / 1000.0;
     for (what, mut times) in [("compiled now", fresh), ("compiled before", known)] {
         times.sort_unstable();
         println!(
-            "swap, plugin of {bytes} kB, {what}: median {} ms, worst {} ms from the rename to the end of the first event",
+            "swap, plugin of {kb:.1} kB, {what}: median {} ms, worst {} ms from the rename to the end of the first event",
             times[times.len() / 2],
             times[times.len() - 1]
         );
@@ -42,9 +55,8 @@ pub(crate) fn measure() -> anyhow::Result<()> {
 }
 
 /// Milliseconds from the rename to the end of the first event that ran on the version.
-fn swap(host: &Host, number: u32, sent: &mut usize) -> anyhow::Result<i64> {
+fn swap(host: &Host, component: &[u8], sent: &mut usize) -> anyhow::Result<i64> {
     let reader = Reader::open(&host.data())?.context("the store")?;
-    let component = version(&guest("guest_no_op"), number);
     let versions = |reader: &Reader| -> anyhow::Result<Vec<(Option<String>, Option<String>)>> {
         let filter = EventFilter { limit: 20, ..EventFilter::default() };
         let deliveries = reader.events(&filter)?.into_iter().flat_map(|event| event.deliveries);
@@ -53,7 +65,7 @@ fn swap(host: &Host, number: u32, sent: &mut usize) -> anyhow::Result<i64> {
     let load = Load { address: host.address(), connections: 1, bytes: 400, pace: None };
     let before = reader.versions()?.into_iter().filter_map(|known| known.active_at_ms).max();
     let (began, renamed) = (Timestamp::now(), Instant::now());
-    host.drop_bytes(&component, FILE);
+    host.drop_bytes(component, FILE);
     loop {
         load.run(*sent..*sent + 5)?;
         *sent += 5;
