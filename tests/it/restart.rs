@@ -5,11 +5,13 @@ use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 
 use chatplug::crash_point::{CrashPoint, VARIABLE};
+use chatplug::simulator::{Fault, Times};
 use chatplug_tests::{Host, Signal, deliveries, guest};
 use rusqlite::Connection;
 use rustix::fs::{FlockOperation, fcntl_lock};
 
 use crate::client::{accept, message};
+use crate::worker::Stage;
 
 const RECORDER: &str = "[plugin.recorder]\nevents = [\"incoming_event\"]\n";
 
@@ -48,6 +50,34 @@ async fn a_host_that_is_killed_loses_nothing_that_it_answered() {
         events.iter().flat_map(deliveries).all(|delivery| delivery["state"] == "succeeded"),
         "{events:#?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_that_waits_is_due_at_the_same_time_after_a_restart() {
+    let mut stage = Stage::new().await;
+    let busy = Fault::TooManyRequests { retry_after: Some("3600".to_owned()) };
+    stage.livechat.faults().set("send_event", busy, Times::Next(1));
+    let chat = stage.chat_with_us("Dana");
+    stage.says(&chat, "work 1").await;
+    let first =
+        |events: &[serde_json::Value]| events.first().and_then(|event| deliveries(event).next().cloned());
+    stage.host.wait_for_events("the note to wait", |events| {
+        first(events).is_some_and(|one| one["outcome"] == "suspended" && one["state"] == "pending")
+    });
+    let waiting = first(&stage.host.events());
+    for (number, is_killed) in [(1, true), (2, false)] {
+        match is_killed {
+            true => drop(stage.host.kill()),
+            false => assert!(stage.host.stop(), "{}", stage.host.log()),
+        }
+        stage.host.run();
+        stage.says(&stage.chat(&format!("Omar {number}")), "nothing to do").await;
+        stage.host.wait_for_events("another delivery", |events| {
+            events.len() > number && deliveries(&events[number]).all(|one| one["state"] == "succeeded")
+        });
+        assert_eq!(first(&stage.host.events()), waiting, "neither run nor put off");
+    }
+    assert_eq!(stage.livechat.requests().of_operation("send_event").len(), 1);
 }
 
 #[tokio::test]
