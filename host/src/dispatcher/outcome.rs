@@ -242,7 +242,8 @@ mod tests {
     #[test]
     fn whoever_waits_for_a_destination_is_no_warning() {
         let reason = || "livechat is parked".to_owned();
-        let waits = line(Outcome::Suspended { reason: reason(), wait: Duration::from_secs(30) });
+        let waits =
+            line(Outcome::Suspended { reason: reason(), wait: Duration::from_secs(30), by_host: false });
         assert!(waits.contains("DEBUG") && waits.contains("notes waits with ev-1"), "{waits}");
         assert!(waits.contains("livechat is parked"), "{waits}");
         let failed = line(Outcome::Retry(reason()));
