@@ -319,8 +319,9 @@ impl Dispatcher {
         let attempt = Attempt {
             version: version.clone(),
             terms: terms.clone(),
-            event,
             run: self.run_of(pending),
+            waited: self.store.clock().since(event.received_at_ms),
+            event,
             journal,
             late: pending.late,
             number: pending.attempts.saturating_add(1),

@@ -173,6 +173,8 @@ pub struct Attempt {
     pub run: Run,
     /// What earlier runs of the delivery recorded; nothing in it is in doubt.
     pub journal: Option<(Header, Vec<Step>)>,
+    /// How long ago the event was received.
+    pub waited: Duration,
     /// Whether it runs behind events that came after it.
     pub late: bool,
     /// 1 for the first attempt.

@@ -334,7 +334,9 @@ async fn no_secret_of_the_config_is_found_anywhere() {
         let delivery = &event["deliveries"][0];
         delivery["state"] != "pending" || delivery["reason"].as_str().is_some_and(|reason| !reason.is_empty())
     };
-    host.wait_for_events("the runs to be over", |events| events.len() >= 3 && events[..3].iter().all(is_over));
+    host.wait_for_events("the runs to be over", |events| {
+        events.len() >= 3 && events[..3].iter().all(is_over)
+    });
     endpoints(&host, &mut heard).await;
     // The host runs for some of them and not for the others.
     for is_running in [true, false] {

@@ -39,6 +39,19 @@ fn say(host: &Host, args: &[&str]) -> (String, bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_does_again_at_once_what_failed_does_nothing_twice() {
+    let poster = Poster::start("posts = 1, insists = true").await;
+    for (before, fault) in [Fault::ErrorAfterSaving, Fault::CutReply].into_iter().enumerate() {
+        poster.slack.faults().set("webhook", fault.clone(), Times::Next(1));
+        accept(&poster.host, message(&format!("C{before}"), before)).await;
+        poster.host.wait_until_done(before + 1);
+        let text = format!("ev-{} 0", before + 1);
+        assert_eq!((poster.asked(&text), poster.posted(&text)), (1, 1), "{fault:?}");
+    }
+    assert_eq!(held(&poster.host).len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_said_of_an_action_in_doubt_is_what_its_delivery_goes_on_with() {
     let faults = [Fault::ErrorAfterSaving, Fault::ErrorBeforeSaving, Fault::ErrorAfterSaving];
     let poster = with_held(2, &faults).await;

@@ -29,7 +29,7 @@ use crate::manifest::Manifest;
 /// Runs one event through a plugin. What it uses can be read from the meter meanwhile; its requests are made in the
 /// foreground.
 pub(super) async fn run(runtime: Runtime, attempt: Attempt, meter: Arc<Meter>, foreground: Handle) -> Report {
-    let Attempt { version, terms, event, run, journal, late, number } = attempt;
+    let Attempt { version, terms, event, run, journal, waited, late, number } = attempt;
     let terms = if is_job(&event) { Arc::new(terms.for_jobs()) } else { terms };
     let plugin = version.name.clone();
     let speaker = Speaker {
@@ -54,7 +54,7 @@ pub(super) async fn run(runtime: Runtime, attempt: Attempt, meter: Arc<Meter>, f
         run,
         recorded: journal.is_some(),
         journal: open(journal, &version.hash),
-        happened_ms: event.occurred_at_ms.unwrap_or(event.received_at_ms),
+        happened_ms: happened_ms(&event, waited),
         accepted_ms: event.received_at_ms,
         foreground,
         meter: meter.clone(),
@@ -216,6 +216,14 @@ async fn call<T>(
         }
     };
     (result, Ran { guest, cpu: meter.used(), wall: began.elapsed() })
+}
+
+/// When an event happened, by the machine's clock; where the platform doesn't say, when it was received.
+fn happened_ms(event: &Event, waited: Duration) -> i64 {
+    event.occurred_at_ms.unwrap_or_else(|| {
+        let waited_ms = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
+        Timestamp::now().as_millisecond().saturating_sub(waited_ms)
+    })
 }
 
 /// What an error of the engine says about the attempt.

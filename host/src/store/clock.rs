@@ -1,6 +1,7 @@
 //! The clock of everything that is compared within the store, and of due times: it doesn't jump.
 
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -112,6 +113,17 @@ impl Clock {
             }
             Source::Given { now_ms, .. } => (now_ms(), Steps::default()),
         }
+    }
+
+    /// How long ago it showed a time, of this start or an earlier one. That it was set forward since is not time that passed.
+    pub fn since(&self, at_ms: i64) -> Duration {
+        let (now_ms, steps) = self.reading();
+        let forward = steps.behind(0).filter(|step| step.is_forward());
+        let at_ms = forward.fold(at_ms, |at_ms, step| match at_ms <= step.at_ms {
+            true => at_ms.saturating_add(step.by_ms),
+            false => at_ms,
+        });
+        Duration::from_millis(u64::try_from(now_ms.saturating_sub(at_ms)).unwrap_or(0))
     }
 
     /// Milliseconds since a moment that is the same for the whole start of the host: what lasts is measured by it.

@@ -102,7 +102,9 @@ async fn live(livechat: &Livechat, host: &mut Host) -> Heard {
     let is_over = |event: &Value| {
         event["deliveries"].as_array().is_some_and(|all| all.iter().all(|one| one["state"] != "pending"))
     };
-    host.wait_for_events("the runs to be over", |events| events.len() >= 3 && events[..3].iter().all(is_over));
+    host.wait_for_events("the runs to be over", |events| {
+        events.len() >= 3 && events[..3].iter().all(is_over)
+    });
     let client = reqwest::Client::new();
     for path in ENDPOINTS {
         let answer =

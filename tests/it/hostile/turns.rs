@@ -58,6 +58,7 @@ fn attempt(version: Arc<Version>, misdeed: &str, limits: Limits) -> Attempt {
         event: Arc::new(event()),
         run,
         journal: None,
+        waited: Duration::ZERO,
         late: false,
         number: 1,
     }

@@ -62,6 +62,7 @@ fn attempt(plugin: &Plugin, version: Arc<Version>) -> Attempt {
         event: Arc::new(event),
         run: Run { delivery: nobody, number: 0, root: nobody, trace: TraceId::default() },
         journal: None,
+        waited: std::time::Duration::ZERO,
         late: false,
         number: 1,
     }

@@ -161,6 +161,24 @@ impl Stage {
 }
 
 #[tokio::test]
+async fn that_the_clock_was_set_is_no_time_that_passed() {
+    let stage = Stage::new();
+    let received_ms = stage.now_ms();
+    let age_s = |at_ms: i64| stage.store().clock().since(at_ms).as_secs();
+    stage.shows.pass(5 * MINUTE);
+    stage.shows.set(HOUR);
+    assert_eq!(age_s(received_ms), 300, "before it is followed");
+    stage.follow().await;
+    assert_eq!(age_s(received_ms), 360, "and since");
+    let later_ms = stage.now_ms();
+    stage.shows.sleep(MINUTE);
+    assert_eq!((age_s(received_ms), age_s(later_ms)), (420, 60));
+    stage.shows.set(-2 * HOUR);
+    stage.follow().await;
+    assert_eq!(age_s(received_ms), 0, "what can't be told is not too old");
+}
+
+#[tokio::test]
 async fn a_clock_that_is_set_forward_makes_nothing_late_and_hides_no_dead_letter() {
     let stage = Stage::new();
     stage.accept("C1").await;

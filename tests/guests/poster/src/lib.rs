@@ -17,6 +17,9 @@ struct Settings {
     /// Whether it claims each event first, and leaves alone what is claimed already.
     #[serde(default)]
     claims: bool,
+    /// Whether it posts again at once what failed, a few times.
+    #[serde(default)]
+    insists: bool,
     /// Whether it rejects each event once it has posted.
     #[serde(default)]
     rejects: bool,
@@ -43,13 +46,25 @@ impl Plugin for Poster {
         let path = settings.path.as_deref().unwrap_or("/");
         for number in 0..settings.posts {
             let body = json!({ "text": format!("{} {number}", event.id) });
-            http::post_json("hook", path, &body).send()?.success()?;
+            post(path, &body, if settings.insists { 5 } else { 1 })?;
         }
         match settings.rejects {
             true => Err(Failure::reject("told to reject")),
             false => Ok(()),
         }
     }
+}
+
+/// What authors write who think that they have to: whatever went wrong, do it again.
+fn post(path: &str, body: &Value, times: u32) -> Result<(), Error> {
+    let mut last = Ok(());
+    for _ in 0..times {
+        last = http::post_json("hook", path, body).send().and_then(http::Response::success).map(drop);
+        if last.is_ok() {
+            break;
+        }
+    }
+    last
 }
 
 chatplug_sdk::plugin!(Poster);

@@ -70,6 +70,7 @@ fn attempt(version: &Arc<Version>, terms: &Arc<Terms>, event: &Arc<Event>) -> At
         event: event.clone(),
         run,
         journal: None,
+        waited: Duration::ZERO,
         late: false,
         number: 1,
     }
