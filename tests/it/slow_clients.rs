@@ -95,3 +95,18 @@ async fn webhooks_come_through_beside_more_connections_than_there_is_room_for() 
     assert!(log.contains("connections are taken"), "{log}");
     assert!(!log.contains("cannot accept a connection"), "there is always a file descriptor left: {log}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn short_webhooks_come_through_beside_long_ones_that_are_sent_slowly() {
+    let host = Host::start("", &[]);
+    let began = Instant::now();
+    let long = format!("{HEAD}content-length: 1048576\r\n\r\n{{");
+    let mut open = Vec::new();
+    for _ in 0..100 {
+        open.push(connect(&host, &long).await);
+    }
+    for number in 1..=5 {
+        accept(&host, message("C1", number)).await;
+    }
+    assert!(began.elapsed() < CLIENT_TIME, "they waited until the long ones were given up");
+}

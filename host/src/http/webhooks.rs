@@ -28,8 +28,11 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 /// A commit that takes longer is answered as failed: LiveChat waits for about ten seconds. If it happens
 /// after all, the repeated webhook is recognised.
 const STORE_TIME: Duration = Duration::from_secs(8);
-/// Bodies that are being read at the same time, KiB in all: nobody has proved anything yet.
+/// Long bodies that are being read at the same time, KiB in all: nobody has proved anything yet.
 const BODIES_KIB_MAX: usize = 64 << 10;
+/// A body up to this many bytes needs none of that room: connections are bounded. Else whoever announces long ones, and
+/// sends them slowly, would have the webhooks of LiveChat wait, which are nearly all short.
+const SHORT_BYTES: u64 = 16 << 10;
 /// When LiveChat may come again while the store takes nothing, seconds.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
@@ -53,7 +56,7 @@ pub struct Webhooks {
     pub refusals: Arc<Refusals>,
     /// What is measured.
     meters: Meters,
-    /// Room for bodies, in KiB; [`BODIES_KIB_MAX`] in all.
+    /// Room for long bodies, in KiB; [`BODIES_KIB_MAX`] in all.
     room: Semaphore,
     /// What writes webhooks into files, while plugins are developed.
     pub(super) capture: Option<Capture>,
@@ -191,7 +194,10 @@ async fn read(body: Body, bytes_max: usize, room: &Semaphore) -> Result<Bytes, (
     let size = body.size_hint().upper().unwrap_or(u64::MAX).min(bytes_max as u64);
     let read = async {
         let kib = u32::try_from(size / 1024 + 1).unwrap_or(u32::MAX);
-        let _room = room.acquire_many(kib).await;
+        let _room = match size > SHORT_BYTES {
+            true => room.acquire_many(kib).await.ok(),
+            false => None,
+        };
         Limited::new(body, bytes_max).collect().await
     };
     match tokio::time::timeout(BODY_TIME, read).await {
