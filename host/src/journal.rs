@@ -10,6 +10,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use crate::action::Effect;
+
 mod answer;
 mod ledger;
 mod own;
@@ -49,14 +51,19 @@ pub struct Journal {
     changes: Vec<Change>,
     /// The last change of each place of the own store.
     touches: HashMap<Place, Touch>,
-    /// The change of the own store that is being applied.
+    /// The change of the own store that is being applied, and what it undoes if it is.
     applying: Option<(Place, Touch)>,
+    undone: Vec<Step>,
     /// Bytes of what is recorded, and of what would be.
     bytes: usize,
     /// Whether this run was told something by an earlier one that may be otherwise by now.
     heard_of_old: bool,
     /// Whether something failed in this run that may pass by itself.
     failed_for_now: bool,
+    /// Whether an action that can't be repeated has no name: with other arguments it would be another one.
+    acted_unnamed: bool,
+    /// Whether this run has read something that no earlier one had.
+    has_read: bool,
 }
 
 /// The step whose outcome is in doubt, if there is one: it has to be settled before another run.
@@ -77,9 +84,12 @@ impl Journal {
             changes: Vec::new(),
             touches: HashMap::new(),
             applying: None,
+            undone: Vec::new(),
             bytes: 0,
             heard_of_old: false,
             failed_for_now: false,
+            acted_unnamed: false,
+            has_read: false,
         }
     }
 
@@ -95,7 +105,11 @@ impl Journal {
         let mut journal = Journal { bytes, touches, aside, ..Journal::new(version, began_ms, seed) };
         journal.header.next = recorded.next;
         journal.set_aside(rest);
-        if recorded.anew || recorded.version != version {
+        if recorded.version != version {
+            journal.set_aside(way);
+        } else if recorded.anew {
+            // With the same time and the same random numbers more of its actions have the arguments that are recorded.
+            journal.header = Header { anew: false, ..recorded };
             journal.set_aside(way);
         } else if !way.is_empty() {
             journal.way = way.into();
@@ -133,7 +147,11 @@ impl Journal {
         }
         let matched = self.matching(call);
         if call.overwrites() {
-            self.begin_place(call, matched.as_ref().map_or(u32::MAX, |step| step.number));
+            let undone = self.take_undone(call, matched.as_ref().map_or(u32::MAX, |step| step.number));
+            match matched {
+                Some(_) => undone.iter().for_each(|step| self.forget(step)),
+                None => self.undone = undone,
+            }
         }
         if let Some(step) = matched {
             let from = step.number;
@@ -141,6 +159,8 @@ impl Journal {
             self.changes.push(Change::Move { from, to });
             return self.repeat(Step { number: to, ..step });
         }
+        self.has_read |= call.kind == Kind::Call(Effect::Read);
+        self.acted_unnamed |= call.needs_a_name();
         Next::Do(self.number())
     }
 
@@ -165,7 +185,9 @@ impl Journal {
         let step = Step { number, call, at_ms, answered: None, aside: false };
         self.bytes += step.bytes();
         self.applying = Touch::by(number, &step.call);
-        (self.take(), step)
+        let mut changes = self.take();
+        changes.extend(self.undone.iter().map(|step| Change::Undo { number: step.number }));
+        (changes, step)
     }
 
     /// Takes in an answer that was recorded apart: of an action, or of a change of the own store.
@@ -173,6 +195,11 @@ impl Journal {
         self.bytes += answered.bytes();
         self.failed_for_now |= answered.answer.is_failure_for_now();
         let applied = self.applying.take().filter(|_| answered.succeeded);
+        let undone = std::mem::take(&mut self.undone);
+        match applied.is_some() {
+            true => self.bytes -= undone.iter().map(Step::bytes).sum::<usize>(),
+            false => self.aside.extend(undone),
+        }
         self.touches.extend(applied);
     }
 
@@ -190,9 +217,11 @@ impl Journal {
     }
 
     /// Whether the next run has to look anew if the plugin asks for one: it was told what an earlier one had found, and
-    /// nothing failed that may pass. What it waits for is among what it was told, and it would be told that for ever.
+    /// nothing failed that may pass. What it waits for is among what it was told, and it would be told that for ever. If it
+    /// has read more behind the way, it may wait for that: it looks anew all the same, unless an action without a name
+    /// would be taken for another one where what it says has changed.
     pub fn is_stale(&self) -> bool {
-        self.heard_of_old && !self.failed_for_now
+        self.heard_of_old && !self.failed_for_now && !(self.acted_unnamed && self.has_read)
     }
 
     fn number(&mut self) -> u32 {
@@ -203,6 +232,7 @@ impl Journal {
 
     fn repeat(&mut self, step: Step) -> Next {
         self.heard_of_old |= step.is_news();
+        self.acted_unnamed |= step.call.needs_a_name() && step.succeeded();
         Next::Repeat(
             step.answered.expect("the way and what is kept aside have answers: doubts are settled first"),
         )
@@ -226,15 +256,14 @@ impl Journal {
         self.changes.push(Change::Forget { number: step.number });
     }
 
-    /// A call overwrites its place of the own store: what was done to it before the step of this number is undone, and
-    /// no answer any more.
-    fn begin_place(&mut self, call: &Call, number: u32) {
+    /// A call overwrites its place of the own store: takes what was done to it before the step of this number, which is
+    /// undone then, and no answer any more.
+    fn take_undone(&mut self, call: &Call, number: u32) -> Vec<Step> {
         let place = Place::of(call);
         let is_undone = |step: &mut Step| {
             step.number < number && step.call.kind == Kind::Own && Place::of(&step.call) == place
         };
-        let undone: Vec<Step> = self.aside.extract_if(.., is_undone).collect();
-        undone.iter().for_each(|step| self.forget(step));
+        self.aside.extract_if(.., is_undone).collect()
     }
 
     /// Whether a record still answers its call: what it did to the own store was not undone by a later change.

@@ -133,12 +133,14 @@ fn has_customer(value: &Value, address: &str) -> bool {
 /// Whether a term stands in a text (in whichever case) as a word of its own: `C1` doesn't stand in `C10`, nor
 /// `smith@example.com` in `j.smith@example.com`.
 pub fn mentions(text: &[u8], term: &str) -> bool {
-    let is_address = term.contains('@') || term.contains("%40");
+    let is_encoded = term.contains("%40");
+    let is_address = term.contains('@') || is_encoded;
     let term = term.as_bytes();
     !term.is_empty()
         && text.windows(term.len()).enumerate().any(|(at, window)| {
             window.eq_ignore_ascii_case(term)
-                && !begins_earlier(&text[..at], is_address)
+                // In the address of a page or a form a bare plus is a space.
+                && ((is_encoded && text[..at].ends_with(b"+")) || !begins_earlier(&text[..at], is_address))
                 && !goes_on(&text[at + term.len()..], is_address)
         })
 }
@@ -261,7 +263,9 @@ mod tests {
             let encoded = text.replace('@', "%40");
             assert_eq!(mentions(encoded.as_bytes(), "smith%40example.com"), found, "{encoded}");
         };
-        for joint in [".", "_", "+", "-", "%", "'", "&", "~", "%2b", "%2B", r"\u002b", "--"] {
+        assert!(mentions(b"q=from+smith%40example.com", "smith%40example.com"));
+        assert!(!mentions(b"to j+smith@example.com", "smith@example.com"));
+        for joint in [".", "_", "-", "%", "'", "&", "~", "%2b", "%2B", r"\u002b", "--"] {
             check(&format!("to j{joint}smith@example.com"), false);
             check(&format!("j{joint}smith@example.com smith@example.com"), true);
         }

@@ -128,8 +128,10 @@ async fn answer(
     app: TowerToHyperService<Router>,
     request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
-    if request.body().is_end_stream() {
-        line.is_at_work();
+    match request.body().is_end_stream() {
+        true => line.is_at_work(),
+        // It has sent something: it has not waited since its last answer.
+        false => line.waits(),
     }
     let at_its_end = line.clone();
     let no_trailers = async move {

@@ -84,6 +84,11 @@ impl Call {
         }
     }
 
+    /// Whether nothing but its arguments tells this action from others, and it can't be repeated.
+    pub(super) fn needs_a_name(&self) -> bool {
+        self.kind != Kind::Own && self.is_matched() && self.once.is_none()
+    }
+
     /// Whether it leaves nothing of what was at its place of the own store.
     pub(super) fn overwrites(&self) -> bool {
         let depends = [memory::INCREMENT, memory::COMPARE_AND_SWAP, memory::CLAIM];

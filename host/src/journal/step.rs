@@ -135,8 +135,7 @@ impl Step {
 
     /// Whether its answer says how something was, which may have changed: not only that what it was to do is done.
     pub(super) fn is_news(&self) -> bool {
-        let is_done = |answered: &Answered| answered.answer == Answer::Done;
-        !self.is_succeeded_action() && !self.answered.as_ref().is_some_and(is_done)
+        self.call.kind == Kind::Call(Effect::Read) || !self.succeeded()
     }
 
     /// Whether it must not be done again by a run that has left the way.
@@ -197,6 +196,11 @@ pub enum Change {
     },
     /// A step is of no use any more.
     Forget {
+        /// The step.
+        number: u32,
+    },
+    /// The same, if the change of the own store is applied that is written with it.
+    Undo {
         /// The step.
         number: u32,
     },

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::action::http::Response;
-use crate::action::{Code, Effect, Error, memory};
+use crate::action::{Code, Error, memory};
 
 mod histories;
 mod own;
@@ -92,10 +92,10 @@ fn a_run_that_is_stale_is_followed_by_one_that_looks_anew() {
 #[test]
 fn what_is_read_behind_the_way_does_not_keep_a_run_from_looking_anew() {
     let agents = call(READ, "agents", 1, None);
-    let note = call(SEND, "note", 1, None);
     let chat = call(READ, "chat", 1, None);
     let tag = call(SET, "tag", 1, None);
-    let run = |came: &Answered, is_action: bool| {
+    let run = |once: Option<&str>, came: &Answered, is_action: bool| {
+        let note = call(SEND, "note", 1, once);
         let steps = [
             step(1, agents.clone(), Some(answered("nobody is free", true))),
             step(2, note.clone(), Some(answered("E1", true))),
@@ -118,22 +118,44 @@ fn what_is_read_behind_the_way_does_not_keep_a_run_from_looking_anew() {
         answer: Answer::Http(Response { status, headers: vec![], body: vec![] }),
         succeeded: false,
     };
+    let named = Some("note");
     for is_action in [false, true] {
-        assert!(run(&answered("open", true), is_action));
-        assert!(run(&failed(Code::NotFound), is_action), "it isn't this that the plugin waits for");
-        assert!(run(&http(422), is_action));
-        assert!(!run(&failed(Code::Unavailable), is_action), "it is this that the plugin waits for");
-        assert!(!run(&http(503), is_action));
+        assert!(run(named, &answered("open", true), is_action));
+        assert!(run(named, &failed(Code::NotFound), is_action), "it isn't this that the plugin waits for");
+        assert!(run(named, &http(422), is_action));
+        assert!(!run(named, &failed(Code::Unavailable), is_action), "it is this that the plugin waits for");
+        assert!(!run(named, &http(503), is_action));
     }
+    let open = answered("open", true);
+    assert!(
+        !run(None, &open, false),
+        "a note that says what was read would be another one, and be sent again"
+    );
+    assert!(run(None, &open, true), "nothing else was read that it may wait for");
+}
+
+#[test]
+fn a_run_that_looks_anew_has_the_same_time_and_random_numbers() {
+    let note = call(SEND, "note", 1, None);
+    let steps = vec![step(1, note.clone(), Some(answered("E1", true)))];
+    let header_of = |version: &str| {
+        let recorded = Header { anew: true, ..header() };
+        let mut journal = Journal::load(recorded, steps.clone(), version, 50, 8);
+        let began = (journal.header().began_ms, journal.header().seed, journal.header().anew);
+        assert_eq!(journal.next(&note), repeats("E1"));
+        began
+    };
+    assert_eq!(header_of("v1"), (1, 7, false));
+    assert_eq!(header_of("v2"), (50, 8, false));
 }
 
 #[test]
 fn an_action_that_is_done_is_nothing_to_look_at_anew() {
     let (tag, seen) = (call(SET, "tag", 1, None), call(Kind::Own, "memory.set", 1, None));
-    let done = Answered { at_ms: 5, answer: Answer::Done, succeeded: true };
-    let mut journal =
-        load(&[step(1, seen.clone(), Some(done.clone())), step(2, tag.clone(), Some(answered("", true)))]);
-    assert_eq!((journal.next(&seen), journal.next(&tag)), (Next::Repeat(done), repeats("")));
+    let steps =
+        [step(1, seen.clone(), Some(answered("", true))), step(2, tag.clone(), Some(answered("", true)))];
+    let mut journal = load(&steps);
+    assert_eq!((journal.next(&seen), journal.next(&tag)), (repeats(""), repeats("")));
     assert!(!journal.is_stale(), "the tag would be set again at each retry");
 }
 

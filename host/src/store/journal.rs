@@ -40,7 +40,9 @@ impl Ledger for Store {
                     return Ok(Err(Lost::Overtaken));
                 }
                 let (at_ms, now_ms) = (step.at_ms, clock.now_ms());
-                changes.iter().try_for_each(|change| apply(group, run.delivery, change, now_ms))?;
+                let (undone, before): (Vec<_>, Vec<_>) =
+                    changes.into_iter().partition(|change| matches!(change, Change::Undo { .. }));
+                before.iter().try_for_each(|change| apply(group, run.delivery, change, now_ms))?;
                 let result = match call {
                     Own::Memory(call) => memory::change(group, (&plugin, room), run.root.0, call, now_ms)?,
                     Own::File(call) => files::publish(group, (&plugin, room), run.root, &call, now_ms)?,
@@ -52,8 +54,11 @@ impl Ledger for Store {
                     succeeded: !matches!(result, Err(_) | Ok(crate::action::memory::Answer::Whether(false))),
                     answer: result.map_or_else(Answer::from, Answer::from),
                 };
+                let undone = undone.into_iter().filter(|_| answered.succeeded);
                 let step = Step { answered: Some(answered.clone()), ..step };
-                apply(group, run.delivery, &Change::Insert(step), now_ms)?;
+                for change in undone.chain([Change::Insert(step)]) {
+                    apply(group, run.delivery, &change, now_ms)?;
+                }
                 Ok(Ok(answered))
             });
             let written = written.await.unwrap_or_else(|error| Err(Lost::Failed(error.to_string())));
@@ -157,7 +162,7 @@ fn apply(group: &Group<'_>, delivery: DeliveryId, change: &Change, now_ms: i64) 
         Change::Aside { number } => {
             run("UPDATE steps SET aside = 1 WHERE delivery = ?1 AND number = ?2", &[&id, number])
         }
-        Change::Forget { number } => {
+        Change::Forget { number } | Change::Undo { number } => {
             run("DELETE FROM steps WHERE delivery = ?1 AND number = ?2", &[&id, number])
         }
     }

@@ -25,7 +25,8 @@ enum Instruction {
     Own,
     /// Returns `retry` until there were this many runs.
     RetryUntil(u32),
-    /// Returns `retry` as long as the first look at the world shows less than this: nobody is free.
+    /// Returns `retry` as long as the first look at the world shows less than this: nobody is free. Whoever acts without a
+    /// name in between may look again for it: the last look counts.
     WaitFor(u8),
 }
 
@@ -76,7 +77,9 @@ impl Table {
                     self.steps.insert(to, Step { number: to, aside: false, ..step });
                 }
                 Change::Aside { number } => self.step(number).aside = true,
-                Change::Forget { number } => assert!(self.steps.remove(&number).is_some()),
+                Change::Forget { number } | Change::Undo { number } => {
+                    assert!(self.steps.remove(&number).is_some())
+                }
             }
         }
     }
@@ -158,7 +161,7 @@ impl Simulation<'_> {
     }
 
     fn run(&mut self, journal: &mut Journal, run: u32, told: &mut Vec<Option<bool>>) -> End {
-        let (mut read, mut first) = (0, None);
+        let (mut read, mut first, mut is_named) = (0, None, true);
         for (place, instruction) in self.program.iter().enumerate() {
             let at = u8::try_from(place).expect("short programs");
             let end = match instruction {
@@ -168,6 +171,7 @@ impl Simulation<'_> {
                     None
                 }
                 Instruction::Send { effect, reads } => {
+                    is_named &= *reads;
                     let mut call = call(Kind::Call(*effect), "send", at, None);
                     if *reads {
                         call.arguments[1] = read;
@@ -188,7 +192,8 @@ impl Simulation<'_> {
                 Instruction::RetryUntil(runs) if run < *runs => Some(End::Retry),
                 Instruction::RetryUntil(_) => None,
                 Instruction::WaitFor(least) => {
-                    first.is_some_and(|first| first < *least).then_some(End::Retry)
+                    let seen = if is_named { first } else { first.map(|_| read) };
+                    seen.is_some_and(|seen| seen < *least).then_some(End::Retry)
                 }
             };
             if let Some(end) = end {
@@ -218,9 +223,11 @@ impl Simulation<'_> {
             if self.fate() == Fate::CrashBeforeIntent {
                 return Some(End::Broken);
             }
-            self.table.apply(journal.take());
-            let step = Step { number, call, at_ms: 0, answered: Some(answered("", true)), aside: false };
-            self.table.apply(vec![Change::Insert(step)]);
+            let (changes, step) = journal.own(number, call, 0);
+            self.table.apply(changes);
+            let came = answered("", true);
+            self.table.apply(vec![Change::Insert(Step { answered: Some(came.clone()), ..step })]);
+            journal.came(&came);
             *self.world.own.entry(place).or_default() += 1;
         }
         None
@@ -257,6 +264,7 @@ impl Simulation<'_> {
         }
         let came = answered("", fate != Fate::Refused);
         self.table.apply(vec![Change::Answer { number, answered: came.clone() }]);
+        journal.came(&came);
         told.push(Some(came.succeeded));
         (fate == Fate::Cut).then_some(End::Broken)
     }

@@ -86,6 +86,22 @@ fn a_swap_that_was_refused_is_no_change() {
 }
 
 #[test]
+fn a_change_that_was_refused_undoes_nothing() {
+    let add = on("k", INCREMENT);
+    let mut journal = Journal::load(header(), vec![done(1, add.clone())], "v2", 50, 8);
+    assert_eq!(journal.next(&set("k", 9)), Next::Do(100));
+    let (changes, _) = journal.own(100, set("k", 9), 1);
+    assert!(
+        changes.contains(&super::super::Change::Undo { number: 1 }),
+        "only if it is applied: {changes:?}"
+    );
+    let bytes = journal.bytes();
+    journal.came(&answered("too large", false));
+    assert_eq!(journal.next(&add), repeats(""), "it was added once");
+    assert!(journal.bytes() >= bytes);
+}
+
+#[test]
 fn a_place_is_one_key_of_one_interface() {
     let place = |call: Call| Touch::by(1, &call).map(|(place, _)| place);
     assert_eq!(place(set("k", 1)), place(on("k", memory::DELETE)));
@@ -138,7 +154,9 @@ impl Table {
                     self.0.insert(to, Step { number: to, aside: false, ..step });
                 }
                 Change::Aside { number } => self.0.get_mut(&number).expect("a step").aside = true,
-                Change::Forget { number } => assert!(self.0.remove(&number).is_some()),
+                Change::Forget { number } | Change::Undo { number } => {
+                    assert!(self.0.remove(&number).is_some())
+                }
                 Change::Insert(_) | Change::Answer { .. } => panic!("only changes of the own store are made"),
             }
         }
