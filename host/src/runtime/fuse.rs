@@ -102,7 +102,7 @@ impl Guest {
     }
 
     /// The chat, or what else, that an action counts under.
-    pub(super) fn chat_of<'a>(&'a self, outgoing: &'a Outgoing) -> Option<&'a str> {
+    pub(super) fn counted_under<'a>(&'a self, outgoing: &'a Outgoing) -> Option<&'a str> {
         self.subject_of(outgoing).map(Subject::key)
     }
 

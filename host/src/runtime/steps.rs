@@ -156,7 +156,7 @@ impl Guest {
         self.services.ready(&outgoing).map_err(|suspend| self.suspend(suspend))?;
         let used = self.use_grant(&outgoing)?;
         self.check_fuse(&outgoing)?;
-        let chat_id = self.chat_of(&outgoing).map(str::to_owned);
+        let subject = self.counted_under(&outgoing).map(str::to_owned);
         let changes = self.journal.begin(number, call, now_ms());
         self.recorded = true;
         let (services, run, origin) = (self.services.clone(), self.run, self.origin(number));
@@ -171,7 +171,7 @@ impl Guest {
             }
             Ok(Sent::Suspended(suspend)) => {
                 if !matches!(suspend, Suspend::Doubt(_)) {
-                    self.spare_fuse(chat_id.as_deref());
+                    self.spare_fuse(subject.as_deref());
                     self.spare_grant(used.as_ref());
                 }
                 Err(self.suspend(suspend))

@@ -2,6 +2,7 @@
 //! run with the settings, with nothing granted and nothing that it could reach, and its log is shown.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Map;
@@ -62,7 +63,7 @@ fn attempt(plugin: &Plugin, version: Arc<Version>) -> Attempt {
         event: Arc::new(event),
         run: Run { delivery: nobody, number: 0, root: nobody, trace: TraceId::default() },
         journal: None,
-        waited: std::time::Duration::ZERO,
+        waited: Duration::ZERO,
         late: false,
         number: 1,
     }
