@@ -259,9 +259,8 @@ impl Journal {
     /// A call overwrites its place of the own store: takes what was done to it before the step of this number, which is
     /// undone then, and no answer any more.
     fn take_undone(&mut self, call: &Call, number: u32) -> Vec<Step> {
-        let place = Place::of(call);
         let is_undone = |step: &mut Step| {
-            step.number < number && step.call.kind == Kind::Own && Place::of(&step.call) == place
+            step.number < number && step.call.kind == Kind::Own && step.call.place() == call.place()
         };
         self.aside.extract_if(.., is_undone).collect()
     }

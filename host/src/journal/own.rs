@@ -49,8 +49,8 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn of(call: &Call) -> Place {
-        let (interface, _) = call.function.split_once('.').unwrap_or((&call.function, ""));
-        Place { interface: interface.to_owned(), about: call.about.clone() }
+        let (interface, about) = call.place();
+        Place { interface: interface.to_owned(), about: about.to_owned() }
     }
 }
 
@@ -82,6 +82,12 @@ impl Call {
             Kind::Own => self.function != memory::CLAIM,
             Kind::Call(effect) => !matches!(effect, Effect::Read | Effect::Repeatable),
         }
+    }
+
+    /// What a change of the own store is made to: the interface, and what it has there.
+    pub(super) fn place(&self) -> (&str, &str) {
+        let (interface, _) = self.function.split_once('.').unwrap_or((&self.function, ""));
+        (interface, &self.about)
     }
 
     /// Whether nothing but its arguments tells this action from others, and it can't be repeated.

@@ -6,6 +6,7 @@ use crate::action::{Code, Error, memory};
 
 mod histories;
 mod own;
+mod table;
 
 fn call(kind: Kind, function: &str, arguments: u8, once: Option<&str>) -> Call {
     Call {

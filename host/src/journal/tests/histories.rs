@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use proptest::prelude::*;
 
+use super::table::Table;
 use super::*;
 
 /// What a plugin does next. Its place in the program is its identity.
@@ -57,38 +58,6 @@ struct World {
     time: u8,
 }
 
-/// The store, as far as a journal needs it.
-#[derive(Default, Clone)]
-struct Table {
-    header: Option<Header>,
-    steps: BTreeMap<u32, Step>,
-}
-
-impl Table {
-    fn apply(&mut self, changes: Vec<Change>) {
-        for change in changes {
-            match change {
-                Change::Begin(header) => self.header = Some(header),
-                Change::Count { next } => self.header.as_mut().expect("a header").next = next,
-                Change::Insert(step) => assert!(self.steps.insert(step.number, step).is_none()),
-                Change::Answer { number, answered } => self.step(number).answered = Some(answered),
-                Change::Move { from, to } => {
-                    let step = self.steps.remove(&from).expect("a step to move");
-                    self.steps.insert(to, Step { number: to, aside: false, ..step });
-                }
-                Change::Aside { number } => self.step(number).aside = true,
-                Change::Forget { number } | Change::Undo { number } => {
-                    assert!(self.steps.remove(&number).is_some())
-                }
-            }
-        }
-    }
-
-    fn step(&mut self, number: u32) -> &mut Step {
-        self.steps.get_mut(&number).expect("a recorded step")
-    }
-}
-
 #[derive(PartialEq, Debug)]
 enum End {
     Handled,
@@ -120,12 +89,7 @@ impl Simulation<'_> {
         for run in 1..=200 {
             self.settle();
             let version = format!("v{}", self.version);
-            let mut journal = match self.table.header.clone() {
-                Some(header) => {
-                    Journal::load(header, self.table.steps.values().cloned().collect(), &version, 0, 0)
-                }
-                None => Journal::new(&version, 0, 0),
-            };
+            let mut journal = self.table.load(&version);
             let mut told = Vec::new();
             match self.run(&mut journal, run, &mut told) {
                 End::Handled => return told,
@@ -223,11 +187,7 @@ impl Simulation<'_> {
             if self.fate() == Fate::CrashBeforeIntent {
                 return Some(End::Broken);
             }
-            let (changes, step) = journal.own(number, call, 0);
-            self.table.apply(changes);
-            let came = answered("", true);
-            self.table.apply(vec![Change::Insert(Step { answered: Some(came.clone()), ..step })]);
-            journal.came(&came);
+            self.table.own(journal, number, call);
             *self.world.own.entry(place).or_default() += 1;
         }
         None

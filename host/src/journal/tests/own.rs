@@ -1,10 +1,11 @@
 //! Changes of the own store: whatever earlier runs did to a key, it ends as the last one wants it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
 use super::super::Touch;
+use super::table::Table;
 use super::*;
 use crate::action::memory::{self, COMPARE_AND_SWAP, INCREMENT};
 use crate::action::timers;
@@ -138,51 +139,15 @@ fn as_call(key: &'static str, change: Change) -> Call {
     }
 }
 
-/// What is recorded, by number.
-#[derive(Default)]
-struct Table(HashMap<u32, Step>, Option<Header>);
-
-impl Table {
-    fn write(&mut self, changes: Vec<super::super::Change>) {
-        use super::super::Change;
-        for change in changes {
-            match change {
-                Change::Begin(header) => self.1 = Some(header),
-                Change::Count { next } => self.1.as_mut().expect("a header").next = next,
-                Change::Move { from, to } => {
-                    let step = self.0.remove(&from).expect("a step to move");
-                    self.0.insert(to, Step { number: to, aside: false, ..step });
-                }
-                Change::Aside { number } => self.0.get_mut(&number).expect("a step").aside = true,
-                Change::Forget { number } | Change::Undo { number } => {
-                    assert!(self.0.remove(&number).is_some())
-                }
-                Change::Insert(_) | Change::Answer { .. } => panic!("only changes of the own store are made"),
-            }
-        }
-    }
-
-    fn load(&self) -> Journal {
-        match &self.1 {
-            Some(header) => Journal::load(header.clone(), self.0.values().cloned().collect(), "v1", 0, 0),
-            None => Journal::new("v1", 0, 0),
-        }
-    }
-}
-
 /// Carries a run out, as far as it comes.
 fn run(program: &[(bool, Change)], state: &mut BTreeMap<&'static str, u8>, table: &mut Table) {
-    let mut journal = table.load();
+    let mut journal = table.load("v1");
     for (is_first, change) in program {
         let key = if *is_first { "a" } else { "b" };
         let call = as_call(key, *change);
         let Next::Do(number) = journal.next(&call) else { continue };
-        let (changes, step) = journal.own(number, call, 1);
-        let came = answered("", true);
-        table.write(changes);
-        table.0.insert(number, Step { answered: Some(came.clone()), ..step });
+        table.own(&mut journal, number, call);
         apply(state, key, *change);
-        journal.came(&came);
     }
 }
 
